@@ -1,0 +1,231 @@
+package log
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// readMessages and readBytes bound what is on its way to a reader: 32 MiB of
+	// the largest record batches. The bytes, of one pull request, stay well below
+	// the 64 MiB at which the server drops a slow connection.
+	readMessages = 64
+	readBytes    = 16 << 20
+	// readExpiry and readHeartbeat let a lost pull request be noticed in 2 s.
+	readExpiry    = 30 * time.Second
+	readHeartbeat = time.Second
+	// idleLimit is when the server forgets the consumer of a reader that vanished.
+	idleLimit = time.Minute
+)
+
+// errConsumer ends a session whose consumer lost messages or went silent; the
+// next session begins at the cursor.
+var errConsumer = errors.New("consumer does not deliver what is in the log")
+
+// Read calls fn with each message from sequence from on (0 is 1), in order,
+// without a gap and each once, on the caller's goroutine. It waits at the
+// log's end for more and returns only
+//
+//   - when the context ends: with its error;
+//   - when fn fails: with fn's error as it is;
+//   - ErrGap (a GapError), ErrMessageUnreadable (an UnreadableError): the next
+//     message was trimmed, or is damaged;
+//   - ErrForeignLog: the stream was deleted, made anew, or ends before from-1.
+//
+// Everything else (lost connections, elections, deleted or stalled consumers)
+// is waited for; Contact tells how long it lasts already.
+func (l *Log) Read(ctx context.Context, from uint64, fn func(Message) error) error {
+	r := &reader{log: l, next: max(from, 1), fn: fn}
+	for attempt := 0; ; attempt++ {
+		before := r.next
+		err := r.session(ctx)
+		switch {
+		case r.fnErr != nil:
+			return r.fnErr
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case l.foreignErr() != nil:
+			return l.foreignErr()
+		case errors.Is(err, ErrGap), errors.Is(err, ErrMessageUnreadable), errors.Is(err, ErrForeignLog):
+			return err
+		}
+		if r.next > before {
+			attempt = 0
+		}
+		level := slog.LevelWarn
+		if attempt > 0 {
+			level = slog.LevelDebug // an outage is told once
+		}
+		l.cfg.Logger.Log(ctx, level, "reader of the event log starts a new consumer", "next", r.next, "error", err)
+		if !sleep(ctx, backoff(attempt)) {
+			return ctx.Err()
+		}
+	}
+}
+
+// reader is one Read.
+type reader struct {
+	log *Log
+	// next is the sequence to be handed over next.
+	next uint64
+	// last is the message before it, where this Read handed one over; without its data.
+	last Message
+	// aheadSince is since when every answer says that the log ends before the cursor.
+	aheadSince time.Time
+	fn         func(Message) error
+	fnErr      error
+}
+
+// session delivers from one consumer until that fails; it never returns nil.
+func (r *reader) session(ctx context.Context) error {
+	if err := r.check(ctx); err != nil {
+		return err
+	}
+	consumer, err := r.consumer(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.drop(consumer)
+	messages, err := consumer.Messages(
+		jetstream.PullMaxMessagesWithBytesLimit(readMessages, readBytes),
+		jetstream.PullExpiry(readExpiry),
+		jetstream.PullHeartbeat(readHeartbeat),
+		jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	if err != nil {
+		return fmt.Errorf("pull from stream %s: %w", EventsStream, err)
+	}
+	defer messages.Stop()
+	defer context.AfterFunc(ctx, messages.Stop)()
+	return r.deliver(ctx, messages)
+}
+
+// check compares the cursor with the log before anything is delivered.
+func (r *reader) check(ctx context.Context) error {
+	first, last, err := r.log.Bounds(ctx)
+	switch {
+	case err != nil:
+		return err
+	case r.next < first:
+		return &GapError{From: r.next, Found: first}
+	case r.next > last+1:
+		if r.aheadSince.IsZero() {
+			r.aheadSince = time.Now()
+		}
+		if time.Since(r.aheadSince) < suspicionSpan {
+			return fmt.Errorf("stream %s ends at %d, the reader stands at %d", EventsStream, last, r.next)
+		}
+		return fmt.Errorf("%w: it ends at %d, message %d was read from it already", ErrForeignLog, last, r.next-1)
+	}
+	r.aheadSince = time.Time{}
+	if r.last.Seq == 0 {
+		return nil
+	}
+	m, err := r.log.get(ctx, EventsStream, r.last.Seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil // trimmed or damaged: nothing to compare with
+	}
+	if err == nil && (m.BatchID != r.last.BatchID || !m.Stored.Equal(r.last.Stored)) {
+		err = fmt.Errorf("%w: message %d was replaced (batch %q of %s, read was %q of %s)", ErrForeignLog, m.Seq,
+			m.BatchID, m.Stored.Format(time.RFC3339Nano), r.last.BatchID, r.last.Stored.Format(time.RFC3339Nano))
+		r.log.declareForeign(err)
+	}
+	return err
+}
+
+func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	consumer, err := r.log.subJS.CreateConsumer(ctx, EventsStream, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       r.next,
+		AckPolicy:         jetstream.AckNonePolicy,
+		InactiveThreshold: idleLimit,
+		MemoryStorage:     true,
+		Replicas:          1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create consumer of stream %s: %w", EventsStream, err)
+	}
+	return consumer, nil
+}
+
+// drop deletes the consumer, so that the server need not wait for it to idle out.
+func (r *reader) drop(consumer jetstream.Consumer) {
+	if !r.log.sub.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestLimit)
+	defer cancel()
+	err := r.log.subJS.DeleteConsumer(ctx, EventsStream, consumer.CachedInfo().Name)
+	if err != nil {
+		r.log.cfg.Logger.Debug("delete consumer", "error", err)
+	}
+}
+
+// deliver hands messages over while each is the next.
+func (r *reader) deliver(ctx context.Context, messages jetstream.MessagesContext) error {
+	behind := false // the log is known to hold the next message, since one watchdog tick
+	for {
+		msg, err := messages.Next(jetstream.NextMaxWait(r.log.cfg.watchdog / 2))
+		if errors.Is(err, nats.ErrTimeout) {
+			_, last := r.log.Contact()
+			if behind && last >= r.next {
+				return r.missed(ctx, "goes silent")
+			}
+			behind = last >= r.next
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("pull from stream %s: %w", EventsStream, err)
+		}
+		m, err := readMessage(msg)
+		if err != nil {
+			return err
+		}
+		if m.Seq != r.next {
+			return r.missed(ctx, fmt.Sprintf("jumps to %d", m.Seq))
+		}
+		r.log.contact(m.Seq)
+		if r.fnErr = r.fn(m); r.fnErr != nil {
+			return r.fnErr
+		}
+		r.next++
+		m.Data = nil
+		r.last, behind = m, false
+	}
+}
+
+// missed asks the log for the message that the consumer did not deliver. That
+// it is there speaks against the consumer; else the answer says what is wrong.
+func (r *reader) missed(ctx context.Context, how string) error {
+	_, err := r.log.Message(ctx, r.next)
+	if errors.Is(err, ErrMessageMissing) {
+		if first, _, err := r.log.Bounds(ctx); err == nil && r.next < first {
+			return &GapError{From: r.next, Found: first}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: it %s before %d", errConsumer, how, r.next)
+}
+
+func readMessage(msg jetstream.Msg) (Message, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return Message{}, fmt.Errorf("read position of a message: %w", err)
+	}
+	return Message{
+		Seq:     meta.Sequence.Stream,
+		Stored:  meta.Timestamp,
+		BatchID: msg.Headers().Get(jetstream.MsgIDHeader),
+		Subject: msg.Subject(),
+		Data:    msg.Data(),
+	}, nil
+}
