@@ -1,0 +1,81 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/events/strictjson"
+)
+
+// Call is one request on its way through the pipeline. It belongs to the
+// handler until the handler returns and is used again after that: nothing of
+// it may be kept, strings taken from the header excepted.
+type Call struct {
+	// Gin is gin's own context: path parameters, request, writer.
+	Gin *gin.Context
+	// Caller is who asks; anonymous callers reach routes for Anyone only.
+	Caller Caller
+	// Body is the unpacked body; empty where there is none. The handler may
+	// write into it.
+	Body []byte
+	// MediaType is the body's, one of the route's; "" without a body.
+	MediaType string
+	// Key is the Idempotency-Key of a command, or "".
+	Key string
+	// Out is a buffer for the answer, empty and with what capacity earlier
+	// calls left: append to it, and pass it to Answer.
+	Out []byte
+
+	route   *boundRoute
+	start   time.Time
+	scanner strictjson.Scanner
+
+	after    events.Token
+	hasAfter bool
+	settled  bool
+
+	position []string
+	asOf     []string
+	scratch  []byte
+
+	// bodyFault is what was wrong with the packed form of the body. It waits
+	// for its turn: token and rights are judged first.
+	bodyFault error
+	bodyBuf   []byte
+	unpack    unpacker
+}
+
+// maxKeptOutBytes bounds the answer buffer that a pooled call keeps: the answer
+// to 1,000 IDs has some 150 KiB.
+const maxKeptOutBytes = 1 << 20
+
+// Context returns the request's context.
+func (c *Call) Context() context.Context { return c.Gin.Request.Context() }
+
+// Param returns a path parameter, such as "id" of /v1/videos/:id/like.
+func (c *Call) Param(name string) string { return c.Gin.Params.ByName(name) }
+
+// Scan starts a walk over the body and returns the Call's scanner.
+func (c *Call) Scan() *strictjson.Scanner {
+	c.scanner.Reset(c.Body)
+	return &c.scanner
+}
+
+func (c *Call) begin(g *gin.Context, now time.Time) {
+	c.Gin, c.start = g, now
+}
+
+// release forgets the request and keeps the buffers.
+func (c *Call) release() {
+	c.Gin, c.Caller, c.Body, c.MediaType, c.Key = nil, Caller{}, nil, "", ""
+	c.Out = c.Out[:0]
+	if cap(c.Out) > maxKeptOutBytes {
+		c.Out = nil
+	}
+	c.after, c.hasAfter, c.settled = events.Token{}, false, false
+	c.position, c.asOf, c.bodyFault = nil, nil, nil
+	c.route.pool.Put(c)
+}
