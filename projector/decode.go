@@ -1,0 +1,51 @@
+package projector
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+)
+
+// decodedMessage is a message whose record batch has been checked, ready to be
+// folded.
+type decodedMessage struct {
+	eventlog.Message
+	batch events.Batch
+	// err says why the message is not a record batch that can be folded.
+	err error
+	// own: a writer of this service put it there. A fault in it is corruption;
+	// a fault in another's is a dead letter.
+	own bool
+}
+
+// decode checks a message. Our own writers name a message by its batch ID;
+// nobody else can be expected to.
+func decode(msg eventlog.Message) *decodedMessage {
+	d := &decodedMessage{Message: msg}
+	d.batch, d.err = events.ReadBatch(msg.Data)
+	d.own = msg.BatchID != "" && msg.BatchID == d.batch.ID.String()
+	if d.err == nil && msg.Subject != eventlog.BatchSubject {
+		d.err = fmt.Errorf("%w: it was published to another subject", events.ErrNotBatch)
+		d.own = false
+	}
+	return d
+}
+
+// readAhead reads the log from a sequence on, checks each message, and hands
+// it to the fold. It returns when the context ends or the log is at fault.
+func (p *Projector) readAhead(ctx context.Context, from uint64, out chan<- *decodedMessage) error {
+	err := p.cfg.Log.Read(ctx, from, func(msg eventlog.Message) error {
+		select {
+		case out <- decode(msg):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("read the event log from %d: %w", from, err)
+}

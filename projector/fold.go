@@ -1,0 +1,182 @@
+package projector
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Decided is the outcome of one command, as the fold found it.
+type Decided struct {
+	Command events.CommandID
+	Outcome readmodel.Outcome
+}
+
+// fold turns record batches into changes of a read model. It is deterministic:
+// what it does depends on the log alone.
+type fold struct {
+	model *readmodel.Model
+	// decided collects the outcomes of the present record batch.
+	decided []Decided
+	// poisoned counts dead letters since the log began, on this process.
+	poisoned int
+
+	event   events.Event
+	stored  events.Time
+	outside bool // the batch came from a producer other than the service
+	command openCommand
+}
+
+// openCommand is the command whose events are being folded.
+type openCommand struct {
+	*events.Command
+	outcome readmodel.Outcome
+	// skip: the command was folded before, or may not be folded.
+	skip bool
+	// targets of an administrator's command, and what became of each.
+	targets [][16]byte
+	became  []readmodel.Effect
+}
+
+// ErrUnreadable is returned for a record batch of our own that is corrupt, or
+// written by a later version of tidemark: folding on would make wrong counts.
+var ErrUnreadable = errors.New("record batch of this service cannot be read")
+
+// message folds one message of the log. It fails with ErrUnreadable, or when
+// rows cannot be read back from the checkpoint; the fold must stop then.
+func (f *fold) message(msg *decodedMessage) error {
+	f.decided = f.decided[:0]
+	f.model.Begin(msg.Seq, msg.Stored)
+	f.stored = events.TimeOf(msg.Stored)
+	err := f.batch(msg)
+	if err == nil {
+		err = f.model.Publish(msg.batch.ID.Tag())
+	} else {
+		f.model.Abandon()
+	}
+	if err != nil {
+		return fmt.Errorf("fold message %d: %w", msg.Seq, err)
+	}
+	return nil
+}
+
+func (f *fold) batch(msg *decodedMessage) error {
+	reason := msg.err
+	known := f.model.Incarnation()
+	f.outside = msg.batch.Incarnation == events.Incarnation{}
+	switch {
+	case msg.own && reason != nil:
+		return fmt.Errorf("%w: %w", ErrUnreadable, reason)
+	case msg.own && msg.batch.Incarnation != known && !f.outside:
+		return fmt.Errorf("%w: it was written for log %v, this one is %v: a restored or moved log must be adopted first",
+			ErrUnreadable, msg.batch.Incarnation, known)
+	case reason == nil && !f.outside && msg.batch.Incarnation != known:
+		reason = fmt.Errorf("%w: it was written for another log", events.ErrNotBatch)
+	}
+	if reason != nil {
+		f.model.Step(0)
+		f.deadLetter(reason, msg.Data)
+		return nil
+	}
+	if f.outside && f.model.SeenBatch(msg.batch.ID) {
+		return nil
+	}
+	f.entries(&msg.batch)
+	return nil
+}
+
+func (f *fold) entries(b *events.Batch) {
+	cursor := b.Cursor()
+	for {
+		step, err := cursor.Next(&f.event)
+		switch step {
+		case events.StepEnd:
+			return
+		case events.StepCommand:
+			f.begin(cursor.Command)
+		case events.StepEvent:
+			f.model.Step(f.event.Index)
+			if cursor.Command == nil {
+				f.command = openCommand{}
+			}
+			f.one(err)
+		}
+		if cursor.Closes() {
+			f.close()
+		}
+	}
+}
+
+// begin opens a command. One with a key that is remembered is not folded
+// again: its first outcome stands.
+func (f *fold) begin(c *events.Command) {
+	f.command = openCommand{Command: c}
+	f.command.outcome.Request = c.Request
+	if f.outside {
+		f.command.skip = true
+		return
+	}
+	if !c.Keyed {
+		return
+	}
+	if before, ok := f.model.Outcome(c.ID); ok {
+		f.command.skip = true
+		before.Repeat = before.Request == c.Request
+		before.OtherRequest = !before.Repeat
+		f.command.outcome = before
+	}
+}
+
+// close ends a command: its outcome is remembered where it has a key, audited
+// where it is an administrator's, and handed to who waits for it.
+func (f *fold) close() {
+	c := &f.command
+	if !c.skip {
+		c.outcome.Position = f.model.At()
+		if c.Keyed {
+			f.model.Remember(c.ID, &c.outcome)
+		}
+		if c.Kind.Audited() {
+			f.model.Audit(&readmodel.AuditEntry{
+				At: c.Time, Actor: c.Actor, Action: c.Kind, Position: c.outcome.Position,
+				Reason: c.Reason, Targets: c.targets, Effects: c.became,
+			})
+		}
+	}
+	if !f.outside {
+		f.decided = append(f.decided, Decided{c.ID, c.outcome})
+	}
+	f.command = openCommand{}
+}
+
+// one folds the present event, or records it as a dead letter. framing is why
+// the event could not even be read.
+func (f *fold) one(framing error) {
+	if f.command.Command != nil && f.command.skip {
+		if f.outside {
+			f.deadLetter(fmt.Errorf("%w: commands are the service's own", events.ErrRule), f.event.Raw)
+		}
+		return
+	}
+	effect, err := readmodel.Poisoned, framing
+	if err == nil {
+		err = f.event.CheckTime(f.stored.Std())
+	}
+	if err == nil {
+		effect, err = f.apply(&f.event)
+	}
+	if err != nil {
+		effect = readmodel.Poisoned
+		f.deadLetter(err, f.event.Raw)
+	}
+	if f.command.Command != nil {
+		f.command.outcome.Effects = append(f.command.outcome.Effects, effect)
+	}
+}
+
+func (f *fold) deadLetter(reason error, raw []byte) {
+	f.poisoned++
+	f.model.AddDeadLetter(readmodel.DeadLetter{Position: f.model.At(), Reason: reason.Error(), Raw: raw})
+}

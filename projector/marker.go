@@ -1,0 +1,62 @@
+package projector
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/crc64"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+)
+
+// foldVersion is raised when the same log would fold to another state. A
+// checkpoint of another fold is not continued but rebuilt.
+const foldVersion = 1
+
+// marker is written last in every checkpoint, and says what it stands for.
+type marker struct {
+	FoldVersion int
+	Incarnation string
+	// Last is the fingerprint of the last message folded.
+	Last fingerprint
+	// Chain digests all messages folded since the log began.
+	Chain uint64
+	// Digest is the state's, for people to read; the model checks its own.
+	Digest  string
+	SavedAt time.Time
+	// Model is the part of the read model that is no table.
+	Model []byte
+}
+
+// fingerprint tells a message from another that took its sequence number.
+type fingerprint struct {
+	Seq     uint64
+	Stored  time.Time
+	BatchID string
+	Sum     uint64
+}
+
+func fingerprintOf(m *eventlog.Message) fingerprint {
+	return fingerprint{Seq: m.Seq, Stored: m.Stored.UTC(), BatchID: m.BatchID, Sum: crc64.Checksum(m.Data, crcTable)}
+}
+
+var crcTable = crc64.MakeTable(crc64.ECMA)
+
+// chain extends the digest of all messages folded by one. The batch ID stands
+// for the bytes: it is random, and the record batch has its own checksum.
+func chain(before uint64, m *decodedMessage) uint64 {
+	sum := crc64.Update(before, crcTable, m.batch.ID[:])
+	return crc64.Update(sum, crcTable, fmt.Appendf(nil, "%d", m.Seq))
+}
+
+func decodeMarker(data []byte) (m marker, err error) {
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fmt.Errorf("read the checkpoint's marker: %w", err)
+	}
+	return m, nil
+}
+
+func (m *marker) fits(incarnation events.Incarnation) bool {
+	return m.Incarnation == incarnation.String()
+}

@@ -1,0 +1,241 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Config is what a projector needs.
+type Config struct {
+	Log *eventlog.Log
+	// ModelsDir holds the read models' checkpoints, one directory each.
+	ModelsDir string
+	// CheckpointInterval is how often a checkpoint is written when something
+	// changed. Replaying what lies behind it costs less than a second per
+	// million events, so tens of seconds are fine.
+	CheckpointInterval time.Duration
+	// CheckpointBytes bounds the changes kept for the next checkpoint: past it
+	// one is written ahead of time.
+	CheckpointBytes int
+	// DedupeHorizon and OutcomeHorizon: see readmodel.Config.
+	DedupeHorizon, OutcomeHorizon time.Duration
+	// MayWrite is asked before each checkpoint: an error (a full disk) puts it off.
+	MayWrite func() error
+	Logger   *slog.Logger
+	Now      func() time.Time
+}
+
+const (
+	// readAheadMessages bounds what is read and checked before it is folded.
+	readAheadMessages = 64
+	// silenceLimit is how long the log may say nothing before it counts as out
+	// of reach; it is asked once a second.
+	silenceLimit = 5 * time.Second
+)
+
+// Projector owns the fold and the read model. New restores; Run folds.
+type Projector struct {
+	cfg     Config
+	model   *readmodel.Model
+	fold    fold
+	models  checkpoint.Models
+	store   *checkpoint.Store
+	name    string // of the model's directory
+	rebuilt string // why the model was rebuilt at this start; empty if it was not
+	// replaces: the rebuilt model has yet to take the current one's place, which
+	// is in the directory retired, if that is still there.
+	replaces bool
+	retired  string
+
+	waiters *waiters
+	inspect chan inspection
+	stopped chan struct{} // closed when the fold has ended
+	// target is the log's last sequence at the start: behind it lies what came since.
+	target uint64
+
+	chain   uint64
+	last    fingerprint
+	lastMsg *decodedMessage // its fingerprint is taken when a checkpoint asks for it
+	saved   events.Position
+	version uint64
+	// unwritten is the image of a checkpoint that failed, and its marker.
+	unwritten     *readmodel.Image
+	unwrittenMark []byte
+	started       time.Time
+	caughtUp      atomic.Bool
+	fault         atomic.Pointer[error]
+	stats         stats
+	asOf          asOf
+	wg            sync.WaitGroup
+}
+
+// inspection is a function that wants to see the model between two batches.
+type inspection struct {
+	fn   func(*readmodel.Model)
+	done chan struct{}
+}
+
+// Snapshot returns the read model as of the newest position folded.
+func (p *Projector) Snapshot() *readmodel.Snapshot { return p.model.Snapshot() }
+
+// Read calls fn with the newest snapshot and keeps its rows readable meanwhile.
+func (p *Projector) Read(fn func(*readmodel.Snapshot) error) error {
+	s := p.Hold()
+	defer s.Release()
+	return fn(s)
+}
+
+// Hold returns the newest snapshot and keeps its rows readable until Release.
+func (p *Projector) Hold() *readmodel.Snapshot {
+	for {
+		if s := p.Snapshot(); s.Hold() {
+			return s
+		}
+	}
+}
+
+// Model returns the read model, for its tables that any reader may read.
+func (p *Projector) Model() *readmodel.Model { return p.model }
+
+// ErrStopped is returned to who asks something of a fold that has stopped.
+var ErrStopped = errors.New("the fold has stopped")
+
+// Inspect runs fn in the fold, between two record batches, so that it sees all
+// tables at one position. fn must be quick and must not keep the model.
+func (p *Projector) Inspect(ctx context.Context, fn func(*readmodel.Model)) error {
+	i := inspection{fn: fn, done: make(chan struct{})}
+	select {
+	case p.inspect <- i:
+		// fn runs, and may write to what the caller shares with it.
+		<-i.done
+		return nil
+	case <-p.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Fault returns why the fold has stopped, nil as long as it goes on. Reads are
+// still answered, ever older; a restart begins with what the fault says.
+func (p *Projector) Fault() error {
+	if err := p.fault.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Ready returns nil once the read model has caught up with where the log stood
+// at the start, and as long as the log answers and the fold goes on.
+func (p *Projector) Ready() error {
+	if err := p.Fault(); err != nil {
+		return fmt.Errorf("the fold has stopped: %w", err)
+	}
+	if !p.caughtUp.Load() {
+		return fmt.Errorf("catching up: folded %d of %d messages%s", p.Snapshot().At.Seq, p.target, p.rebuildNote())
+	}
+	if at, _ := p.cfg.Log.Contact(); p.cfg.Now().Sub(at) > silenceLimit {
+		return fmt.Errorf("the event log has not answered since %s", at.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// CaughtUp reports whether the model has reached where the log stood at the
+// start. From then on its answers may be shown.
+func (p *Projector) CaughtUp() bool { return p.caughtUp.Load() }
+
+func (p *Projector) rebuildNote() string {
+	if p.rebuilt == "" {
+		return ""
+	}
+	return ", rebuilding from the log because " + p.rebuilt
+}
+
+// Run folds until the context ends, then writes a last checkpoint. It returns
+// an error if that fails. A fault of the log or of the checkpoint's rows stops
+// the fold and not Run: reads go on from what is there (see Fault).
+func (p *Projector) Run(ctx context.Context) error {
+	messages := make(chan *decodedMessage, readAheadMessages)
+	readErr := make(chan error, 1)
+	readCtx, stopReading := context.WithCancel(ctx)
+	p.wg.Go(func() { readErr <- p.readAhead(readCtx, p.model.At().Seq+1, messages) })
+	p.wg.Go(func() { p.publishDeadLetters(readCtx) })
+	err := p.loop(ctx, messages, readErr)
+	close(p.stopped)
+	stopReading()
+	if err != nil && ctx.Err() == nil {
+		p.fault.Store(&err)
+		p.cfg.Logger.Error("the fold has stopped; reads go on from what was folded", "position", p.Snapshot().At, "error", err)
+		<-ctx.Done()
+	}
+	p.wg.Wait()
+	return p.drain(err)
+}
+
+func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, readErr <-chan error) error {
+	saver := newSaver(p)
+	defer saver.wait()
+	p.noteCaughtUp()
+	for {
+		select {
+		case msg := <-messages:
+			if err := p.foldMessage(msg); err != nil {
+				return err
+			}
+			if p.model.DirtyBytes() > p.cfg.CheckpointBytes {
+				saver.begin()
+			}
+		case i := <-p.inspect:
+			i.fn(p.model)
+			close(i.done)
+		case <-saver.tick():
+			saver.begin()
+		case result := <-saver.done:
+			if err := saver.finish(result); err != nil {
+				return err
+			}
+		case err := <-readErr:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (p *Projector) foldMessage(msg *decodedMessage) error {
+	if err := p.fold.message(msg); err != nil {
+		return err
+	}
+	p.chain, p.lastMsg = chain(p.chain, msg), msg
+	p.stats.note(msg, &p.fold)
+	p.asOf.folded(p.model.LogTime())
+	p.waiters.wake(p.model.At(), p.fold.decided)
+	p.noteCaughtUp()
+	return nil
+}
+
+func (p *Projector) noteCaughtUp() {
+	if !p.caughtUp.Load() && p.model.At().Seq >= p.target {
+		p.caughtUp.Store(true)
+		p.cfg.Logger.Info("the read model has caught up", "position", p.model.At(),
+			"took", p.cfg.Now().Sub(p.started).Round(time.Millisecond), "digest", p.model.Digest().String())
+	}
+}
+
+// Close lets go of the checkpoint. Call it when Run has returned, or was never
+// called.
+func (p *Projector) Close() {
+	if err := p.store.Close(); err != nil {
+		p.cfg.Logger.Error("the checkpoint could not be closed cleanly", "error", err)
+	}
+}

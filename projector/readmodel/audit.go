@@ -1,0 +1,95 @@
+package readmodel
+
+import "github.com/tidemark-io/tidemark/events"
+
+// AuditEntry says who did what to which targets, when and why.
+type AuditEntry struct {
+	At       events.Time
+	Actor    events.UserID
+	Action   events.CommandKind
+	Position events.Position
+	Reason   []byte
+	// Targets are the videos or users, in the order of the command.
+	Targets [][16]byte
+	// Effects holds the outcome for each target.
+	Effects []Effect
+}
+
+// Audit appends an entry. One command is one entry, at its last position.
+func (m *Model) Audit(e *AuditEntry) {
+	value := make(record, 0, 64+len(e.Reason)+17*len(e.Targets)).
+		time(e.At).id(e.Actor).byte(byte(e.Action)).position(e.Position).text(e.Reason).uint32(uint32(len(e.Targets)))
+	for i, target := range e.Targets {
+		value = value.id(target).byte(byte(e.Effects[i]))
+	}
+	m.rows.put(keyOf(rowAudit).descending(e.Position), value)
+}
+
+// AuditFilter narrows the audit; zero fields match everything.
+type AuditFilter struct {
+	Actor  events.UserID
+	Action events.CommandKind
+}
+
+// AuditLog lists audit entries, newest first, those before the position only
+// unless that is zero, at most limit of them.
+func (s *Snapshot) AuditLog(filter AuditFilter, before events.Position, limit int) ([]AuditEntry, error) {
+	prefix := keyOf(rowAudit)
+	from := prefix
+	if before != (events.Position{}) {
+		from = append(keyOf(rowAudit).descending(before), 0)
+	}
+	var list []AuditEntry
+	err := s.rows.scan(prefix, from, func(_, value []byte) bool {
+		e := decodeAudit(value)
+		if (filter.Actor.IsZero() || e.Actor == filter.Actor) && (filter.Action == 0 || e.Action == filter.Action) {
+			list = append(list, e)
+		}
+		return len(list) < limit
+	})
+	return list, err
+}
+
+func decodeAudit(value []byte) AuditEntry {
+	f := fields(append([]byte{}, value...))
+	e := AuditEntry{At: f.time(), Actor: f.id(), Action: events.CommandKind(f.byte()), Position: f.position(), Reason: f.text()}
+	n := int(f.uint32())
+	e.Targets, e.Effects = make([][16]byte, n), make([]Effect, n)
+	for i := range n {
+		e.Targets[i], e.Effects[i] = f.id(), Effect(f.byte())
+	}
+	return e
+}
+
+// DeadLetter is an event, or a whole message, that could not be folded.
+type DeadLetter struct {
+	Position events.Position
+	Reason   string
+	Raw      []byte
+}
+
+// maxDeadLetterBytes bounds what is kept of one dead letter in the state; the
+// log holds the rest.
+const maxDeadLetterBytes = 64 << 10
+
+// AddDeadLetter records what could not be folded, and why.
+func (m *Model) AddDeadLetter(d DeadLetter) {
+	raw := d.Raw[:min(len(d.Raw), maxDeadLetterBytes)]
+	m.rows.put(keyOf(rowDeadLetter).position(d.Position), record(nil).text([]byte(d.Reason)).text(raw))
+}
+
+// DeadLetters lists dead letters after a position, oldest first.
+func (s *Snapshot) DeadLetters(after events.Position, limit int) ([]DeadLetter, error) {
+	prefix := keyOf(rowDeadLetter)
+	from := append(keyOf(rowDeadLetter).position(after), 0)
+	if after == (events.Position{}) {
+		from = prefix
+	}
+	var list []DeadLetter
+	err := s.rows.scan(prefix, from, func(key, value []byte) bool {
+		k, f := fields(key[len(prefix):]), fields(append([]byte{}, value...))
+		list = append(list, DeadLetter{Position: k.position(), Reason: string(f.text()), Raw: f.text()})
+		return len(list) < limit
+	})
+	return list, err
+}

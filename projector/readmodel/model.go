@@ -1,0 +1,228 @@
+package readmodel
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// Config is what a read model needs to know from the start.
+type Config struct {
+	// Incarnation of the log that is folded.
+	Incarnation events.Incarnation
+	// DedupeHorizon is how long identities of outside events are remembered,
+	// by log time. The contract promises 7 days.
+	DedupeHorizon time.Duration
+	// OutcomeHorizon is how long outcomes of commands with an Idempotency-Key
+	// are remembered, by log time. The contract promises 24 hours.
+	OutcomeHorizon time.Duration
+	// Generation of a new model: higher than that of any other that served this
+	// incarnation. A model that is loaded keeps its own.
+	Generation uint32
+}
+
+// Model is the read model: all tables, as of one position of the log.
+//
+// One goroutine, the fold, calls the methods that change it, between Begin and
+// Publish for each record batch. Anybody reads Videos and Users at any time,
+// and everything else through Snapshot.
+type Model struct {
+	Videos   *Videos
+	Users    *Users
+	Trending *Trending
+
+	seen *Seen
+	rows *Rows
+	cfg  Config
+
+	// generation counts the read models that have served this incarnation.
+	generation uint32
+	at         events.Position // of the event being folded
+	logTime    events.Time     // the greatest append time so far
+	folded     uint64          // events folded since the log began
+	snapshot   atomic.Pointer[Snapshot]
+}
+
+// Snapshot is the read model as of one position: what a query reads. Rows in
+// it never change; counters are read at their newest.
+type Snapshot struct {
+	// At is the last position folded.
+	At events.Position
+	// Tag is the tag of the record batch at At.Seq.
+	Tag uint32
+	// LogTime is the greatest append time folded.
+	LogTime events.Time
+	// Folded counts the events folded since the log began.
+	Folded uint64
+	// Sizes says how much the tables held then.
+	Sizes Sizes
+
+	incarnation events.Incarnation
+	generation  uint32
+	// token is the Tidemark-Position of an answer that holds nothing newer
+	// than At, as a header's value, shared by all of them.
+	token []string
+	rows  View
+}
+
+// Sizes counts the entries of the tables that are in memory.
+type Sizes struct {
+	Videos, Users, Likes, Identities int
+	// DirtyBytes is about how much the next checkpoint will hold.
+	DirtyBytes int
+}
+
+// New returns an empty read model, before the first event of the log.
+func New(cfg Config) *Model {
+	m := &Model{
+		Videos: newVideos(), Users: newUsers(), Trending: newTrending(),
+		seen: newSeen(cfg.DedupeHorizon), rows: newRows(), cfg: cfg, generation: cfg.Generation,
+	}
+	m.publish(0)
+	return m
+}
+
+// Snapshot returns the newest published state.
+func (m *Model) Snapshot() *Snapshot { return m.snapshot.Load() }
+
+// Begin opens the record batch with that sequence, appended at stored. Log
+// time never goes back, whatever the broker's clock does.
+func (m *Model) Begin(seq uint64, stored time.Time) {
+	before := m.logTime
+	m.logTime = max(m.logTime, events.TimeOf(stored))
+	m.at = events.Position{Seq: seq}
+	m.Trending.mu.Lock()
+	if minuteOf(before) != minuteOf(m.logTime) {
+		m.Trending.advance(m.logTime)
+		m.expireRows()
+	}
+	if hourOf(before) != hourOf(m.logTime) {
+		m.seen.expire(m.logTime)
+	}
+}
+
+func minuteOf(t events.Time) int64 { return floorDiv(int64(t), time.Minute.Microseconds()) }
+
+// Step moves to the event with that index in the record batch.
+func (m *Model) Step(index uint16) {
+	m.at.Index = index
+	m.folded++
+}
+
+// At is the position of the event being folded, or of the last one folded.
+func (m *Model) At() events.Position { return m.at }
+
+// LogTime is the greatest append time so far.
+func (m *Model) LogTime() events.Time { return m.logTime }
+
+// Publish closes the record batch and shows readers its effects. It fails if
+// rows could not be read: then what was folded cannot be trusted, and nothing
+// is published.
+func (m *Model) Publish(tag uint32) error {
+	m.Trending.mu.Unlock()
+	if m.rows.failed != nil {
+		return m.rows.failed
+	}
+	m.publish(tag)
+	return nil
+}
+
+// Abandon closes a record batch that could not be folded: readers see nothing
+// of it. The model must not be folded on, nor frozen.
+func (m *Model) Abandon() { m.Trending.mu.Unlock() }
+
+func (m *Model) publish(tag uint32) {
+	s := &Snapshot{
+		At: m.at, Tag: tag, LogTime: m.logTime, Folded: m.folded,
+		Sizes: Sizes{
+			Videos: int(m.Videos.count), Users: int(m.Users.count), Likes: m.Users.pairs,
+			Identities: m.seen.count, DirtyBytes: m.DirtyBytes(),
+		},
+		incarnation: m.cfg.Incarnation, generation: m.generation, rows: m.rows.view(),
+	}
+	s.token = []string{s.Token(s.At).String()}
+	m.snapshot.Store(s)
+}
+
+// Token returns the position token of an answer whose newest part lies at
+// ceiling and that was begun with this snapshot.
+func (s *Snapshot) Token(ceiling events.Position) events.Token {
+	t := events.Token{Incarnation: s.incarnation, Floor: s.At, Ceiling: s.At, Generation: s.generation}
+	if ceiling.Compare(s.At) > 0 {
+		t.Ceiling = ceiling
+	}
+	if t.Ceiling.Seq == s.At.Seq {
+		t.Tag = s.Tag
+	}
+	return t
+}
+
+// Hold keeps the rows of the snapshot readable until Release. It returns false
+// for a snapshot that came out of use before anybody held it: take a newer one.
+// Who reads rows holds the snapshot; counters need no hold.
+func (s *Snapshot) Hold() bool { return s.rows.base == nil || s.rows.base.Acquire() }
+
+// Release ends what Hold began.
+func (s *Snapshot) Release() {
+	if s.rows.base != nil {
+		s.rows.base.Release()
+	}
+}
+
+// TokenHeader returns the token of an answer that holds nothing newer than At,
+// as the value of a header. It is shared and must not be changed.
+func (s *Snapshot) TokenHeader() []string { return s.token }
+
+// Incarnation names the log that was folded.
+func (s *Snapshot) Incarnation() events.Incarnation { return s.incarnation }
+
+// Generation counts the read models that have served this incarnation.
+func (s *Snapshot) Generation() uint32 { return s.generation }
+
+// Digest sums up the whole state at the present position. Between Publish and
+// Begin only.
+func (m *Model) Digest() Digest {
+	d := Digest{At: m.at, Folded: m.folded, LogTime: m.logTime}
+	d.Tables[0] = m.Videos.digest
+	for _, number := range m.Videos.dirty.list {
+		d.Tables[0] += m.Videos.slot(number).digest()
+	}
+	d.Tables[1] = m.Users.digest
+	d.Tables[2] = m.seen.sum()
+	for r := range m.Trending.rings {
+		for w := range m.Trending.rings[r] {
+			for at, b := range m.Trending.rings[r][w].buckets {
+				if b.dirty {
+					b.digest, b.dirty = b.computeDigest(r, w, at), true
+				}
+				d.Tables[3] += b.digest
+			}
+		}
+	}
+	d.Tables[4] = m.rows.digest
+	return d
+}
+
+// Digest is the state in a few words: equal logs give equal digests.
+type Digest struct {
+	At      events.Position
+	Folded  uint64
+	LogTime events.Time
+	// Tables holds the sums of videos, users with likes, seen identities,
+	// trending, rows.
+	Tables [5]uint64
+}
+
+// Sum is the digest as one number.
+func (d Digest) Sum() uint64 {
+	sum := digestStart(0).word(d.At.Packed()).word(d.Folded).word(uint64(d.LogTime))
+	for _, t := range d.Tables {
+		sum = sum.word(t)
+	}
+	return sum.sum()
+}
+
+// String returns the digest as "position sum".
+func (d Digest) String() string { return fmt.Sprintf("%v %016x", d.At, d.Sum()) }

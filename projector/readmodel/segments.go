@@ -1,0 +1,150 @@
+package readmodel
+
+import "encoding/binary"
+
+// The records of segments. All numbers big-endian.
+//
+//	video  number (4), key (16), state word (8), five counters (8 each)
+//	user   'u', number (4), key (16), flags (4)
+//	like   'l', number of the user (4), number of the video (4), version (8)
+
+const (
+	recordUser     = 'u'
+	recordLike     = 'l'
+	userRecordSize = 1 + 4 + 16 + 4
+	likeRecordSize = 1 + 4 + 4 + 8
+)
+
+func appendVideoRecord(dst []byte, number uint32, s *slot) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, number)
+	dst = binary.BigEndian.AppendUint64(dst, s.hi)
+	dst = binary.BigEndian.AppendUint64(dst, s.lo)
+	dst = binary.BigEndian.AppendUint64(dst, s.state.Load())
+	for c := range s.counts {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(s.counts[c].Load()))
+	}
+	return dst
+}
+
+func videoRecordEnd([]byte) int { return videoRecordSize }
+
+func appendUserRecord(dst []byte, number uint32, u *user) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, recordUser), number)
+	dst = binary.BigEndian.AppendUint64(dst, u.hi)
+	dst = binary.BigEndian.AppendUint64(dst, u.lo)
+	return binary.BigEndian.AppendUint32(dst, u.flags.Load())
+}
+
+func appendLikeRecord(dst []byte, number, video uint32, v likeVersion) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, recordLike), number)
+	dst = binary.BigEndian.AppendUint32(dst, video)
+	return binary.BigEndian.AppendUint64(dst, uint64(v))
+}
+
+func userRecordEnd(records []byte) int {
+	if records[0] == recordUser {
+		return userRecordSize
+	}
+	return likeRecordSize
+}
+
+func (v *Videos) freeze(i *Image) {
+	changes := make([]byte, 0, videoRecordSize*len(v.dirty.list))
+	for _, number := range v.dirty.list {
+		s := v.slot(number)
+		v.digest += s.digest()
+		changes = appendVideoRecord(changes, number, s)
+	}
+	v.dirty.clear()
+	v.segments.write(i, changes, videoRecordEnd, stripesOf(v.count, v.stripe), func(stripe int) []byte {
+		var records []byte
+		for n := uint32(stripe) * v.stripe; n < min(v.count, uint32(stripe+1)*v.stripe); n++ {
+			records = appendVideoRecord(records, n, v.slot(n))
+		}
+		return records
+	})
+}
+
+func stripesOf(count, size uint32) int { return int((count + size - 1) / size) }
+
+func (u *Users) freeze(i *Image) {
+	changes := u.changes
+	u.changes = nil
+	u.segments.write(i, changes, userRecordEnd, stripesOf(u.count, u.stripe), func(stripe int) []byte {
+		var records []byte
+		for n := uint32(stripe) * u.stripe; n < min(u.count, uint32(stripe+1)*u.stripe); n++ {
+			e := u.entry(n)
+			records = appendUserRecord(records, n, e)
+			e.likes.each(func(video uint32, v likeVersion) {
+				records = appendLikeRecord(records, n, video, v)
+			})
+		}
+		return records
+	})
+}
+
+// Identities are only ever added and forgotten by the bucket, so each bucket
+// is a list of chunks: hour, version → log time of its newest, identities.
+const (
+	seenKeySize     = 1 + 8 + 8
+	trendingKeySize = 1 + 1 + 1 + 8
+)
+
+func seenKey(hour int64, version uint64) []byte {
+	k := binary.BigEndian.AppendUint64([]byte{spaceSeen}, uint64(hour)^1<<63)
+	return binary.BigEndian.AppendUint64(k, version)
+}
+
+func (s *Seen) freeze(i *Image) {
+	for _, d := range s.dropped {
+		for _, version := range d.chunks {
+			i.put(seenKey(d.hour, version), nil)
+		}
+	}
+	s.dropped = nil
+	for _, hour := range s.freshHours {
+		b := s.buckets[hour]
+		if b == nil || len(b.fresh) == 0 {
+			continue
+		}
+		value := record(nil).time(b.last)
+		for _, id := range b.fresh {
+			value = value.id(id)
+		}
+		i.put(seenKey(hour, i.Version), value)
+		b.chunks = append(b.chunks, i.Version)
+		b.fresh = nil
+	}
+	s.freshHours = nil
+}
+
+// A trending bucket is one value: pairs of the video's number and its score.
+func trendingKey(r, w int, bucket int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{spaceTrending, byte(r), byte(w)}, uint64(bucket)^1<<63)
+}
+
+func (t *Trending) freeze(i *Image) {
+	for r := range t.rings {
+		for w := range t.rings[r] {
+			t.rings[r][w].freeze(i, r, w)
+		}
+	}
+}
+
+func (g *ring) freeze(i *Image, r, w int) {
+	for _, at := range g.dropped {
+		i.put(trendingKey(r, w, at), nil)
+	}
+	g.dropped = nil
+	for at, b := range g.buckets {
+		if !b.dirty {
+			continue
+		}
+		value := make(record, 0, 8*len(b.scores))
+		for video, score := range b.scores {
+			value = value.uint32(video).uint32(uint32(score))
+		}
+		i.put(trendingKey(r, w, at), value)
+		b.digest, b.dirty = b.computeDigest(r, w, at), false
+	}
+}

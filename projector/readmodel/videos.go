@@ -1,0 +1,217 @@
+package readmodel
+
+import (
+	"runtime"
+	"sync/atomic"
+
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// Counts holds the five counters of a video, by events.Counter.
+type Counts [events.CounterCount]int64
+
+// Videos is the table that the product exists for: the five counters of every
+// video, in flat memory that the collector does not scan, read without locks.
+//
+// A video has a number, given in the order of first appearance in the log, and
+// with it a slot of one cache line in a chunk. The fold is the only writer. It
+// writes a slot at most once per position; that is what makes a torn read
+// visible (see Slot).
+type Videos struct {
+	index  *index
+	chunks atomic.Pointer[[]*videoChunk]
+	count  uint32 // the writer's alone
+	dirty  dirtySet
+	digest uint64 // of all slots that are not dirty
+
+	segments segmentLog
+	stripe   uint32 // slots in one
+	saved    uint32 // how many the checkpoint holds that is being loaded
+}
+
+const (
+	chunkBits = 12
+	chunkSize = 1 << chunkBits
+)
+
+type videoChunk [chunkSize]slot
+
+// slot is one cache line. The state word holds the position of the last
+// visible change, and three flags. A reader takes the word, the counters and
+// the word again: since every write of the counters of a visible video changes
+// the position in the word, equal words mean whole counters.
+type slot struct {
+	hi, lo uint64 // the key; written before the index knows the slot
+	state  atomic.Uint64
+	counts [events.CounterCount]atomic.Int64
+}
+
+const (
+	slotBusy    = 1 << iota // the fold is writing the counters
+	slotKnown               // published, or seen with a first view, like, comment, remix or glitch
+	slotDeleted             // by a moderator; counters go on hidden
+	slotFlags   = 3         // bits below the position
+)
+
+// Slot is what a reader found of one video.
+type Slot struct {
+	Counts Counts
+	// Changed is the position of the last change that readers could see.
+	Changed events.Position
+	// Known is false for a video that was deleted before anybody saw it.
+	Known   bool
+	Deleted bool
+}
+
+// Visible reports whether the video may stand in an answer.
+func (s *Slot) Visible() bool { return s.Known && !s.Deleted }
+
+func newVideos() *Videos {
+	v := &Videos{segments: segmentLog{table: tableVideos}, stripe: stripeVideos}
+	v.chunks.Store(&[]*videoChunk{})
+	v.index = newIndex(func(n uint32) (uint64, uint64) {
+		s := v.slot(n)
+		return s.hi, s.lo
+	})
+	return v
+}
+
+func (v *Videos) slot(number uint32) *slot {
+	return &(*v.chunks.Load())[number>>chunkBits][number&(chunkSize-1)]
+}
+
+// Find returns the number of a video that the log has named.
+func (v *Videos) Find(id events.VideoID) (uint32, bool) {
+	hi, lo := words(id)
+	return v.index.find(v.index.hash(hi, lo), hi, lo)
+}
+
+// ID returns the ID of the video with that number.
+func (v *Videos) ID(number uint32) events.VideoID {
+	s := v.slot(number)
+	return bytes16(s.hi, s.lo)
+}
+
+// Read reads one slot whole: all counters from one position.
+func (v *Videos) Read(number uint32, into *Slot) { v.slot(number).read(into) }
+
+func (s *slot) read(into *Slot) {
+	for try := 1; ; try++ {
+		before := s.state.Load()
+		if before&slotBusy == 0 {
+			for c := range into.Counts {
+				into.Counts[c] = s.counts[c].Load()
+			}
+			if s.state.Load() == before {
+				into.Changed = events.UnpackPosition(before >> slotFlags)
+				into.Known, into.Deleted = before&slotKnown != 0, before&slotDeleted != 0
+				return
+			}
+		}
+		// The fold holds a slot for nanoseconds; if it was descheduled
+		// meanwhile, it needs this processor.
+		if try%64 == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// Lookup reads the slots of many videos in one pass over memory: all index
+// cells are touched first, then all slots, so that cache misses overlap. It
+// fills found[i] with whether ids[i] is in the table, and slots[i] where it is.
+// The three slices have one length.
+func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) {
+	const group = 32
+	var (
+		hashes  [group]uint64
+		numbers [group]uint32
+	)
+	for start := 0; start < len(ids); start += group {
+		batch := ids[start:min(start+group, len(ids))]
+		for i := range batch {
+			hashes[i] = v.index.hash(words(batch[i]))
+			v.index.touch(hashes[i])
+		}
+		for i := range batch {
+			hi, lo := words(batch[i])
+			numbers[i], found[start+i] = v.index.find(hashes[i], hi, lo)
+		}
+		for i := range batch {
+			if found[start+i] {
+				v.slot(numbers[i]).read(&slots[start+i])
+			}
+		}
+	}
+}
+
+// Len is the number of videos in the table. Writer only.
+func (v *Videos) Len() int { return int(v.count) }
+
+// intern returns the number of a video, giving it one if it has none. Writer only.
+func (v *Videos) intern(id events.VideoID) uint32 {
+	hi, lo := words(id)
+	hash := v.index.hash(hi, lo)
+	if number, ok := v.index.find(hash, hi, lo); ok {
+		return number
+	}
+	number := v.count
+	v.reserve(number)
+	s := v.slot(number)
+	s.hi, s.lo = hi, lo
+	v.count++
+	v.dirty.add(number)
+	v.index.add(hash, number)
+	return number
+}
+
+// reserve makes sure that the chunk of the slot exists.
+func (v *Videos) reserve(number uint32) {
+	chunks := *v.chunks.Load()
+	if int(number>>chunkBits) < len(chunks) {
+		return
+	}
+	grown := make([]*videoChunk, len(chunks), len(chunks)+1)
+	copy(grown, chunks)
+	grown = append(grown, new(videoChunk))
+	v.chunks.Store(&grown)
+}
+
+// change adds delta to the counters of a video and sets its flags, as of
+// position at. A change that readers cannot see leaves the position alone, so
+// that nobody is told of it. Writer only, once per slot and position.
+func (v *Videos) change(number uint32, delta Counts, flags uint64, at events.Position) {
+	s := v.slot(number)
+	before := s.state.Load()
+	oldFlags := before & (slotKnown | slotDeleted)
+	if delta == (Counts{}) && flags == oldFlags {
+		return
+	}
+	if v.dirty.add(number) {
+		v.digest -= s.digest()
+	}
+	after := at.Packed()<<slotFlags | flags
+	if visible(oldFlags) == visible(flags) && !visible(flags) {
+		after = before&^(slotKnown|slotDeleted) | flags
+	}
+	s.state.Store(before | slotBusy)
+	for c, d := range delta {
+		if d != 0 {
+			s.counts[c].Store(s.counts[c].Load() + d)
+		}
+	}
+	s.state.Store(after)
+}
+
+func visible(flags uint64) bool { return flags&(slotKnown|slotDeleted) == slotKnown }
+
+func (v *Videos) flags(number uint32) uint64 {
+	return v.slot(number).state.Load() & (slotKnown | slotDeleted)
+}
+
+func (s *slot) digest() uint64 {
+	d := digestStart(tableVideos).word(s.hi).word(s.lo).word(s.state.Load())
+	for c := range s.counts {
+		d = d.word(uint64(s.counts[c].Load()))
+	}
+	return d.sum()
+}

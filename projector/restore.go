@@ -1,0 +1,207 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// ErrForeignLog is returned at the start when the log is not the one that the
+// data directory's read model was folded from. Folding it would turn every
+// count into another log's.
+var ErrForeignLog = errors.New("the event log is not the one that this data directory belongs to")
+
+// ErrLogIncomplete is returned at the start when the read model would have to
+// be rebuilt and the log no longer holds its beginning.
+var ErrLogIncomplete = errors.New("the read model must be rebuilt, and the event log does not begin at its beginning")
+
+// errDoubt is why a checkpoint is not continued but rebuilt from the log.
+type errDoubt struct{ cause error }
+
+func (e errDoubt) Error() string { return e.cause.Error() }
+func (e errDoubt) Unwrap() error { return e.cause }
+
+// New restores the read model from its last checkpoint and checks that it fits
+// the log. On doubt it begins a rebuild beside it. ErrForeignLog and
+// ErrLogIncomplete say that neither is right; their text says what to do.
+func New(ctx context.Context, cfg Config) (*Projector, error) {
+	p := &Projector{
+		cfg: cfg, models: checkpoint.Models{Dir: cfg.ModelsDir},
+		waiters: newWaiters(), inspect: make(chan inspection), stopped: make(chan struct{}), started: cfg.Now(),
+	}
+	p.asOf.init(p)
+	first, last, err := cfg.Log.Bounds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
+	}
+	p.target = last
+	if err := p.restore(ctx, first, last); err != nil {
+		if p.store != nil {
+			_ = p.store.Close() // what went wrong says more
+		}
+		return nil, err
+	}
+	p.fold = fold{model: p.model}
+	p.saved = p.model.At()
+	p.stats.saved.Store(p.saved.Packed())
+	p.asOf.folded(p.model.LogTime())
+	return p, nil
+}
+
+func (p *Projector) restore(ctx context.Context, first, last uint64) error {
+	name, path, err := p.models.Current()
+	switch {
+	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, fs.ErrNotExist):
+		p.cfg.Logger.Error("the current read model is gone; rebuilding it from the log", "error", err)
+		p.stats.rebuilds.Add(1)
+		return p.fresh(first, "", "the current one was gone")
+	case err != nil:
+		return fmt.Errorf("find the current read model: %w", err)
+	case name == "":
+		return p.fresh(first, "", "")
+	}
+	err = p.resume(ctx, name, path, first, last)
+	var doubt errDoubt
+	if !errors.As(err, &doubt) {
+		p.name = name
+		return err
+	}
+	if p.store != nil {
+		_ = p.store.Close() // it is set aside
+	}
+	p.cfg.Logger.Error("the checkpoint cannot be continued; rebuilding the read model from the log beside it",
+		"checkpoint", path, "reason", doubt)
+	p.stats.rebuilds.Add(1)
+	return p.fresh(first, name, doubt.Error())
+}
+
+// fresh begins a read model at the beginning of the log: the first of a data
+// directory, or one beside a model that is in doubt.
+func (p *Projector) fresh(first uint64, retired, why string) error {
+	if first > 1 {
+		return fmt.Errorf("%w: it begins at message %d. Restore the data directory's models folder from a backup of the same log, or adopt the log with an archive that holds what is gone",
+			ErrLogIncomplete, first)
+	}
+	if err := p.removeUnfinished(retired); err != nil {
+		return err
+	}
+	name, path, err := p.models.Create()
+	if err != nil {
+		return fmt.Errorf("create a directory for the read model: %w", err)
+	}
+	if p.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger}); err != nil {
+		return fmt.Errorf("open the new read model's checkpoint: %w", err)
+	}
+	p.name, p.retired, p.rebuilt, p.replaces = name, retired, why, why != ""
+	p.model = readmodel.New(p.modelConfig(name))
+	if why == "" {
+		return p.models.Use(name)
+	}
+	return nil
+}
+
+// removeUnfinished deletes what an earlier rebuild left that did not get to its
+// end: neither the current model nor one that was set aside. Where nothing says
+// which is the current one, all are set aside: it may be among them.
+func (p *Projector) removeUnfinished(current string) error {
+	names, err := p.models.List()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == current {
+			continue
+		}
+		if current == "" {
+			_, err = p.models.SetAside(name, "it was not known which model was the current one", p.cfg.Now())
+		} else {
+			err = p.models.Remove(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// modelConfig takes the number of the model's directory for its generation: it
+// rises with each rebuild.
+func (p *Projector) modelConfig(name string) readmodel.Config {
+	number, _ := strconv.ParseUint(name[strings.LastIndexByte(name, '-')+1:], 10, 32)
+	return readmodel.Config{
+		Incarnation:   p.cfg.Log.Incarnation(),
+		DedupeHorizon: p.cfg.DedupeHorizon, OutcomeHorizon: p.cfg.OutcomeHorizon, Generation: uint32(number),
+	}
+}
+
+// resume loads the checkpoint and compares it with the log.
+func (p *Projector) resume(ctx context.Context, name, path string, first, last uint64) (err error) {
+	p.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger})
+	switch {
+	case errors.Is(err, checkpoint.ErrDamaged):
+		return errDoubt{err}
+	case err != nil:
+		return fmt.Errorf("open the checkpoint: %w", err)
+	}
+	version, data := p.store.Latest()
+	if version == 0 {
+		p.model = readmodel.New(p.modelConfig(name))
+		if first > 1 {
+			return fmt.Errorf("%w: it begins at message %d, and nothing was checkpointed yet", ErrLogIncomplete, first)
+		}
+		return nil
+	}
+	m, err := decodeMarker(data)
+	if err != nil {
+		return errDoubt{err}
+	}
+	if !m.fits(p.cfg.Log.Incarnation()) {
+		return fmt.Errorf("%w: the read model was folded from log %s, this is log %v. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
+			ErrForeignLog, m.Incarnation, p.cfg.Log.Incarnation())
+	}
+	if m.FoldVersion != foldVersion {
+		return errDoubt{fmt.Errorf("it was made by fold version %d, this binary's is %d", m.FoldVersion, foldVersion)}
+	}
+	if err := p.compare(ctx, &m.Last, first, last); err != nil {
+		return err
+	}
+	p.model, err = readmodel.Load(p.modelConfig(name), m.Model, p.store.View())
+	if err != nil {
+		return errDoubt{err}
+	}
+	p.version, p.chain, p.last = version, m.Chain, m.Last
+	return nil
+}
+
+// compare checks that the log still holds the last message folded, as it was.
+func (p *Projector) compare(ctx context.Context, folded *fingerprint, first, last uint64) error {
+	switch {
+	case folded.Seq == 0:
+		return nil
+	case last < folded.Seq:
+		return errDoubt{fmt.Errorf("the log has lost its tail: it ends at message %d, message %d was folded", last, folded.Seq)}
+	case first > folded.Seq+1:
+		return fmt.Errorf("%w: it begins at message %d, the checkpoint ends at %d", ErrLogIncomplete, first, folded.Seq)
+	case first > folded.Seq:
+		return nil // trimmed right up to the checkpoint: nothing to compare with
+	}
+	msg, err := p.cfg.Log.Message(ctx, folded.Seq)
+	switch {
+	case errors.Is(err, eventlog.ErrMessageUnreadable):
+		p.cfg.Logger.Warn("the last message folded cannot be read back from the log, so it cannot be verified", "seq", folded.Seq, "error", err)
+		return nil
+	case err != nil:
+		return fmt.Errorf("read back message %d: %w", folded.Seq, err)
+	}
+	if now := fingerprintOf(&msg); now.BatchID != folded.BatchID || now.Sum != folded.Sum || !now.Stored.Equal(folded.Stored) {
+		return errDoubt{fmt.Errorf("message %d of the log is not the one that was folded: sequence numbers were used again", folded.Seq)}
+	}
+	return nil
+}
