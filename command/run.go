@@ -1,0 +1,281 @@
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// plan is a command whose request has been understood: what is to be checked
+// and which events follow.
+type plan struct {
+	kind events.CommandKind
+	// judged: the fold decides the outcome, and the answer tells it.
+	judged bool
+	// framed: it has several events and is not judged.
+	framed bool
+	// privileged: the caller acts by a role and not as the owner.
+	privileged bool
+	reason     []byte
+	// check looks at state; it runs after what this node acknowledged before
+	// is folded, and not for a repeat.
+	check func(state *readmodel.Snapshot) error
+	// write appends the events and returns how many.
+	write func(w *entryWriter) int
+}
+
+// verdict is what became of a command.
+type verdict struct {
+	token events.Token
+	// outcome is set for judged commands and those with a key, unless pending.
+	outcome readmodel.Outcome
+	// pending: the events are in the log, the fold has not got there in time.
+	pending bool
+}
+
+// entryWriter collects the frames of a command's events.
+type entryWriter struct {
+	frames []byte
+	now    events.Time
+	id     events.CommandID
+	minted uint32
+}
+
+// add appends an event that happens now, at a time nobody but us has said.
+func (w *entryWriter) add(t events.Type, d events.Data) { w.addAt(t, w.now, true, d) }
+
+func (w *entryWriter) addAt(t events.Type, at events.Time, arrival bool, d events.Data) {
+	w.frames = events.AppendEvent(w.frames, events.Meta{Type: t, Time: at, Arrival: arrival}, d)
+}
+
+// mint returns an ID for something that the caller did not name: the same one
+// when a command with a key is repeated, and unforeseeable otherwise.
+func (w *entryWriter) mint() [16]byte {
+	w.minted++
+	sum := sha256.Sum256(binary.BigEndian.AppendUint32(append([]byte("minted"), w.id[:]...), w.minted))
+	id := [16]byte(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // RFC 9562, version 8
+	return id
+}
+
+// run takes a command from check to outcome. The error is one of api's problems.
+func (s *Service) run(c *api.Call, p plan) (verdict, error) {
+	if err := c.Settle(c.Context()); err != nil {
+		return verdict{}, err
+	}
+	if err := s.open(); err != nil {
+		return verdict{}, err
+	}
+	cmd := events.Command{Kind: p.kind, Actor: c.Caller.ID, Privileged: p.privileged, Reason: p.reason, Time: events.TimeOf(s.cfg.Now())}
+	if c.Key != "" {
+		cmd.Keyed, cmd.ID, cmd.Request = true, commandID(c), requestHash(c)
+		release, err := s.claim(cmd.ID)
+		if err != nil {
+			return verdict{}, err
+		}
+		defer release()
+		if v, found, err := s.remembered(&cmd); found || err != nil {
+			return v, err
+		}
+	} else if p.judged || p.framed {
+		cmd.ID = randomID()
+	}
+	if err := s.admit(c, &p); err != nil {
+		return verdict{}, err
+	}
+	return s.commit(c, &p, &cmd)
+}
+
+// open refuses commands while they cannot be carried out.
+func (s *Service) open() error {
+	if err := s.cfg.MayWrite(); err != nil {
+		return api.StorageFull.Because(err)
+	}
+	if err := s.cfg.Fold.Fault(); err != nil {
+		return api.LogUnavailable.Because(err)
+	}
+	return nil
+}
+
+// claim takes a key for this request; another under way has it to itself.
+func (s *Service) claim(id events.CommandID) (release func(), err error) {
+	s.runningMu.Lock()
+	defer s.runningMu.Unlock()
+	if _, taken := s.running[id]; taken {
+		return nil, api.KeyInUse
+	}
+	s.running[id] = struct{}{}
+	return func() {
+		s.runningMu.Lock()
+		defer s.runningMu.Unlock()
+		delete(s.running, id)
+	}, nil
+}
+
+// remembered looks for what the fold has kept of a command with a key.
+func (s *Service) remembered(cmd *events.Command) (verdict, bool, error) {
+	var outcome readmodel.Outcome
+	var found bool
+	err := s.cfg.Fold.Read(func(state *readmodel.Snapshot) (err error) {
+		outcome, found, err = state.Outcome(cmd.ID)
+		return err
+	})
+	if err != nil || !found {
+		return verdict{}, false, err
+	}
+	if outcome.Request != cmd.Request {
+		return verdict{}, true, api.KeyReused
+	}
+	return verdict{token: s.token(outcome.Position, 0), outcome: outcome}, true, nil
+}
+
+// admit checks the caller and the state, as of all that this node has
+// acknowledged and that decides such checks.
+func (s *Service) admit(c *api.Call, p *plan) error {
+	ctx, cancel := context.WithTimeout(c.Context(), s.cfg.WaitLimit)
+	defer cancel()
+	if err := s.cfg.Fold.WaitFor(ctx, events.UnpackPosition(s.gate.Load())); err != nil {
+		return api.StaleReadModel.Because(fmt.Errorf("wait for what was acknowledged before: %w", err))
+	}
+	if c.Caller.Known && s.cfg.Fold.Model().Users.Blocked(c.Caller.ID) {
+		return api.AccountBlocked
+	}
+	if p.check == nil {
+		return nil
+	}
+	return s.cfg.Fold.Read(p.check)
+}
+
+// commit writes the command's entry to the log and waits for the outcome where
+// one is asked for.
+func (s *Service) commit(c *api.Call, p *plan, cmd *events.Command) (verdict, error) {
+	w := entryWriter{now: cmd.Time, id: cmd.ID}
+	cmd.Events = p.write(&w)
+	entry := events.Entry{Bytes: w.frames, Events: cmd.Events}
+	if p.judged || p.framed || cmd.Keyed {
+		entry.Bytes = append(events.AppendCommand(nil, *cmd), w.frames...)
+	}
+	if p.judged || cmd.Keyed {
+		return s.commitJudged(c, cmd, entry)
+	}
+	receipt, err := s.store(c.Context(), entry)
+	if err != nil {
+		return verdict{}, err
+	}
+	return verdict{token: s.token(receipt.Position, receipt.Tag)}, nil
+}
+
+// commitJudged commits a command and waits for what the fold makes of it.
+func (s *Service) commitJudged(c *api.Call, cmd *events.Command, entry events.Entry) (verdict, error) {
+	expectation := s.cfg.Fold.Expect(cmd.ID)
+	defer expectation.Forget()
+	receipt, err := s.store(c.Context(), entry)
+	if err != nil {
+		return verdict{}, err
+	}
+	s.raiseGate(receipt.Position)
+	v := verdict{token: s.token(receipt.Position, receipt.Tag)}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), s.cfg.WaitLimit)
+	defer cancel()
+	v.outcome, err = expectation.Wait(ctx)
+	switch {
+	case err != nil:
+		v.pending = true
+	case v.outcome.OtherRequest:
+		return verdict{}, api.KeyReused
+	case v.outcome.Repeat:
+		v.token = s.token(v.outcome.Position, 0)
+	}
+	return v, nil
+}
+
+func (s *Service) store(ctx context.Context, entry events.Entry) (eventlog.Receipt, error) {
+	// A client that goes away does not take its command back: it may be under
+	// way already, and half of its batch mates' answers would be lost with it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.CommitLimit)
+	defer cancel()
+	receipt, err := s.cfg.Log.Commit(ctx, entry)
+	switch {
+	case err == nil:
+		return receipt, nil
+	case errors.Is(err, eventlog.ErrTooLarge):
+		return receipt, api.CommandTooLarge
+	case errors.Is(err, eventlog.ErrRejected), !errors.Is(err, eventlog.ErrOutcomeUnknown) && ctx.Err() != nil:
+		return receipt, api.LogUnavailable.Because(err)
+	default:
+		return receipt, api.OutcomeUnknown.Because(err)
+	}
+}
+
+func (s *Service) raiseGate(at events.Position) {
+	for {
+		old := s.gate.Load()
+		if at.Packed() <= old || s.gate.CompareAndSwap(old, at.Packed()) {
+			return
+		}
+	}
+}
+
+// token is the position of a command: floor and ceiling are where its last
+// event lies.
+func (s *Service) token(at events.Position, tag uint32) events.Token {
+	snapshot := s.cfg.Fold.Snapshot()
+	return events.Token{
+		Incarnation: snapshot.Incarnation(), Generation: snapshot.Generation(),
+		Floor: at, Ceiling: at, Tag: tag,
+	}
+}
+
+// accept runs a command whose answer is its position alone.
+func (s *Service) accept(c *api.Call, p plan) error {
+	v, err := s.run(c, p)
+	if err != nil {
+		return err
+	}
+	return c.Accepted(v.token)
+}
+
+// batchStatus is 200, or 202 for an outcome that is still pending.
+func (v *verdict) batchStatus() int {
+	if v.pending {
+		return http.StatusAccepted
+	}
+	return http.StatusOK
+}
+
+// commandID derives the ID of a command from who asks and the key, so that a
+// repeat has the same one on every node.
+func commandID(c *api.Call) events.CommandID {
+	sum := sha256.Sum256(append(append([]byte("key"), c.Caller.ID[:]...), c.Key...))
+	return events.CommandID(sum[:16])
+}
+
+// requestHash tells two requests under one key apart.
+func requestHash(c *api.Call) events.RequestHash {
+	h := sha256.New()
+	for _, part := range [...]string{c.Gin.Request.Method, c.Gin.Request.URL.Path} {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	h.Write(c.Body)
+	return events.RequestHash(h.Sum(nil)[:16])
+}
+
+func randomID() events.CommandID {
+	id, err := uuid.NewRandomFromReader(rand.Reader)
+	if err != nil {
+		panic(fmt.Sprintf("read random bytes: %v", err)) // crypto/rand never fails
+	}
+	return events.CommandID(id)
+}
