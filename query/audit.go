@@ -1,0 +1,115 @@
+package query
+
+import (
+	"strconv"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/api/idlist"
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// listAudit answers GET /v1/admin/audit: what administrators did, newest first.
+func (s *Service) listAudit(c *api.Call) error {
+	var values [4]param
+	if err := readParams(c, values[:], "limit", "cursor", "actor", "action"); err != nil {
+		return err
+	}
+	filter, name, err := readAuditFilter(values[2], values[3])
+	if err != nil {
+		return err
+	}
+	p, err := s.readPage(c, listOfAudit, name, values[0], values[1])
+	if err != nil {
+		return err
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	snapshot := s.source.Hold()
+	defer snapshot.Release()
+	c.SetPosition(snapshot.TokenHeader())
+	entries, err := snapshot.AuditLog(filter, p.after.at, p.limit+1)
+	if err != nil {
+		return err
+	}
+	out := append(c.Out, `{"entries":[`...)
+	for i := range entries[:min(len(entries), p.limit)] {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendAuditEntry(out, snapshot, &entries[i])
+	}
+	out = s.appendNextCursor(append(out, ']'), &p, len(entries), func(i int) place {
+		return place{at: entries[i].Position}
+	})
+	c.Out = append(out, '}')
+	return c.Answer(c.Out)
+}
+
+// readAuditFilter reads actor, a UUID, and action, the name of a command such
+// as video.delete. The actions that are audited are named in the refusal.
+func readAuditFilter(actor, action param) (filter readmodel.AuditFilter, name string, err error) {
+	if actor.given {
+		if !events.ParseUUID((*[16]byte)(&filter.Actor), actor.text) {
+			return filter, "", badParam("actor", idlist.NotUUID)
+		}
+		name = filter.Actor.String()
+	}
+	if action.given {
+		names := ""
+		for k := events.CommandKind(1); k.Known(); k++ {
+			if !k.Audited() {
+				continue
+			}
+			if k.String() == action.text {
+				filter.Action = k
+			}
+			names += ", " + k.String()
+		}
+		if filter.Action == 0 {
+			return filter, "", badParam("action", "must be one of "+names[2:])
+		}
+		name += " " + action.text
+	}
+	return filter, name, nil
+}
+
+// appendAuditEntry appends one entry. Its outcome counts the targets by what
+// was done to them, such as {"applied":3,"none":1}: by the names of
+// readmodel.Effect, in their order, those that occur.
+func appendAuditEntry(dst []byte, s *readmodel.Snapshot, e *readmodel.AuditEntry) []byte {
+	dst = e.At.AppendTo(append(dst, `{"at":"`...))
+	dst = e.Actor.AppendTo(append(dst, `","actor":"`...))
+	dst = append(append(append(dst, `","action":"`...), e.Action.String()...), `","targets":[`...)
+	for i, target := range e.Targets {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(events.VideoID(target).AppendTo(append(dst, '"')), '"') // or a user: all IDs print alike
+	}
+	dst = appendString(append(dst, `],"reason":`...), e.Reason)
+	dst = appendOutcome(append(dst, `,"outcome":{`...), e.Effects)
+	dst = positionToken(s, e.Position).AppendTo(append(dst, `},"position":"`...))
+	return append(dst, `"}`...)
+}
+
+func appendOutcome(dst []byte, effects []readmodel.Effect) []byte {
+	var counts [256]int
+	for _, effect := range effects {
+		counts[effect]++
+	}
+	comma := false
+	for effect, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if comma {
+			dst = append(dst, ',')
+		}
+		comma = true
+		dst = appendString(dst, readmodel.Effect(effect).String())
+		dst = strconv.AppendInt(append(dst, ':'), int64(n), 10)
+	}
+	return dst
+}

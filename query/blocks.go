@@ -1,0 +1,43 @@
+package query
+
+import (
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// listBlocks answers GET /v1/blocks: whom the caller blocks, newest first.
+func (s *Service) listBlocks(c *api.Call) error {
+	var values [2]param
+	if err := readParams(c, values[:], "limit", "cursor"); err != nil {
+		return err
+	}
+	p, err := s.readPage(c, listOfBlocks, "", values[0], values[1])
+	if err != nil {
+		return err
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	snapshot := s.source.Hold()
+	defer snapshot.Release()
+	c.SetPosition(snapshot.TokenHeader())
+	blocks, err := snapshot.Blocks(c.Caller.ID, readmodel.BlockPage{CreatedAt: p.after.time, At: p.after.at}, p.limit+1)
+	if err != nil {
+		return err
+	}
+	out := append(c.Out, `{"blocks":[`...)
+	for i := range blocks[:min(len(blocks), p.limit)] {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = blocks[i].User.AppendTo(append(out, `{"user_id":"`...))
+		out = blocks[i].CreatedAt.AppendTo(append(out, `","created_at":"`...))
+		out = append(out, `"}`...)
+	}
+	out = s.appendNextCursor(append(out, ']'), &p, len(blocks), func(i int) place {
+		at := blocks[i].Page()
+		return place{at.CreatedAt, at.At}
+	})
+	c.Out = append(out, '}')
+	return c.Answer(c.Out)
+}

@@ -1,0 +1,102 @@
+package query
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// read reads the slots of the listed videos. The snapshot comes first: its
+// position is the floor of the answer.
+func (q *metadataQuery) read(m *readmodel.Model) {
+	n := len(q.list.IDs)
+	q.slots = slices.Grow(q.slots[:0], n)[:n]
+	q.found = slices.Grow(q.found[:0], n)[:n]
+	q.snapshot = m.Snapshot()
+	m.Videos.Lookup(q.list.IDs, q.slots, q.found)
+	for i := range q.slots {
+		// Hidden videos count too: that they are not in the answer is part of it.
+		if q.found[i] && q.slots[i].Changed.Compare(q.ceiling) > 0 {
+			q.ceiling = q.slots[i].Changed
+		}
+	}
+	q.reset = q.polls && !q.covers(q.since)
+}
+
+// covers reports whether the read model can tell what changed since the token.
+// One that is merely ahead of this node is covered: nothing is newer.
+func (q *metadataQuery) covers(t events.Token) bool {
+	s := q.snapshot
+	if t.Incarnation != s.Incarnation() || t.Generation != s.Generation() || lost(t, s) {
+		return false
+	}
+	// The fold ends a record batch at the same place on every node, so a place
+	// behind the end of this one was never in this log.
+	return t.Floor.Seq != s.At.Seq || t.Floor.Index <= s.At.Index
+}
+
+// The parts of an answer around its numbers.
+const (
+	beforeViews    = `":{"view_count":`
+	beforeLikes    = `,"like_count":`
+	beforeComments = `,"comment_count":`
+	beforeRemixes  = `,"remix_count":`
+	beforeGlitches = `,"glitch_count":`
+)
+
+// appendAnswer appends the answer's body.
+func (q *metadataQuery) appendAnswer(dst []byte) []byte {
+	delta := q.polls && !q.reset
+	dst = append(dst, `{"videos":{`...)
+	first, removed := true, false
+	for i := range q.list.Entries {
+		e := &q.list.Entries[i]
+		slot := &q.slots[e.ID]
+		if !q.found[e.ID] || delta && slot.Changed.Compare(q.since.Floor) <= 0 {
+			continue
+		}
+		if !slot.Visible() {
+			removed = removed || delta && slot.Known
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(append(dst, '"'), e.Text[:]...)
+		dst = append(appendCounts(dst, beforeViews, &slot.Counts), '}')
+	}
+	dst = append(dst, '}')
+	if removed {
+		dst = q.appendRemoved(dst)
+	}
+	if q.reset {
+		dst = append(dst, `,"reset":true`...)
+	}
+	return append(dst, '}')
+}
+
+// appendRemoved names the videos that were deleted since.
+func (q *metadataQuery) appendRemoved(dst []byte) []byte {
+	dst = append(dst, `,"removed":[`...)
+	for i := range q.list.Entries {
+		e := &q.list.Entries[i]
+		slot := &q.slots[e.ID]
+		if q.found[e.ID] && slot.Known && slot.Deleted && slot.Changed.Compare(q.since.Floor) > 0 {
+			dst = append(append(append(dst, '"'), e.Text[:]...), '"', ',')
+		}
+	}
+	dst[len(dst)-1] = ']' // in place of the last comma: there is one at least
+	return dst
+}
+
+// appendCounts appends the five counters as members; before introduces the first.
+func appendCounts(dst []byte, before string, n *readmodel.Counts) []byte {
+	dst = strconv.AppendInt(append(dst, before...), n[events.Views], 10)
+	dst = strconv.AppendInt(append(dst, beforeLikes...), n[events.Likes], 10)
+	dst = strconv.AppendInt(append(dst, beforeComments...), n[events.Comments], 10)
+	dst = strconv.AppendInt(append(dst, beforeRemixes...), n[events.Remixes], 10)
+	return strconv.AppendInt(append(dst, beforeGlitches...), n[events.Glitches], 10)
+}
