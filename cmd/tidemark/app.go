@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/command"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/query"
+)
+
+// app is a running service: its parts in the order in which they start. They
+// stop in the opposite order, each when nobody needs it any more.
+type app struct {
+	cfg    *serveCmd
+	logger *slog.Logger
+
+	lock      *os.File
+	listener  net.Listener
+	opsListen net.Listener
+	disk      *diskGuard
+	log       *eventlog.Log
+	projector *projector.Projector
+	writer    *eventlog.Writer
+	registry  *prometheus.Registry
+	http      *http.Server
+	ops       *http.Server
+}
+
+// outcomeHorizon is how long outcomes of commands with an Idempotency-Key are
+// remembered: the contract's 24 hours, and one to spare.
+const outcomeHorizon = 25 * time.Hour
+
+// newApp opens everything that can fail at the start. It serves nothing yet.
+func newApp(ctx context.Context, cfg *serveCmd, logger *slog.Logger) (a *app, err error) {
+	a = &app{cfg: cfg, logger: logger, registry: newRegistry()}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.lock, err = lockDataDir(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	if err = a.listen(); err != nil {
+		return nil, err
+	}
+	if a.disk, err = newDiskGuard(cfg.DataDir, cfg.MinFreeDisk, logger); err != nil {
+		return nil, err
+	}
+	if a.log, err = eventlog.Open(ctx, cfg.logConfig(logger)); err != nil {
+		return nil, err
+	}
+	a.projector, err = projector.New(ctx, projector.Config{
+		Log: a.log, ModelsDir: filepath.Join(cfg.DataDir, "models"),
+		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: cfg.CheckpointBytes,
+		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
+		MayWrite: a.disk.Check, Logger: logger, Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	writes := newWriteMetrics(a.registry)
+	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
+	a.registerGauges()
+	return a, a.buildHTTP()
+}
+
+func (a *app) listen() (err error) {
+	if a.listener, err = net.Listen("tcp", a.cfg.Listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if a.cfg.OpsListen == "" {
+		return nil
+	}
+	if a.opsListen, err = net.Listen("tcp", a.cfg.OpsListen); err != nil {
+		return fmt.Errorf("--ops-listen: %w", err)
+	}
+	return nil
+}
+
+// buildHTTP puts the routes of this process's roles behind one handler.
+func (a *app) buildHTTP() error {
+	keys, err := a.cfg.keys(a.logger)
+	if err != nil {
+		return err
+	}
+	auth, err := api.NewAuthenticator(api.AuthConfig{
+		Keys: keys, Issuer: a.cfg.JWTIssuer, Audience: a.cfg.JWTAudience, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	routes, err := a.routes()
+	if err != nil {
+		return err
+	}
+	handler, err := api.NewServer(api.Config{
+		Routes: routes, Auth: auth, ReadModel: query.NewFreshness(a.projector),
+		Ready: a.servable, CORSOrigins: a.cfg.CORSOrigin, WaitLimit: a.cfg.WaitLimit,
+		Logger: a.logger, Registry: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.http = api.NewHTTPServer(handler, a.logger)
+	if a.opsListen != nil {
+		a.ops = api.NewHTTPServer(a.opsHandler(), a.logger)
+	}
+	return nil
+}
+
+func (a *app) routes() ([]api.Route, error) {
+	documents, err := api.DocumentRoutes()
+	if err != nil {
+		return nil, err
+	}
+	routes := append(a.operations(), documents...)
+	if a.cfg.has(roleCommand) {
+		routes = append(routes, command.New(command.Config{
+			Log: a.writer, Fold: a.projector, MaxBatch: a.cfg.MaxBatch,
+			CommitLimit: a.cfg.CommitLimit, WaitLimit: a.cfg.WaitLimit,
+			AnonymousViews: a.cfg.AnonymousViews, MayWrite: a.disk.Check, Now: time.Now,
+		}).Routes()...)
+	}
+	if a.cfg.has(roleQuery) {
+		cursorKey, err := a.cursorKey()
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, query.New(query.Config{
+			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
+		}).Routes()...)
+	}
+	return routes, nil
+}
+
+// cursorKey authenticates cursors. It is derived from the log's incarnation
+// and the data directory's secret, so that cursors outlive a restart.
+func (a *app) cursorKey() ([]byte, error) {
+	secret := []byte(a.cfg.JWTSecret)
+	if len(secret) == 0 {
+		var err error
+		if secret, err = dataSecret(a.cfg.DataDir); err != nil {
+			return nil, err
+		}
+	}
+	incarnation := a.log.Incarnation()
+	return hkdf.Key(sha256.New, secret, incarnation[:], "tidemark cursors", 32)
+}
+
+// servable is asked on every request: the model may be shown once it has
+// caught up with the log as it stood at the start.
+func (a *app) servable() error {
+	if !a.projector.CaughtUp() {
+		return api.NotReady
+	}
+	return nil
+}
+
+// run serves until the context ends or a part fails, and stops everything.
+func (a *app) run(ctx context.Context) error {
+	defer a.close()
+	group := newParts()
+	group.start("disk guard", a.disk.Run)
+	group.start("projector", a.projector.Run)
+	group.start("log writer", a.writer.Run)
+	group.start("HTTP server", serveHTTP(a.http, a.listener, a.cfg.DrainLimit))
+	if a.ops != nil {
+		group.start("operations server", serveHTTP(a.ops, a.opsListen, time.Second))
+	}
+	a.logger.Info("tidemark serves", "address", "http://"+a.listener.Addr().String(), "version", version,
+		"roles", strings.Join(a.cfg.Roles, ","), "incarnation", a.log.Incarnation().String())
+	err := group.wait(ctx)
+	a.logger.Info("tidemark has stopped", "position", a.projector.Snapshot().At.String())
+	return err
+}
+
+// serveHTTP runs a server until its context ends, then lets requests that are
+// under way be answered, within the limit.
+func serveHTTP(srv *http.Server, listener net.Listener, limit time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		failed := make(chan error, 1)
+		go func() { failed <- srv.Serve(listener) }()
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+		}
+		drain, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		err := srv.Shutdown(drain)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return errors.Join(fmt.Errorf("requests were cut off after %v", limit), srv.Close())
+		}
+		<-failed
+		return err
+	}
+}
+
+// close lets go of what newApp opened, in the opposite order.
+func (a *app) close() {
+	for _, l := range []net.Listener{a.listener, a.opsListen} {
+		if l != nil {
+			_ = l.Close() // the server has closed it already
+		}
+	}
+	if a.projector != nil {
+		a.projector.Close()
+	}
+	if a.log != nil {
+		a.log.Close()
+	}
+	if a.lock != nil {
+		_ = a.lock.Close() // releases the lock
+	}
+}

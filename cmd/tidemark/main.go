@@ -1,0 +1,60 @@
+// Command tidemark is the whole service in one binary: serve runs it, token
+// mints a bearer token, load drives a running one. This package reads the
+// configuration, wires the parts together and leaves the work to them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the table of contents of the command line. Every flag is also an
+// environment variable: --data-dir is TIDEMARK_DATA_DIR.
+type cli struct {
+	Serve       serveCmd       `cmd:"" help:"Run the service."`
+	Token       tokenCmd       `cmd:"" help:"Print a bearer token."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running service whether it lives; for containers."`
+	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("tidemark"),
+		kong.Description("Exact counters for high-volume polling, from an event log."),
+		kong.UsageOnError(),
+		kong.DefaultEnvars("TIDEMARK"),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tidemark:", err)
+		return exitFault
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tidemark:", err)
+		return exitUsage
+	}
+	if err := parsed.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "tidemark:", err)
+		return exitFault
+	}
+	return 0
+}
+
+// Exit codes besides 0.
+const (
+	exitFault = 1 // something failed; the message says what to do
+	exitUsage = 2 // the command line or an environment variable is wrong
+)

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/tidemark-io/tidemark/api"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+)
+
+// serveCmd is the configuration of the service. Sizes are in bytes.
+type serveCmd struct {
+	DataDir   string   `default:"./tidemark-data" help:"Directory of the event log, the checkpoints and the secret."`
+	Listen    string   `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
+	OpsListen string   `help:"Address of its own for /metrics and profiles; without it /metrics is part of the API's and there are no profiles."`
+	Roles     []string `default:"command,query" help:"What this process does: command, query."`
+
+	JWTSecret   string `name:"jwt-secret" group:"Tokens" help:"Secret of HS256 tokens. Without it and --jwks-file one is made in the data directory on first start."`
+	JWKSFile    string `name:"jwks-file" group:"Tokens" type:"existingfile" help:"JSON Web Key Set of RS256, ES256 or EdDSA tokens."`
+	JWTIssuer   string `name:"jwt-issuer" group:"Tokens" help:"The iss that tokens must have."`
+	JWTAudience string `name:"jwt-audience" group:"Tokens" help:"The aud that tokens must have."`
+
+	AnonymousViews bool          `group:"API" help:"Take views from callers without a token."`
+	CORSOrigin     []string      `name:"cors-origin" group:"API" help:"Origin whose pages may call, such as https://example.org; may be repeated."`
+	MaxBatch       int           `default:"1000" group:"API" help:"IDs that a batch request may have."`
+	WaitLimit      time.Duration `default:"2s" group:"API" help:"How long a request waits for the read model."`
+	CommitLimit    time.Duration `default:"5s" group:"API" help:"How long a command waits to become durable."`
+
+	DedupeHorizon      time.Duration `default:"168h" group:"Storage" help:"How long identities of outside events are remembered."`
+	MinFreeDisk        int64         `default:"268435456" group:"Storage" help:"Free bytes below which commands are refused."`
+	CheckpointInterval time.Duration `default:"10s" group:"Storage" help:"How often the read model is checkpointed."`
+	CheckpointBytes    int           `default:"67108864" group:"Storage" help:"Changes that are checkpointed ahead of time."`
+
+	NATS natsFlags `embed:"" prefix:"nats-" group:"Event log"`
+
+	LogLevel   slog.Level    `default:"info" group:"Process" help:"debug, info, warn or error."`
+	LogFormat  string        `default:"text" enum:"text,json" group:"Process" help:"text or json, one line each, on stderr."`
+	DrainLimit time.Duration `default:"10s" group:"Process" help:"How long a graceful stop may take to answer what is under way."`
+}
+
+// natsFlags say where the event log is.
+type natsFlags struct {
+	URL      string `name:"url" help:"JetStream to use instead of the embedded one: nats:// or tls:// addresses, comma separated."`
+	Creds    string `type:"existingfile" help:"Credentials file for --nats-url."`
+	NKey     string `name:"nkey" type:"existingfile" help:"NKey seed file for --nats-url."`
+	User     string `help:"User for --nats-url."`
+	Password string `help:"Password for --nats-url."`
+	Token    string `help:"Token for --nats-url."`
+	CA       string `name:"ca" type:"existingfile" help:"PEM file of authorities to trust."`
+	Cert     string `type:"existingfile" help:"PEM file of this client's certificate."`
+	Key      string `type:"existingfile" help:"PEM file of this client's key."`
+	Replicas int    `default:"1" help:"Replicas of streams that are created at --nats-url."`
+	Listen   string `help:"Loopback address on which the embedded JetStream takes connections, for the nats command line."`
+	MaxStore int64  `default:"0" help:"Bytes that the embedded JetStream may store; 0 leaves it to the free-space guard."`
+
+	// UnsafeSyncInterval acknowledges before fsync: the negative control of the
+	// power-cut test, which must find the loss.
+	UnsafeSyncInterval time.Duration `hidden:""`
+}
+
+// The roles of a process.
+const (
+	roleCommand = "command"
+	roleQuery   = "query"
+)
+
+// Validate refuses values that cannot work, with what to do.
+func (s *serveCmd) Validate() error {
+	for _, role := range s.Roles {
+		if role != roleCommand && role != roleQuery {
+			return fmt.Errorf("--roles: %q is no role of this binary; use command, query or both", role)
+		}
+	}
+	positive := map[string]int64{
+		"--max-batch": int64(s.MaxBatch), "--wait-limit": int64(s.WaitLimit), "--commit-limit": int64(s.CommitLimit),
+		"--checkpoint-interval": int64(s.CheckpointInterval), "--checkpoint-bytes": int64(s.CheckpointBytes),
+		"--drain-limit": int64(s.DrainLimit), "--nats-replicas": int64(s.NATS.Replicas),
+	}
+	for flag, value := range positive {
+		if value <= 0 {
+			return fmt.Errorf("%s must be more than zero", flag)
+		}
+	}
+	switch {
+	case len(s.Roles) == 0:
+		return errors.New("--roles is empty; use command, query or both")
+	case s.MinFreeDisk < 0:
+		return errors.New("--min-free-disk must not be negative")
+	case s.DedupeHorizon < 7*24*time.Hour:
+		return errors.New("--dedupe-horizon is at least 168h: callers are promised that a repeat within 7 days counts once")
+	case s.JWTSecret != "" && s.JWKSFile != "":
+		return errors.New("give --jwt-secret or --jwks-file, not both: the kind of token is fixed by the configuration")
+	case s.NATS.URL != "" && s.NATS.Listen != "":
+		return errors.New("--nats-listen is for the embedded JetStream, and --nats-url uses an outside one; give one of them")
+	}
+	for flag, address := range map[string]string{"--listen": s.Listen, "--ops-listen": s.OpsListen} {
+		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || flag == "--listen") {
+			return fmt.Errorf("%s: %q is no address; use host:port, such as 127.0.0.1:8080", flag, address)
+		}
+	}
+	return nil
+}
+
+func (s *serveCmd) has(role string) bool { return slices.Contains(s.Roles, role) }
+
+// Run runs the service until the context ends.
+func (s *serveCmd) Run(ctx context.Context) error {
+	a, err := newApp(ctx, s, s.logger())
+	if err != nil {
+		return err
+	}
+	return a.run(ctx)
+}
+
+func (s *serveCmd) logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+func (s *serveCmd) keys(logger *slog.Logger) (api.KeySource, error) {
+	if s.JWKSFile != "" {
+		return api.LoadJWKS(s.JWKSFile)
+	}
+	secret := []byte(s.JWTSecret)
+	if len(secret) == 0 {
+		var err error
+		if secret, err = dataSecret(s.DataDir); err != nil {
+			return nil, err
+		}
+	}
+	if len(secret) < api.GoodSecretBytes {
+		logger.Warn("the JWT secret is short: whoever sees a token can guess it; make one with: openssl rand -hex 32",
+			"bytes", len(secret), "want_bytes", api.GoodSecretBytes)
+	}
+	return api.NewSecretKeys(secret)
+}
+
+func (s *serveCmd) logConfig(logger *slog.Logger) eventlog.Config {
+	n := &s.NATS
+	cfg := eventlog.Config{Logger: logger}
+	if n.URL == "" {
+		cfg.Dir, cfg.Listen, cfg.MaxStoreBytes = filepath.Join(s.DataDir, "jetstream"), n.Listen, n.MaxStore
+		cfg.UnsafeSyncInterval = n.UnsafeSyncInterval
+		if n.UnsafeSyncInterval > 0 {
+			logger.Error("commands are acknowledged before they are on disk: a power cut will lose them", "sync_interval", n.UnsafeSyncInterval)
+		}
+		return cfg
+	}
+	cfg.URL, cfg.CredsFile, cfg.NKeyFile = n.URL, n.Creds, n.NKey
+	cfg.User, cfg.Password, cfg.Token = n.User, n.Password, n.Token
+	cfg.TLSCA, cfg.TLSCert, cfg.TLSKey, cfg.Replicas = n.CA, n.Cert, n.Key, n.Replicas
+	return cfg
+}
