@@ -1,0 +1,58 @@
+# `make` prints this list. The same targets run in CI.
+.DEFAULT_GOAL := help
+SHELL := bash
+
+GO ?= go
+# Tools are built from source, once, and kept by Go's build cache. golangci-lint
+# takes minutes, so check makes do with the two that find most.
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# The packages with goroutines of their own; the race detector costs time and
+# memory, and finds nothing in the others.
+RACE = ./api/... ./command/... ./query/... ./projector/... ./events/log/...
+# The tests that start processes: black box, crashes, power cut.
+PROCESS = ./cmd/tidemark/...
+# The fuzz tests, one after the other.
+FUZZTIME ?= 10s
+
+.PHONY: help build check deps vet lint test race process fuzz clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/tidemark, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tidemark ./cmd/tidemark
+
+check: deps vet test ## install what the tests need, then gofmt, vet, staticcheck, all tests
+
+deps: ## install what the tests need (Debian, as root; says what)
+	@deploy/install-test-deps.sh
+
+vet: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+lint: ## golangci-lint, with what .golangci.yml names
+	$(LINT) fmt --diff
+	$(LINT) run
+
+test: race ## all tests, with the race detector where goroutines meet
+	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v -x -F -f <($(GO) list $(RACE)))
+
+race: ## the tests of packages with goroutines of their own, with the race detector
+	$(GO) test -race -timeout 15m $(RACE)
+
+process: ## only the tests that start the built binary; RACE_BINARY=1 builds it with the race detector
+	$(if $(RACE_BINARY),BLACKBOX_BUILD_FLAGS=-race) $(GO) test -timeout 15m $(PROCESS)
+
+fuzz: ## each fuzz test for FUZZTIME (10s)
+	@set -e; for package in $$($(GO) list ./...); do \
+	  for name in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+clean: ## remove what build made
+	rm -rf bin
