@@ -111,6 +111,9 @@ func TestAsyncAPIKnowsEveryTypeAndCommand(t *testing.T) {
 	for k := events.CommandKind(1); k.Known(); k++ {
 		commands = append(commands, fmt.Sprintf("%d %s", k, k))
 	}
+	if ingested := resolve(loadJSON(t, api.OpenAPI), "/components/schemas/CloudEvent/oneOf").([]any); len(ingested) != len(types) {
+		t.Errorf("openapi.yaml has %d CloudEvents, the vocabulary %d types", len(ingested), len(types))
+	}
 	for name, want := range map[string][]string{"EventTypes": types, "CommandKinds": commands} {
 		var got []string
 		for _, entry := range resolve(doc, "/components/schemas/"+name+"/oneOf").([]any) {

@@ -172,6 +172,12 @@ func (s *Server) Routes() []Route { return s.cfg.Routes }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 {
+		// net/http hides whether there was a Content-Length too, in which case
+		// proxies may disagree about where the request ends (RFC 9112, section
+		// 6.1): nothing that follows on the connection can be trusted.
+		w.Header().Set("Connection", "close")
+	}
 	s.serve(w, r)
 	drain(r)
 }

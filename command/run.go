@@ -137,7 +137,7 @@ func (s *Service) remembered(cmd *events.Command) (verdict, bool, error) {
 	if outcome.Request != cmd.Request {
 		return verdict{}, true, api.KeyReused
 	}
-	return verdict{token: s.token(outcome.Position, 0), outcome: outcome}, true, nil
+	return verdict{token: s.token(outcome.Position, outcome.Tag), outcome: outcome}, true, nil
 }
 
 // admit checks the caller and the state, as of all that this node has
@@ -195,7 +195,7 @@ func (s *Service) commitJudged(c *api.Call, cmd *events.Command, entry events.En
 	case v.outcome.OtherRequest:
 		return verdict{}, api.KeyReused
 	case v.outcome.Repeat:
-		v.token = s.token(v.outcome.Position, 0)
+		v.token = s.token(v.outcome.Position, v.outcome.Tag)
 	}
 	return v, nil
 }

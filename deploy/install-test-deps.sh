@@ -12,6 +12,8 @@ need gcc gcc libc6-dev              # the race detector
 need mkfs.ext4 e2fsprogs            # the power cut: a file system of its own
 need losetup mount                  # … in a file
 need mount mount
+need node nodejs                    # the clients in TypeScript
+need npm npm
 need strace strace                  # faults of fsync
 
 if ! command -v go >/dev/null; then

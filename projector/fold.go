@@ -25,7 +25,8 @@ type fold struct {
 
 	event   events.Event
 	stored  events.Time
-	outside bool // the batch came from a producer other than the service
+	tag     uint32 // of the record batch
+	outside bool   // the batch came from a producer other than the service
 	command openCommand
 }
 
@@ -49,7 +50,7 @@ var ErrUnreadable = errors.New("record batch of this service cannot be read")
 func (f *fold) message(msg *decodedMessage) error {
 	f.decided = f.decided[:0]
 	f.model.Begin(msg.Seq, msg.Stored)
-	f.stored = events.TimeOf(msg.Stored)
+	f.stored, f.tag = events.TimeOf(msg.Stored), msg.batch.ID.Tag()
 	err := f.batch(msg)
 	if err == nil {
 		err = f.model.Publish(msg.batch.ID.Tag())
@@ -134,11 +135,12 @@ func (f *fold) begin(c *events.Command) {
 func (f *fold) close() {
 	c := &f.command
 	if !c.skip {
-		c.outcome.Position = f.model.At()
+		c.outcome.Position, c.outcome.Tag = f.model.At(), f.tag
 		if c.Keyed {
 			f.model.Remember(c.ID, &c.outcome)
 		}
-		if c.Kind.Audited() {
+		// One without events did nothing, and has no position of its own.
+		if c.Kind.Audited() && c.Events > 0 {
 			f.model.Audit(&readmodel.AuditEntry{
 				At: c.Time, Actor: c.Actor, Action: c.Kind, Position: c.outcome.Position,
 				Reason: c.Reason, Targets: c.targets, Effects: c.became,

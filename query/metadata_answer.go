@@ -58,7 +58,7 @@ func (q *metadataQuery) appendAnswer(dst []byte) []byte {
 			continue
 		}
 		if !slot.Visible() {
-			removed = removed || delta && slot.Known
+			removed = removed || delta && slot.Deleted
 			continue
 		}
 		if !first {
@@ -84,7 +84,7 @@ func (q *metadataQuery) appendRemoved(dst []byte) []byte {
 	for i := range q.list.Entries {
 		e := &q.list.Entries[i]
 		slot := &q.slots[e.ID]
-		if q.found[e.ID] && slot.Known && slot.Deleted && slot.Changed.Compare(q.since.Floor) > 0 {
+		if q.found[e.ID] && slot.Deleted && slot.Changed.Compare(q.since.Floor) > 0 {
 			dst = append(append(append(dst, '"'), e.Text[:]...), '"', ',')
 		}
 	}

@@ -46,38 +46,42 @@ type app struct {
 const outcomeHorizon = 25 * time.Hour
 
 // newApp opens everything that can fail at the start. It serves nothing yet.
-func newApp(ctx context.Context, cfg *serveCmd, logger *slog.Logger) (a *app, err error) {
-	a = &app{cfg: cfg, logger: logger, registry: newRegistry()}
-	defer func() {
-		if err != nil {
-			a.close()
-		}
-	}()
-	if a.lock, err = lockDataDir(cfg.DataDir); err != nil {
+func newApp(ctx context.Context, cfg *serveCmd, logger *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, logger: logger, registry: newRegistry()}
+	if err := a.open(ctx); err != nil {
+		a.close()
 		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) open(ctx context.Context) (err error) {
+	cfg, logger := a.cfg, a.logger
+	if a.lock, err = lockDataDir(cfg.DataDir); err != nil {
+		return err
 	}
 	if err = a.listen(); err != nil {
-		return nil, err
+		return err
 	}
-	if a.disk, err = newDiskGuard(cfg.DataDir, cfg.MinFreeDisk, logger); err != nil {
-		return nil, err
+	if a.disk, err = newDiskGuard(cfg.DataDir, int64(cfg.MinFreeDisk), logger); err != nil {
+		return err
 	}
 	if a.log, err = eventlog.Open(ctx, cfg.logConfig(logger)); err != nil {
-		return nil, err
+		return err
 	}
 	a.projector, err = projector.New(ctx, projector.Config{
 		Log: a.log, ModelsDir: filepath.Join(cfg.DataDir, "models"),
-		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: cfg.CheckpointBytes,
+		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: int(cfg.CheckpointBytes),
 		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		MayWrite: a.disk.Check, Logger: logger, Now: time.Now,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	writes := newWriteMetrics(a.registry)
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	a.registerGauges()
-	return a, a.buildHTTP()
+	return a.buildHTTP()
 }
 
 func (a *app) listen() (err error) {

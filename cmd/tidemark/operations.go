@@ -1,24 +1,37 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tidemark-io/tidemark/api"
 )
 
+var alive = []byte(`{"status":"alive"}`)
+
+// readyAnswer says what is amiss although queries are answered as ever: a
+// balancer must not take reads away for it.
+func (a *app) readyAnswer() []byte {
+	if a.disk.Check() != nil {
+		return []byte(`{"status":"ready","degraded":["storage-full"]}`)
+	}
+	return []byte(`{"status":"ready"}`)
+}
+
 // operations lists the endpoints for whoever operates the service.
 func (a *app) operations() []api.Route {
 	routes := []api.Route{
 		{Method: http.MethodGet, Path: "/healthz", Access: api.Anyone, Handle: func(c *api.Call) error {
-			return c.JSON(http.StatusOK, []byte(`{"status":"alive"}`))
+			return c.JSON(http.StatusOK, alive)
 		}},
 		{Method: http.MethodGet, Path: "/readyz", Access: api.Anyone, Handle: func(c *api.Call) error {
-			status, body := a.readiness()
-			return c.JSON(status, body)
+			if err := a.readiness(); err != nil {
+				return err
+			}
+			return c.JSON(http.StatusOK, a.readyAnswer())
 		}},
 	}
 	if a.cfg.OpsListen == "" {
@@ -35,30 +48,19 @@ func (a *app) metricsHandler() http.Handler {
 	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// readiness says whether to send traffic here, and if not, why.
-func (a *app) readiness() (int, []byte) {
+// readiness says why not to send traffic here, nil where all is well.
+func (a *app) readiness() error {
 	var reasons []string
-	for _, err := range []error{a.projector.Ready(), a.disk.Check()} {
-		if err != nil {
-			reasons = append(reasons, err.Error())
-		}
+	if err := a.projector.Ready(); err != nil {
+		reasons = append(reasons, err.Error())
 	}
 	if a.writer.Stalled() {
 		reasons = append(reasons, "the event log makes no progress: a record batch waits for its acknowledgement")
 	}
-	answer := struct {
-		Status  string   `json:"status"`
-		Reasons []string `json:"reasons,omitempty"`
-	}{"ready", reasons}
-	status := http.StatusOK
-	if len(reasons) > 0 {
-		answer.Status, status = "not ready", http.StatusServiceUnavailable
+	if len(reasons) == 0 {
+		return nil
 	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		return http.StatusInternalServerError, []byte(`{"status":"not ready"}`)
-	}
-	return status, body
+	return api.NotReady.With(strings.Join(reasons, "; "))
 }
 
 // opsHandler serves what is for operators only, on an address of its own.
@@ -66,11 +68,14 @@ func (a *app) opsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.metricsHandler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, []byte(`{"status":"alive"}`))
+		writeJSON(w, alive)
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		status, body := a.readiness()
-		writeJSON(w, status, body)
+		if err := a.readiness(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		writeJSON(w, a.readyAnswer())
 	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -80,8 +85,7 @@ func (a *app) opsHandler() http.Handler {
 	return mux
 }
 
-func writeJSON(w http.ResponseWriter, status int, body []byte) {
+func writeJSON(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone is nobody's fault
 }

@@ -15,7 +15,7 @@ import (
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
-// serveCmd is the configuration of the service. Sizes are in bytes.
+// serveCmd is the configuration of the service.
 type serveCmd struct {
 	DataDir   string   `default:"./tidemark-data" help:"Directory of the event log, the checkpoints and the secret."`
 	Listen    string   `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
@@ -34,9 +34,9 @@ type serveCmd struct {
 	CommitLimit    time.Duration `default:"5s" group:"API" help:"How long a command waits to become durable."`
 
 	DedupeHorizon      time.Duration `default:"168h" group:"Storage" help:"How long identities of outside events are remembered."`
-	MinFreeDisk        int64         `default:"268435456" group:"Storage" help:"Free bytes below which commands are refused."`
+	MinFreeDisk        byteSize      `default:"256MiB" group:"Storage" help:"Free space below which commands are refused."`
 	CheckpointInterval time.Duration `default:"10s" group:"Storage" help:"How often the read model is checkpointed."`
-	CheckpointBytes    int           `default:"67108864" group:"Storage" help:"Changes that are checkpointed ahead of time."`
+	CheckpointBytes    byteSize      `default:"64MiB" group:"Storage" help:"Changes that are checkpointed ahead of time."`
 
 	NATS natsFlags `embed:"" prefix:"nats-" group:"Event log"`
 
@@ -47,18 +47,18 @@ type serveCmd struct {
 
 // natsFlags say where the event log is.
 type natsFlags struct {
-	URL      string `name:"url" help:"JetStream to use instead of the embedded one: nats:// or tls:// addresses, comma separated."`
-	Creds    string `type:"existingfile" help:"Credentials file for --nats-url."`
-	NKey     string `name:"nkey" type:"existingfile" help:"NKey seed file for --nats-url."`
-	User     string `help:"User for --nats-url."`
-	Password string `help:"Password for --nats-url."`
-	Token    string `help:"Token for --nats-url."`
-	CA       string `name:"ca" type:"existingfile" help:"PEM file of authorities to trust."`
-	Cert     string `type:"existingfile" help:"PEM file of this client's certificate."`
-	Key      string `type:"existingfile" help:"PEM file of this client's key."`
-	Replicas int    `default:"1" help:"Replicas of streams that are created at --nats-url."`
-	Listen   string `help:"Loopback address on which the embedded JetStream takes connections, for the nats command line."`
-	MaxStore int64  `default:"0" help:"Bytes that the embedded JetStream may store; 0 leaves it to the free-space guard."`
+	URL      string   `name:"url" help:"JetStream to use instead of the embedded one: nats:// or tls:// addresses, comma separated."`
+	Creds    string   `type:"existingfile" help:"Credentials file for --nats-url."`
+	NKey     string   `name:"nkey" type:"existingfile" help:"NKey seed file for --nats-url."`
+	User     string   `help:"User for --nats-url."`
+	Password string   `help:"Password for --nats-url."`
+	Token    string   `help:"Token for --nats-url."`
+	CA       string   `name:"ca" type:"existingfile" help:"PEM file of authorities to trust."`
+	Cert     string   `type:"existingfile" help:"PEM file of this client's certificate."`
+	Key      string   `type:"existingfile" help:"PEM file of this client's key."`
+	Replicas int      `default:"1" help:"Replicas of streams that are created at --nats-url."`
+	Listen   string   `help:"Loopback address on which the embedded JetStream takes connections, for the nats command line."`
+	MaxStore byteSize `default:"0" help:"What the embedded JetStream may store; 0 leaves it to the free-space guard."`
 
 	// UnsafeSyncInterval acknowledges before fsync: the negative control of the
 	// power-cut test, which must find the loss.
@@ -91,8 +91,6 @@ func (s *serveCmd) Validate() error {
 	switch {
 	case len(s.Roles) == 0:
 		return errors.New("--roles is empty; use command, query or both")
-	case s.MinFreeDisk < 0:
-		return errors.New("--min-free-disk must not be negative")
 	case s.DedupeHorizon < 7*24*time.Hour:
 		return errors.New("--dedupe-horizon is at least 168h: callers are promised that a repeat within 7 days counts once")
 	case s.JWTSecret != "" && s.JWKSFile != "":
@@ -149,7 +147,7 @@ func (s *serveCmd) logConfig(logger *slog.Logger) eventlog.Config {
 	n := &s.NATS
 	cfg := eventlog.Config{Logger: logger}
 	if n.URL == "" {
-		cfg.Dir, cfg.Listen, cfg.MaxStoreBytes = filepath.Join(s.DataDir, "jetstream"), n.Listen, n.MaxStore
+		cfg.Dir, cfg.Listen, cfg.MaxStoreBytes = filepath.Join(s.DataDir, "jetstream"), n.Listen, int64(n.MaxStore)
 		cfg.UnsafeSyncInterval = n.UnsafeSyncInterval
 		if n.UnsafeSyncInterval > 0 {
 			logger.Error("commands are acknowledged before they are on disk: a power cut will lose them", "sync_interval", n.UnsafeSyncInterval)

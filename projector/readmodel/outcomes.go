@@ -11,7 +11,9 @@ import (
 type Outcome struct {
 	// Position is where the command's last event lies.
 	Position events.Position
-	Request  events.RequestHash
+	// Tag is that of the record batch at Position.
+	Tag     uint32
+	Request events.RequestHash
 	// OtherRequest: the key was used before for another request; the command
 	// was not folded.
 	OtherRequest bool
@@ -54,7 +56,7 @@ func (m *Model) Outcome(id events.CommandID) (o Outcome, ok bool) {
 
 // Remember keeps the outcome of a command for the horizon.
 func (m *Model) Remember(id events.CommandID, o *Outcome) {
-	value := make(record, 0, 80+len(o.Effects)).id(o.Request).position(o.Position).
+	value := make(record, 0, 84+len(o.Effects)).id(o.Request).position(o.Position).uint32(o.Tag).
 		uint32(uint32(o.Read.Marked)).uint32(uint32(o.Read.AlreadyRead)).uint32(uint32(o.Read.NotFound)).
 		uint64(uint64(o.Read.Unread)).uint32(uint32(len(o.Effects)))
 	for _, e := range o.Effects {
@@ -66,7 +68,7 @@ func (m *Model) Remember(id events.CommandID, o *Outcome) {
 
 func decodeOutcome(value []byte) Outcome {
 	f := fields(value)
-	o := Outcome{Request: f.id(), Position: f.position()}
+	o := Outcome{Request: f.id(), Position: f.position(), Tag: f.uint32()}
 	o.Read = MarkedRead{Marked: int(f.uint32()), AlreadyRead: int(f.uint32()), NotFound: int(f.uint32()), Unread: int64(f.uint64())}
 	o.Effects = make([]Effect, f.uint32())
 	for i := range o.Effects {

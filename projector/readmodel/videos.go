@@ -177,8 +177,9 @@ func (v *Videos) reserve(number uint32) {
 }
 
 // change adds delta to the counters of a video and sets its flags, as of
-// position at. A change that readers cannot see leaves the position alone, so
-// that nobody is told of it. Writer only, once per slot and position.
+// position at. A change of what nobody can see leaves the position alone, so that
+// nobody is told of it; to delete and to restore are told, since what a reader
+// remembers may be older than the log. Writer only, once per slot and position.
 func (v *Videos) change(number uint32, delta Counts, flags uint64, at events.Position) {
 	s := v.slot(number)
 	before := s.state.Load()
@@ -190,7 +191,7 @@ func (v *Videos) change(number uint32, delta Counts, flags uint64, at events.Pos
 		v.digest -= s.digest()
 	}
 	after := at.Packed()<<slotFlags | flags
-	if visible(oldFlags) == visible(flags) && !visible(flags) {
+	if !visible(oldFlags) && !visible(flags) && oldFlags&slotDeleted == flags&slotDeleted {
 		after = before&^(slotKnown|slotDeleted) | flags
 	}
 	s.state.Store(before | slotBusy)
