@@ -30,7 +30,7 @@ const (
 	segmentStripe = 'S'
 )
 
-// segmentBytes is about how large one value of a segment may get.
+// segmentBytes is about how large one value of a segment gets.
 const segmentBytes = 512 << 10
 
 // Image is what one checkpoint writes: all changes since the one before.
@@ -118,8 +118,14 @@ type segmentLog struct {
 	table   byte
 	deltas  []deltaSegment // oldest first
 	stripes []uint64       // the version of each stripe; 0 if never written
-	next    int            // the stripe to rewrite next
+	next    int            // the stripe to rewrite next, or nextOldest
+	chunk   int            // about how many bytes one value gets
 }
+
+// nextOldest: the stripe of the oldest version comes next. So it is after a
+// start, lest a process that starts often rewrites the first stripes only and
+// drops no delta.
+const nextOldest = -1
 
 type deltaSegment struct {
 	version uint64
@@ -146,10 +152,13 @@ func (l *segmentLog) write(i *Image, changes []byte, recordEnd func([]byte) int,
 	for len(l.stripes) < stripes {
 		l.stripes = append(l.stripes, 0)
 	}
+	if l.next == nextOldest {
+		l.next = slices.Index(l.stripes, slices.Min(l.stripes))
+	}
 	for written, n := 0, 0; n < stripes && (n == 0 || written < len(changes)); n++ {
 		at := l.next % stripes
 		whole, chunk := stripe(at), uint32(0)
-		for part := range chunks(whole, recordEnd) {
+		for part := range chunks(whole, l.chunk, recordEnd) {
 			i.put(l.stripeKey(uint32(at), chunk), part)
 			chunk++
 		}
@@ -159,7 +168,7 @@ func (l *segmentLog) write(i *Image, changes []byte, recordEnd func([]byte) int,
 	oldest := slices.Min(l.stripes)
 	if oldest < i.Version {
 		d := deltaSegment{version: i.Version}
-		for chunk := range chunks(changes, recordEnd) {
+		for chunk := range chunks(changes, l.chunk, recordEnd) {
 			i.put(l.deltaKey(d.version, d.chunks), chunk)
 			d.chunks++
 		}
@@ -178,13 +187,13 @@ func (l *segmentLog) drop(i *Image, oldest uint64) {
 	}
 }
 
-// chunks cuts records into values of about segmentBytes. recordEnd returns the
+// chunks cuts records into values of about size bytes. recordEnd returns the
 // size of the first record.
-func chunks(records []byte, recordEnd func([]byte) int) iter.Seq[[]byte] {
+func chunks(records []byte, size int, recordEnd func([]byte) int) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(records) > 0 {
 			n := 0
-			for n < len(records) && n < segmentBytes {
+			for n < len(records) && n < size {
 				n += recordEnd(records[n:])
 			}
 			if !yield(records[:n:n]) {

@@ -77,6 +77,7 @@ func (l *segmentLog) apply(src Source, each func(records []byte) error) error {
 			return err
 		}
 	}
+	l.next = nextOldest
 	return nil
 }
 
@@ -111,6 +112,9 @@ func (v *Videos) load(src Source) error {
 		}
 		return nil
 	})
+	if v.count != v.saved {
+		err = cmp.Or(err, fmt.Errorf("%w: %d videos of %d", ErrState, v.count, v.saved))
+	}
 	for n := range v.count {
 		s := v.slot(n)
 		v.index.add(v.index.hash(s.hi, s.lo), n)
@@ -151,6 +155,9 @@ func (u *Users) load(src Source) error {
 		}
 		return nil
 	})
+	if u.count != u.saved {
+		err = cmp.Or(err, fmt.Errorf("%w: %d users of %d", ErrState, u.count, u.saved))
+	}
 	for n := range u.count {
 		e := u.entry(n)
 		u.index.add(u.index.hash(e.hi, e.lo), n)

@@ -44,7 +44,7 @@ const (
 )
 
 func newUsers() *Users {
-	u := &Users{segments: segmentLog{table: tableUsers}, stripe: stripeUsers}
+	u := &Users{segments: segmentLog{table: tableUsers, chunk: segmentBytes}, stripe: stripeUsers}
 	u.chunks.Store(&[]*userChunk{})
 	u.index = newIndex(func(n uint32) (uint64, uint64) {
 		e := u.entry(n)

@@ -67,7 +67,7 @@ type Slot struct {
 func (s *Slot) Visible() bool { return s.Known && !s.Deleted }
 
 func newVideos() *Videos {
-	v := &Videos{segments: segmentLog{table: tableVideos}, stripe: stripeVideos}
+	v := &Videos{segments: segmentLog{table: tableVideos, chunk: segmentBytes}, stripe: stripeVideos}
 	v.chunks.Store(&[]*videoChunk{})
 	v.index = newIndex(func(n uint32) (uint64, uint64) {
 		s := v.slot(n)
