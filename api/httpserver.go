@@ -1,8 +1,14 @@
 package api
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,17 +30,138 @@ const (
 	maxHeaderBytes = 32<<10 - 4<<10
 )
 
-// NewHTTPServer returns an http.Server for handler with every limit set. It
-// listens nowhere yet. What net/http itself complains of goes to logger at
-// debug level: clients cause all of it.
-func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
+// HTTPServer is an http.Server that stops without cutting anybody off.
+type HTTPServer struct {
+	server   *http.Server
+	draining atomic.Bool
+	mu       sync.Mutex
+	conns    map[*trackedConn]struct{}
+}
+
+// trackedConn is a connection that knows whether a request is under way on it:
+// a word of its own each, since requests must not meet at a lock.
+type trackedConn struct {
+	*net.TCPConn
+	state atomic.Int32 // http.ConnState
+}
+
+// trackedListener accepts such connections.
+type trackedListener struct{ net.Listener }
+
+func (l trackedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return c, nil
+	}
+	return &trackedConn{TCPConn: tcp}, nil
+}
+
+// NewHTTPServer returns a server for handler with every limit set. What
+// net/http itself complains of goes to logger at debug level: clients cause all
+// of it.
+func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
+	s := &HTTPServer{conns: map[*trackedConn]struct{}{}}
+	s.server = &http.Server{
+		Handler:           s.polite(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ConnState:         s.note,
 	}
+	return s
+}
+
+// polite tells clients, while the server stops, that their connection ends
+// with this answer: they open the next one elsewhere, and nobody writes a
+// request into a connection that is about to be closed.
+func (s *HTTPServer) polite(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func (s *HTTPServer) note(c net.Conn, state http.ConnState) {
+	conn, ok := c.(*trackedConn)
+	if !ok {
+		return
+	}
+	conn.state.Store(int32(state))
+	if state == http.StateActive || state == http.StateIdle {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.conns[conn] = struct{}{}
+	} else {
+		delete(s.conns, conn)
+	}
+}
+
+// open counts the connections, and those with a request under way.
+func (s *HTTPServer) open() (all, active int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		if http.ConnState(conn.state.Load()) == http.StateActive {
+			active++
+		}
+	}
+	return len(s.conns), active
+}
+
+const (
+	// drainGrace is how long busy clients get to learn from an answer that
+	// their connection ends. Idle pollers do not ask within it and are closed.
+	drainGrace = 500 * time.Millisecond
+	// drainPoll is how often connections are counted meanwhile.
+	drainPoll = 5 * time.Millisecond
+)
+
+// Serve serves until the context ends. Then it takes no more connections,
+// answers what is under way, and closes the rest; after limit it closes those
+// with unanswered requests too, and says so.
+func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit time.Duration) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.server.Serve(trackedListener{listener}) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	_ = listener.Close() // Serve returns with its error
+	<-failed
+	if s.drain(limit) {
+		return s.server.Close()
+	}
+	return errors.Join(fmt.Errorf("requests were cut off after %v", limit), s.server.Close())
+}
+
+// drain waits until no request is under way, and reports whether it saw that.
+func (s *HTTPServer) drain(limit time.Duration) bool {
+	ticker := time.NewTicker(drainPoll)
+	defer ticker.Stop()
+	start := time.Now()
+	for range ticker.C {
+		all, active := s.open()
+		waited := time.Since(start)
+		switch {
+		case all == 0, active == 0 && waited >= min(drainGrace, limit):
+			return true
+		case waited >= limit:
+			return false
+		}
+	}
+	return false
 }

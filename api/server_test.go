@@ -155,7 +155,7 @@ func TestCORS(t *testing.T) {
 }
 
 func TestHTTPServerHasEveryLimit(t *testing.T) {
-	s := NewHTTPServer(http.NotFoundHandler(), discard)
+	s := NewHTTPServer(http.NotFoundHandler(), discard).server
 	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= s.ReadTimeout || s.IdleTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.ErrorLog == nil {
 		t.Errorf("a limit is missing: %+v", s)
 	}
@@ -164,7 +164,7 @@ func TestHTTPServerHasEveryLimit(t *testing.T) {
 func TestHeadersOver32KiBAreRefused(t *testing.T) {
 	h := newHarness(t, sampleRoutes)
 	h.http = httptest.NewUnstartedServer(nil)
-	h.http.Config = NewHTTPServer(http.NotFoundHandler(), discard)
+	h.http.Config = NewHTTPServer(http.NotFoundHandler(), discard).server
 	h.http.Start()
 	t.Cleanup(h.http.Close)
 	for size, want := range map[int]int{31 << 10: 404, 33 << 10: 431} {

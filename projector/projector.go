@@ -171,10 +171,13 @@ func (p *Projector) Run(ctx context.Context) error {
 	p.wg.Go(func() { readErr <- p.readAhead(readCtx, p.model.At().Seq+1, messages) })
 	p.wg.Go(func() { p.publishDeadLetters(readCtx) })
 	err := p.loop(ctx, messages, readErr)
+	stopped := err != nil && ctx.Err() == nil
+	if stopped {
+		p.fault.Store(&err)
+	}
 	close(p.stopped)
 	stopReading()
-	if err != nil && ctx.Err() == nil {
-		p.fault.Store(&err)
+	if stopped {
 		p.cfg.Logger.Error("the fold has stopped; reads go on from what was folded", "position", p.Snapshot().At, "error", err)
 		<-ctx.Done()
 	}

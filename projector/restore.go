@@ -101,10 +101,26 @@ func (p *Projector) fresh(first uint64, retired, why string) error {
 	}
 	p.name, p.retired, p.rebuilt, p.replaces = name, retired, why, why != ""
 	p.model = readmodel.New(p.modelConfig(name))
+	if err := p.writeFirst(); err != nil {
+		return err
+	}
 	if why == "" {
 		return p.models.Use(name)
 	}
 	return nil
+}
+
+// writeFirst checkpoints the empty model, so that the directory knows which log
+// it belongs to before the first command is taken: a log that is lost after
+// that is missed, and not begun anew.
+func (p *Projector) writeFirst() error {
+	image, mark := p.freeze()
+	view, err := p.store.Write(context.Background(), image.Version, image.Writes(), mark)
+	if err != nil {
+		return fmt.Errorf("write the first checkpoint: %w", err)
+	}
+	p.kept(image, view)
+	return p.store.Sync()
 }
 
 // removeUnfinished deletes what an earlier rebuild left that did not get to its

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,8 +35,8 @@ type app struct {
 	projector *projector.Projector
 	writer    *eventlog.Writer
 	registry  *prometheus.Registry
-	http      *http.Server
-	ops       *http.Server
+	http      *api.HTTPServer
+	ops       *api.HTTPServer
 }
 
 // outcomeHorizon is how long outcomes of commands with an Idempotency-Key are
@@ -178,7 +176,6 @@ func (a *app) servable() error {
 
 // run serves until the context ends or a part fails, and stops everything.
 func (a *app) run(ctx context.Context) error {
-	defer a.close()
 	group := newParts()
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
@@ -190,30 +187,21 @@ func (a *app) run(ctx context.Context) error {
 	a.logger.Info("tidemark serves", "address", "http://"+a.listener.Addr().String(), "version", version,
 		"roles", strings.Join(a.cfg.Roles, ","), "incarnation", a.log.Incarnation().String())
 	err := group.wait(ctx)
+	if err != nil {
+		// The process ends now. Closing what is broken can take for ever (Badger
+		// retries a flush until the disk takes it), and the next start needs none
+		// of it.
+		return err
+	}
+	a.close()
 	a.logger.Info("tidemark has stopped", "position", a.projector.Snapshot().At.String())
 	return err
 }
 
 // serveHTTP runs a server until its context ends, then lets requests that are
 // under way be answered, within the limit.
-func serveHTTP(srv *http.Server, listener net.Listener, limit time.Duration) func(context.Context) error {
-	return func(ctx context.Context) error {
-		failed := make(chan error, 1)
-		go func() { failed <- srv.Serve(listener) }()
-		select {
-		case err := <-failed:
-			return err
-		case <-ctx.Done():
-		}
-		drain, cancel := context.WithTimeout(context.Background(), limit)
-		defer cancel()
-		err := srv.Shutdown(drain)
-		if errors.Is(err, context.DeadlineExceeded) {
-			return errors.Join(fmt.Errorf("requests were cut off after %v", limit), srv.Close())
-		}
-		<-failed
-		return err
-	}
+func serveHTTP(srv *api.HTTPServer, listener net.Listener, limit time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error { return srv.Serve(ctx, listener, limit) }
 }
 
 // close lets go of what newApp opened, in the opposite order.

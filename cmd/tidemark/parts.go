@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // parts runs the parts of a service, each in a goroutine of its own. When one
@@ -40,18 +41,34 @@ func (g *parts) start(name string, fn func(context.Context) error) {
 	}()
 }
 
-// wait returns when everything has stopped, with what went wrong.
+// failLimit bounds the stop after a part has failed: what is broken (a disk
+// that takes no more writes) can keep the others from ending, and nothing that
+// was acknowledged depends on them.
+const failLimit = time.Second
+
+// wait returns when everything has stopped, with what went wrong first. After
+// a failure it waits for failLimit at most.
 func (g *parts) wait(ctx context.Context) error {
+	var failed *part
+	var expired <-chan time.Time
 	select {
 	case <-ctx.Done():
-	case <-g.failed:
+	case failed = <-g.failed:
+		expired = time.After(failLimit)
 	}
 	var errs []error
+	if failed != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", failed.name, failed.err))
+	}
 	for i := len(g.list) - 1; i >= 0; i-- {
 		p := g.list[i]
 		p.stop()
-		<-p.done
-		if p.err != nil && !errors.Is(p.err, context.Canceled) {
+		select {
+		case <-p.done:
+		case <-expired:
+			return errors.Join(append(errs, fmt.Errorf("%s did not stop within %v", p.name, failLimit))...)
+		}
+		if p != failed && p.err != nil && !errors.Is(p.err, context.Canceled) {
 			errs = append(errs, fmt.Errorf("%s: %w", p.name, p.err))
 		}
 	}

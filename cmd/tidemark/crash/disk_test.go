@@ -1,0 +1,96 @@
+package crash
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// disk is an ext4 file system in a file, on a loop mount. What a process
+// fsyncs there is in the file; the rest is gone when the power is cut.
+type disk struct {
+	t     *testing.T
+	image string
+	dir   string // where it is mounted
+}
+
+// newDisk makes a file system of that size. Where that is not possible it ends
+// the test by without: t.Fatalf, or t.Skipf for the power cut, the one test that
+// may be left out: it needs a disk that it may break.
+func newDisk(t *testing.T, size string, without func(format string, args ...any)) *disk {
+	t.Helper()
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		without("%s needs root on Linux, for a file system of its own", t.Name())
+	}
+	for _, program := range []string{"mkfs.ext4", "mount", "umount", "truncate", "fallocate"} {
+		if _, err := exec.LookPath(program); err != nil {
+			without("%s needs %s (packages e2fsprogs, util-linux, coreutils)", t.Name(), program)
+		}
+	}
+	dir := t.TempDir()
+	d := &disk{t: t, image: filepath.Join(dir, "disk.img"), dir: filepath.Join(dir, "mnt")}
+	d.must("truncate", "-s", size, d.image)
+	d.must("mkfs.ext4", "-q", "-F", d.image)
+	if err := os.Mkdir(d.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-o", "loop", d.image, d.dir).CombinedOutput(); err != nil {
+		without("%s needs loop mounts, and the mount fails: %s", t.Name(), out)
+	}
+	t.Cleanup(func() {
+		if exec.Command("umount", d.dir).Run() != nil {
+			_ = exec.Command("umount", "-l", d.dir).Run() // not mounted any more
+		}
+	})
+	return d
+}
+
+func (d *disk) must(program string, args ...string) {
+	d.t.Helper()
+	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+		d.t.Fatalf("%s %s: %v: %s", program, strings.Join(args, " "), err, out)
+	}
+}
+
+const (
+	// fsIocShutdown is FS_IOC_SHUTDOWN, _IOR('X', 125, __u32).
+	fsIocShutdown = 0x8004587d
+	// noLogFlush leaves the journal as it is on the disk: a power cut, not an
+	// orderly halt.
+	noLogFlush = 2
+)
+
+// cut freezes the service, takes the disk away from under it, ends it, and
+// brings the disk back with what was on it at that moment.
+func (d *disk) cut(s *site) {
+	d.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	root, err := os.Open(d.dir)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	how := uint32(noLogFlush)
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, root.Fd(), fsIocShutdown, uintptr(unsafe.Pointer(&how)))
+	_ = root.Close()
+	if errno != 0 {
+		d.t.Fatalf("shut the file system down: %v", errno)
+	}
+	s.kill()
+	d.must("umount", d.dir)
+	d.must("mount", "-o", "loop", d.image, d.dir)
+}
+
+// free is the space that an ordinary process may still use, in bytes.
+func (d *disk) free() int64 {
+	d.t.Helper()
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(d.dir, &stat); err != nil {
+		d.t.Fatal(err)
+	}
+	return int64(stat.Bavail) * int64(stat.Bsize)
+}
