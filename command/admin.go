@@ -136,6 +136,9 @@ func (s *Service) dryRun(c *api.Call, words *adminWords, b *adminBatch) error {
 	if err := c.Settle(c.Context()); err != nil {
 		return err
 	}
+	if err := s.settle(c.Context(), s.acked.Load()); err != nil {
+		return err
+	}
 	if err := s.admit(c, &plan{}); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -77,6 +78,9 @@ func (s *Service) run(c *api.Call, p plan) (verdict, error) {
 	if err := s.open(); err != nil {
 		return verdict{}, err
 	}
+	if err := s.settle(c.Context(), s.gate.Load()); err != nil {
+		return verdict{}, err
+	}
 	cmd := events.Command{Kind: p.kind, Actor: c.Caller.ID, Privileged: p.privileged, Reason: p.reason, Time: events.TimeOf(s.cfg.Now())}
 	if c.Key != "" {
 		cmd.Keyed, cmd.ID, cmd.Request = true, commandID(c), requestHash(c)
@@ -140,14 +144,19 @@ func (s *Service) remembered(cmd *events.Command) (verdict, bool, error) {
 	return verdict{token: s.token(outcome.Position, outcome.Tag), outcome: outcome}, true, nil
 }
 
-// admit checks the caller and the state, as of all that this node has
-// acknowledged and that decides such checks.
-func (s *Service) admit(c *api.Call, p *plan) error {
-	ctx, cancel := context.WithTimeout(c.Context(), s.cfg.WaitLimit)
+// settle waits until a position that this node has acknowledged is folded, so
+// that what is judged next is judged by it.
+func (s *Service) settle(ctx context.Context, packed uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.WaitLimit)
 	defer cancel()
-	if err := s.cfg.Fold.WaitFor(ctx, events.UnpackPosition(s.gate.Load())); err != nil {
+	if err := s.cfg.Fold.WaitFor(ctx, events.UnpackPosition(packed)); err != nil {
 		return api.StaleReadModel.Because(fmt.Errorf("wait for what was acknowledged before: %w", err))
 	}
+	return nil
+}
+
+// admit checks the caller and the state.
+func (s *Service) admit(c *api.Call, p *plan) error {
 	if c.Caller.Known && s.cfg.Fold.Model().Users.Blocked(c.Caller.ID) {
 		return api.AccountBlocked
 	}
@@ -184,7 +193,7 @@ func (s *Service) commitJudged(c *api.Call, cmd *events.Command, entry events.En
 	if err != nil {
 		return verdict{}, err
 	}
-	s.raiseGate(receipt.Position)
+	raise(&s.gate, receipt.Position)
 	v := verdict{token: s.token(receipt.Position, receipt.Tag)}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), s.cfg.WaitLimit)
 	defer cancel()
@@ -194,6 +203,8 @@ func (s *Service) commitJudged(c *api.Call, cmd *events.Command, entry events.En
 		v.pending = true
 	case v.outcome.OtherRequest:
 		return verdict{}, api.KeyReused
+	case cmd.Kind != events.IngestEvents && v.outcome.Count(readmodel.Poisoned) > 0:
+		return verdict{}, fmt.Errorf("%v at %v became a dead letter: the fold refuses what the write side let pass", cmd.Kind, v.outcome.Position)
 	case v.outcome.Repeat:
 		v.token = s.token(v.outcome.Position, v.outcome.Tag)
 	}
@@ -208,6 +219,7 @@ func (s *Service) store(ctx context.Context, entry events.Entry) (eventlog.Recei
 	receipt, err := s.cfg.Log.Commit(ctx, entry)
 	switch {
 	case err == nil:
+		raise(&s.acked, receipt.Position)
 		return receipt, nil
 	case errors.Is(err, eventlog.ErrTooLarge):
 		return receipt, api.CommandTooLarge
@@ -218,10 +230,11 @@ func (s *Service) store(ctx context.Context, entry events.Entry) (eventlog.Recei
 	}
 }
 
-func (s *Service) raiseGate(at events.Position) {
+// raise sets a position unless a later one stands.
+func raise(to *atomic.Uint64, at events.Position) {
 	for {
-		old := s.gate.Load()
-		if at.Packed() <= old || s.gate.CompareAndSwap(old, at.Packed()) {
+		old := to.Load()
+		if at.Packed() <= old || to.CompareAndSwap(old, at.Packed()) {
 			return
 		}
 	}

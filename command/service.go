@@ -60,6 +60,8 @@ type Service struct {
 	// gate is the position of the newest acknowledged command that others are
 	// judged by: who is judged waits until it is folded.
 	gate atomic.Uint64
+	// acked is the position of the newest acknowledged command of any kind.
+	acked atomic.Uint64
 }
 
 // New returns the write side. It starts nothing.

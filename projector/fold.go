@@ -3,6 +3,7 @@ package projector
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -47,20 +48,34 @@ var ErrUnreadable = errors.New("record batch of this service cannot be read")
 
 // message folds one message of the log. It fails with ErrUnreadable, or when
 // rows cannot be read back from the checkpoint; the fold must stop then.
-func (f *fold) message(msg *decodedMessage) error {
+//
+// So must it on a panic: the same message would bring it again after a restart,
+// and then nobody could read any more.
+func (f *fold) message(msg *decodedMessage) (err error) {
 	f.decided = f.decided[:0]
 	f.model.Begin(msg.Seq, msg.Stored)
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = foldFault(fault)
+		}
+		if err != nil {
+			f.model.Abandon()
+			err = fmt.Errorf("fold message %d: %w", msg.Seq, err)
+		}
+	}()
 	f.stored, f.tag = events.TimeOf(msg.Stored), msg.batch.ID.Tag()
-	err := f.batch(msg)
-	if err == nil {
-		err = f.model.Publish(msg.batch.ID.Tag())
-	} else {
-		f.model.Abandon()
+	if err := f.batch(msg); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("fold message %d: %w", msg.Seq, err)
-	}
+	f.model.Publish(f.tag)
 	return nil
+}
+
+func foldFault(fault any) error {
+	if failure, ok := fault.(readmodel.RowsFailure); ok {
+		return failure.Err
+	}
+	return fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
 }
 
 func (f *fold) batch(msg *decodedMessage) error {
@@ -163,6 +178,11 @@ func (f *fold) one(framing error) {
 		return
 	}
 	effect, err := readmodel.Poisoned, framing
+	if err == nil && f.event.Arrival && !f.event.HasIdentity() {
+		// Nobody claims that time: it is of a service whose clock runs ahead of
+		// the log's, and the event was acknowledged.
+		f.event.Time = min(f.event.Time, f.stored+events.Time(events.MaxAhead.Microseconds()))
+	}
 	if err == nil {
 		err = f.event.CheckTime(f.stored.Std())
 	}

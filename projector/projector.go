@@ -208,6 +208,10 @@ func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, r
 				return err
 			}
 		case err := <-readErr:
+			// What was read before the fault is good, and acknowledged.
+			if err := p.foldRest(messages); err != nil {
+				return err
+			}
 			return err
 		case <-ctx.Done():
 			return nil
@@ -225,6 +229,20 @@ func (p *Projector) foldMessage(msg *decodedMessage) error {
 	p.waiters.wake(p.model.At(), p.fold.decided)
 	p.noteCaughtUp()
 	return nil
+}
+
+// foldRest folds what the reader has left when it ended.
+func (p *Projector) foldRest(messages <-chan *decodedMessage) error {
+	for {
+		select {
+		case msg := <-messages:
+			if err := p.foldMessage(msg); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
 }
 
 func (p *Projector) noteCaughtUp() {

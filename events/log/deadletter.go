@@ -58,6 +58,9 @@ type deadLetters struct {
 	end uint64
 }
 
+// deadLetterAttempts bounds how often one call tries; the caller comes again.
+const deadLetterAttempts = 5
+
 // DeadLetter appends a dead letter and returns when it is stored. Dead letters
 // are handed over in order of position; one that is at or before the newest in
 // the stream is there already and nothing is stored. So a fold that starts over,
@@ -73,6 +76,9 @@ func (l *Log) DeadLetter(ctx context.Context, letter DeadLetter) error {
 		err := l.publishDeadLetter(ctx, letter)
 		if err == nil {
 			return nil
+		}
+		if attempt >= deadLetterAttempts {
+			return fmt.Errorf("publish dead letter %s: %w", letter.Position, err)
 		}
 		if foreign := l.foreignErr(); foreign != nil {
 			return foreign

@@ -37,6 +37,10 @@ func verifyTable(path string) error {
 	if err != nil {
 		return damaged("table %s: index: %w", name, err)
 	}
+	if len(index) == 0 {
+		// A tail of zeros: no length, no checksum, and they agree.
+		return damaged("table %s: it has no index", name)
+	}
 	if err := y.VerifyChecksum(index, sum); err != nil {
 		return damaged("table %s: index: %w", name, err)
 	}

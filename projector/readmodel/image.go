@@ -85,6 +85,9 @@ func (m *Model) Freeze(version uint64) *Image {
 // Kept tells the model that its image has been written, and where its rows lie
 // now. Between Publish and Begin only.
 func (m *Model) Kept(base Base) {
+	if m.abandoned {
+		return // what was published last stays as it is
+	}
 	old := m.rows.base
 	m.rows.frozen = nil
 	m.rows.setBase(rowsOf(base))

@@ -42,6 +42,7 @@ type Model struct {
 	at         events.Position // of the event being folded
 	logTime    events.Time     // the greatest append time so far
 	folded     uint64          // events folded since the log began
+	abandoned  bool            // a record batch could not be folded whole
 	snapshot   atomic.Pointer[Snapshot]
 }
 
@@ -117,21 +118,19 @@ func (m *Model) At() events.Position { return m.at }
 // LogTime is the greatest append time so far.
 func (m *Model) LogTime() events.Time { return m.logTime }
 
-// Publish closes the record batch and shows readers its effects. It fails if
-// rows could not be read: then what was folded cannot be trusted, and nothing
-// is published.
-func (m *Model) Publish(tag uint32) error {
+// Publish closes the record batch and shows readers its effects.
+func (m *Model) Publish(tag uint32) {
 	m.Trending.mu.Unlock()
-	if m.rows.failed != nil {
-		return m.rows.failed
-	}
 	m.publish(tag)
-	return nil
 }
 
-// Abandon closes a record batch that could not be folded: readers see nothing
-// of it. The model must not be folded on, nor frozen.
-func (m *Model) Abandon() { m.Trending.mu.Unlock() }
+// Abandon closes a record batch that could not be folded. No snapshot shows it:
+// positions and rows stay as they were, and counters may run ahead of them by
+// what was folded of it. The model must not be folded on, nor frozen.
+func (m *Model) Abandon() {
+	m.abandoned = true
+	m.Trending.mu.Unlock()
+}
 
 func (m *Model) publish(tag uint32) {
 	s := &Snapshot{

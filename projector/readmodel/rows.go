@@ -47,8 +47,12 @@ type Rows struct {
 	base   Base               // nil before the first checkpoint
 	digest uint64
 	bytes  int // keys and values in active
-	failed error
 }
+
+// RowsFailure is what the fold panics with when a row cannot be read back from
+// the checkpoint: it comes before anything is changed, and whoever drives the
+// fold recovers it. Going on would count anew what is only unreadable.
+type RowsFailure struct{ Err error }
 
 func newRows() *Rows { return &Rows{active: newLayer()} }
 
@@ -72,7 +76,7 @@ func (r *Rows) setBase(b Base) {
 // view returns the present rows, to be read while the fold goes on.
 func (r *Rows) view() View { return View{active: r.active.Clone(), frozen: r.frozen, base: r.base} }
 
-// get reads a row. A failure of the Base is remembered: the fold stops on it.
+// get reads a row, or panics with a RowsFailure.
 func (r *Rows) get(key []byte) []byte {
 	if found, ok := r.active.Get(row{key: key}); ok {
 		return found.value
@@ -86,8 +90,8 @@ func (r *Rows) get(key []byte) []byte {
 		return nil
 	}
 	value, err := r.base.Get(key)
-	if err != nil && r.failed == nil {
-		r.failed = fmt.Errorf("read row from the checkpoint: %w", err)
+	if err != nil {
+		panic(RowsFailure{fmt.Errorf("read row from the checkpoint: %w", err)})
 	}
 	return value
 }
@@ -111,11 +115,12 @@ func rowDigest(key, value []byte) uint64 {
 	return digestStart(tableRows).bytes(key).bytes(value).sum()
 }
 
-// scan calls fn for the rows with the prefix, in order, from the key on.
+// scan calls fn for the rows with the prefix, in order, from the key on, or
+// panics with a RowsFailure.
 func (r *Rows) scan(prefix, from []byte, fn func(key, value []byte) bool) {
 	v := View{active: r.active, frozen: r.frozen, base: r.base}
-	if err := v.scan(prefix, from, fn); err != nil && r.failed == nil {
-		r.failed = err
+	if err := v.scan(prefix, from, fn); err != nil {
+		panic(RowsFailure{err})
 	}
 }
 
