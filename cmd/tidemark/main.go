@@ -18,6 +18,7 @@ import (
 type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the service."`
 	Token       tokenCmd       `cmd:"" help:"Print a bearer token."`
+	Load        loadCmd        `cmd:"" help:"Import a trace into a running service, or drive it with a workload."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running service whether it lives; for containers."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 }
