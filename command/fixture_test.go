@@ -27,7 +27,6 @@ type world struct {
 	log       *eventlog.Log
 	projector *projector.Projector
 	writer    *eventlog.Writer
-	stop      func()
 	// stopWriter ends the writer alone: the log takes nothing any more.
 	stopWriter func()
 	server     http.Handler

@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -23,25 +24,35 @@ func (s *Service) ingest(c *api.Call) error {
 	if c.MediaType == mediaLines {
 		format = events.CloudEventLines
 	}
+	now, first, err := s.judgedAt(c)
+	if err != nil {
+		return err
+	}
+	admin := c.Caller.Has(api.RoleAdmin)
+	if first != nil {
+		admin = first.Privileged
+	}
 	reader := s.readers.Get().(*events.CloudEventReader)
 	defer s.readers.Put(reader)
 	in, err := reader.Read(c.Body, format, events.CloudEventRules{
-		Now: s.cfg.Now(), Caller: c.Caller.ID, Admin: c.Caller.Has(api.RoleAdmin), MaxEvents: events.MaxBatchEvents,
+		Now: now, Caller: c.Caller.ID, Admin: admin, MaxEvents: events.MaxBatchEvents,
 	})
 	if err != nil {
 		return err
 	}
-	v := verdict{token: s.cfg.Fold.Snapshot().Token(events.Position{})}
+	var v verdict
 	if in.Events > 0 || c.Key != "" {
+		// That the caller is a service goes without saying here; privileged says
+		// whether as an administrator too.
 		v, err = s.run(c, plan{
-			kind: events.IngestEvents, judged: true, privileged: true,
+			kind: events.IngestEvents, judged: true, privileged: admin,
 			write: func(w *entryWriter) int {
 				w.frames = append(w.frames, in.Frames...)
 				return in.Events
 			},
 		})
-	} else {
-		err = c.Settle(c.Context())
+	} else if err = c.Settle(c.Context()); err == nil {
+		v.token = s.cfg.Fold.Snapshot().Token(events.Position{})
 	}
 	if err != nil {
 		return err
@@ -49,13 +60,42 @@ func (s *Service) ingest(c *api.Call) error {
 	return answerIngest(c, &v, &in)
 }
 
+// refusedDetail is told of an event that was well-formed and yet could not be
+// folded; the dead-letter stream says why.
+const refusedDetail = "was refused when it was folded: its time lies too far ahead of the log's, or it would take a counter past its bound"
+
+// rejections lists what was left out, in the order of the request: what could
+// not be read, and what the fold refused.
+func rejections(v *verdict, in *events.Ingested) []events.Rejection {
+	if v.outcome.Count(readmodel.Poisoned) == 0 {
+		return in.Rejected
+	}
+	unread := make(map[int]bool, len(in.Rejected))
+	for _, r := range in.Rejected {
+		unread[r.Index] = true
+	}
+	list := slices.Clone(in.Rejected)
+	event := 0
+	for i := range in.Sent {
+		if unread[i] {
+			continue
+		}
+		if v.effect(event) == readmodel.Poisoned {
+			list = append(list, events.Rejection{Index: i, Detail: refusedDetail})
+		}
+		event++
+	}
+	slices.SortFunc(list, func(a, b events.Rejection) int { return a.Index - b.Index })
+	return list
+}
+
 func answerIngest(c *api.Call, v *verdict, in *events.Ingested) error {
-	duplicates := v.outcome.Count(readmodel.Duplicate)
+	duplicates, rejected := v.outcome.Count(readmodel.Duplicate), rejections(v, in)
 	c.SetToken(v.token)
-	c.Out = strconv.AppendInt(append(c.Out[:0], `{"accepted":`...), int64(in.Events-duplicates), 10)
+	c.Out = strconv.AppendInt(append(c.Out[:0], `{"accepted":`...), int64(in.Sent-duplicates-len(rejected)), 10)
 	c.Out = strconv.AppendInt(append(c.Out, `,"duplicates":`...), int64(duplicates), 10)
 	c.Out = append(c.Out, `,"rejected":[`...)
-	for i, r := range in.Rejected {
+	for i, r := range rejected {
 		if i > 0 {
 			c.Out = append(c.Out, ',')
 		}

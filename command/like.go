@@ -45,7 +45,10 @@ func (s *Service) setLike(c *api.Call, kind events.CommandKind, t events.Type) e
 
 // readTap reads when the user tapped, if the client says so.
 func (s *Service) readTap(c *api.Call) (at events.Time, said bool, err error) {
-	now := s.cfg.Now()
+	now, _, err := s.judgedAt(c)
+	if err != nil {
+		return 0, false, err
+	}
 	scan, err := readObject(c, func(j *strictjson.Scanner, name string) bool {
 		if name != "at" {
 			return false

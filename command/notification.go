@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/google/uuid"
-
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/api/idlist"
 	"github.com/tidemark-io/tidemark/events"
@@ -22,23 +20,12 @@ func (s *Service) sendNotifications(c *api.Call) error {
 	return s.accept(c, plan{kind: events.SendNotifications, framed: true, privileged: true, write: func(w *entryWriter) int {
 		for i := range list {
 			if list[i].Notification.IsZero() {
-				list[i].Notification = mintNotificationID(w)
+				list[i].Notification = w.mint()
 			}
 			w.add(events.TypeNotificationSent, list[i])
 		}
 		return len(list)
 	}})
-}
-
-func mintNotificationID(w *entryWriter) events.NotificationID {
-	if !w.id.IsZero() {
-		return events.NotificationID(w.mint())
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return events.NotificationID(randomID())
-	}
-	return events.NotificationID(id)
 }
 
 func readNotification(j *strictjson.Scanner) (d events.NotificationSent) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -99,6 +100,24 @@ func (s *Service) run(c *api.Call, p plan) (verdict, error) {
 		return verdict{}, err
 	}
 	return s.commit(c, &p, &cmd)
+}
+
+// judgedAt returns the moment by which a request's times are judged: now or,
+// for the repeat of a command with a key, when it was first taken. Else a repeat
+// could be refused, or taken otherwise, only because time has passed.
+func (s *Service) judgedAt(c *api.Call) (time.Time, *readmodel.Outcome, error) {
+	if c.Key == "" {
+		return s.cfg.Now(), nil, nil
+	}
+	if err := s.settle(c.Context(), s.gate.Load()); err != nil {
+		return time.Time{}, nil, err
+	}
+	cmd := events.Command{ID: commandID(c), Request: requestHash(c)}
+	v, found, err := s.remembered(&cmd)
+	if err != nil || !found {
+		return s.cfg.Now(), nil, err
+	}
+	return v.outcome.Time.Std(), &v.outcome, nil
 }
 
 // open refuses commands while they cannot be carried out.
@@ -201,11 +220,13 @@ func (s *Service) commitJudged(c *api.Call, cmd *events.Command, entry events.En
 	switch {
 	case err != nil:
 		v.pending = true
-	case v.outcome.OtherRequest:
+	case v.outcome.OtherRequest, cmd.Keyed && v.outcome.Request != cmd.Request:
+		// Another request under this key was folded first: here before it came to
+		// the log, or on another node at the same time.
 		return verdict{}, api.KeyReused
 	case cmd.Kind != events.IngestEvents && v.outcome.Count(readmodel.Poisoned) > 0:
 		return verdict{}, fmt.Errorf("%v at %v became a dead letter: the fold refuses what the write side let pass", cmd.Kind, v.outcome.Position)
-	case v.outcome.Repeat:
+	default:
 		v.token = s.token(v.outcome.Position, v.outcome.Tag)
 	}
 	return v, nil

@@ -22,19 +22,22 @@ type asOfHeader struct {
 
 func (a *asOf) init(p *Projector) {
 	a.p = p
-	a.store(time.Time{})
+	a.raise(time.Time{})
 }
 
-func (a *asOf) store(at time.Time) {
-	a.header.Store(&asOfHeader{at: at, header: []string{at.UTC().Format("2006-01-02T15:04:05.000Z07:00")}})
+// raise sets the time, which never goes back.
+func (a *asOf) raise(at time.Time) {
+	next := &asOfHeader{at: at, header: []string{at.UTC().Format("2006-01-02T15:04:05.000Z07:00")}}
+	for {
+		old := a.header.Load()
+		if old != nil && !at.After(old.at) || a.header.CompareAndSwap(old, next) {
+			return
+		}
+	}
 }
 
 // folded notes the log time of what was just folded.
-func (a *asOf) folded(t events.Time) {
-	if at := t.Std(); at.After(a.header.Load().at) {
-		a.store(at)
-	}
-}
+func (a *asOf) folded(t events.Time) { a.raise(t.Std()) }
 
 // AsOf returns the time of the read model as the value of a header. It is
 // shared and must not be changed.
@@ -42,7 +45,7 @@ func (p *Projector) AsOf() []string {
 	h := p.asOf.header.Load()
 	contact, last := p.cfg.Log.Contact()
 	if contact.Sub(h.at) >= time.Second && last <= p.Snapshot().At.Seq {
-		p.asOf.store(contact)
+		p.asOf.raise(contact)
 		h = p.asOf.header.Load()
 	}
 	return h.header

@@ -88,6 +88,8 @@ func (f *fold) batch(msg *decodedMessage) error {
 	case msg.own && msg.batch.Incarnation != known && !f.outside:
 		return fmt.Errorf("%w: it was written for log %v, this one is %v: a restored or moved log must be adopted first",
 			ErrUnreadable, msg.batch.Incarnation, known)
+	case reason == nil && !f.outside && !msg.own:
+		reason = fmt.Errorf("%w: it claims to be the service's own and is not published under its batch ID", events.ErrNotBatch)
 	case reason == nil && !f.outside && msg.batch.Incarnation != known:
 		reason = fmt.Errorf("%w: it was written for another log", events.ErrNotBatch)
 	}
@@ -129,7 +131,7 @@ func (f *fold) entries(b *events.Batch) {
 // again: its first outcome stands.
 func (f *fold) begin(c *events.Command) {
 	f.command = openCommand{Command: c}
-	f.command.outcome.Request = c.Request
+	f.command.outcome.Request, f.command.outcome.Time, f.command.outcome.Privileged = c.Request, c.Time, c.Privileged
 	if f.outside {
 		f.command.skip = true
 		return

@@ -18,7 +18,6 @@ type generator struct {
 	logTime  time.Time
 	times    []time.Time // used before: ties
 	outside  []sent
-	batches  uint64
 	commands int
 	named    []events.Time // of events with an identity
 }

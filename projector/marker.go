@@ -20,8 +20,6 @@ type marker struct {
 	Incarnation string
 	// Last is the fingerprint of the last message folded.
 	Last fingerprint
-	// Chain digests all messages folded since the log began.
-	Chain uint64
 	// Digest is the state's, for people to read; the model checks its own.
 	Digest  string
 	SavedAt time.Time
@@ -42,13 +40,6 @@ func fingerprintOf(m *eventlog.Message) fingerprint {
 }
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
-
-// chain extends the digest of all messages folded by one. The batch ID stands
-// for the bytes: it is random, and the record batch has its own checksum.
-func chain(before uint64, m *decodedMessage) uint64 {
-	sum := crc64.Update(before, crcTable, m.batch.ID[:])
-	return crc64.Update(sum, crcTable, fmt.Appendf(nil, "%d", m.Seq))
-}
 
 func decodeMarker(data []byte) (m marker, err error) {
 	if err := json.Unmarshal(data, &m); err != nil {

@@ -41,6 +41,9 @@ const (
 	// silenceLimit is how long the log may say nothing before it counts as out
 	// of reach; it is asked once a second.
 	silenceLimit = 5 * time.Second
+	// dirtyLimit is how many times CheckpointBytes of changes may wait for a
+	// checkpoint before somebody should look.
+	dirtyLimit = 8
 )
 
 // Projector owns the fold and the read model. New restores; Run folds.
@@ -73,6 +76,7 @@ type Projector struct {
 	unwrittenMark []byte
 	started       time.Time
 	caughtUp      atomic.Bool
+	live          chan struct{} // closed when caughtUp begins to hold
 	fault         atomic.Pointer[error]
 	stats         stats
 	asOf          asOf
@@ -144,11 +148,17 @@ func (p *Projector) Ready() error {
 	if !p.caughtUp.Load() {
 		return fmt.Errorf("catching up: folded %d of %d messages%s", p.Snapshot().At.Seq, p.target, p.rebuildNote())
 	}
+	if dirty := p.Snapshot().Sizes.DirtyBytes; dirty > dirtyLimit*p.cfg.CheckpointBytes {
+		return fmt.Errorf("no checkpoint has been written for long: %d bytes of changes wait for one", dirty)
+	}
 	if at, _ := p.cfg.Log.Contact(); p.cfg.Now().Sub(at) > silenceLimit {
 		return fmt.Errorf("the event log has not answered since %s", at.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
+
+// Live returns a channel that is closed when CaughtUp begins to hold.
+func (p *Projector) Live() <-chan struct{} { return p.live }
 
 // CaughtUp reports whether the model has reached where the log stood at the
 // start. From then on its answers may be shown.
@@ -163,7 +173,9 @@ func (p *Projector) rebuildNote() string {
 
 // Run folds until the context ends, then writes a last checkpoint. It returns
 // an error if that fails. A fault of the log or of the checkpoint's rows stops
-// the fold and not Run: reads go on from what is there (see Fault).
+// the fold and not Run: reads go on from what is there (see Fault). Only a disk
+// on which checkpoints cannot be synced ends Run, since nothing bounds what they
+// would hold then.
 func (p *Projector) Run(ctx context.Context) error {
 	messages := make(chan *decodedMessage, readAheadMessages)
 	readErr := make(chan error, 1)
@@ -177,6 +189,10 @@ func (p *Projector) Run(ctx context.Context) error {
 	}
 	close(p.stopped)
 	stopReading()
+	if stopped && errors.Is(err, checkpoint.ErrBroken) {
+		p.wg.Wait()
+		return err
+	}
 	if stopped {
 		p.cfg.Logger.Error("the fold has stopped; reads go on from what was folded", "position", p.Snapshot().At, "error", err)
 		<-ctx.Done()
@@ -223,7 +239,7 @@ func (p *Projector) foldMessage(msg *decodedMessage) error {
 	if err := p.fold.message(msg); err != nil {
 		return err
 	}
-	p.chain, p.lastMsg = chain(p.chain, msg), msg
+	p.lastMsg = msg
 	p.stats.note(msg, &p.fold)
 	p.asOf.folded(p.model.LogTime())
 	p.waiters.wake(p.model.At(), p.fold.decided)
@@ -248,6 +264,7 @@ func (p *Projector) foldRest(messages <-chan *decodedMessage) error {
 func (p *Projector) noteCaughtUp() {
 	if !p.caughtUp.Load() && p.model.At().Seq >= p.target {
 		p.caughtUp.Store(true)
+		close(p.live)
 		p.cfg.Logger.Info("the read model has caught up", "position", p.model.At(),
 			"took", p.cfg.Now().Sub(p.started).Round(time.Millisecond), "digest", p.model.Digest().String())
 	}

@@ -28,13 +28,20 @@ type errDoubt struct{ cause error }
 func (e errDoubt) Error() string { return e.cause.Error() }
 func (e errDoubt) Unwrap() error { return e.cause }
 
+// Begun reports whether a read model was folded in that directory before: then
+// there is a log that it belongs to.
+func Begun(modelsDir string) bool {
+	name, _, err := checkpoint.Models{Dir: modelsDir}.Current()
+	return name != "" || err != nil
+}
+
 // New restores the read model from its last checkpoint and checks that it fits
 // the log. On doubt it begins a rebuild beside it. ErrForeignLog and
 // ErrLogIncomplete say that neither is right; their text says what to do.
 func New(ctx context.Context, cfg Config) (*Projector, error) {
 	p := &Projector{
 		cfg: cfg, models: checkpoint.Models{Dir: cfg.ModelsDir},
-		waiters: newWaiters(), inspect: make(chan inspection), stopped: make(chan struct{}), started: cfg.Now(),
+		waiters: newWaiters(), live: make(chan struct{}), inspect: make(chan inspection), stopped: make(chan struct{}), started: cfg.Now(),
 	}
 	p.asOf.init(p)
 	first, last, err := cfg.Log.Bounds(ctx)
@@ -192,7 +199,7 @@ func (p *Projector) resume(ctx context.Context, name, path string, first, last u
 	if err != nil {
 		return errDoubt{err}
 	}
-	p.version, p.chain, p.last = version, m.Chain, m.Last
+	p.version, p.last = version, m.Last
 	return nil
 }
 

@@ -3,6 +3,7 @@ package projector
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,6 +47,7 @@ func (s *saver) begin() {
 		return
 	}
 	if err := s.p.cfg.MayWrite(); err != nil {
+		s.retryAt = s.p.cfg.Now().Add(retryAfter)
 		s.p.stats.postponed.Add(1)
 		return
 	}
@@ -67,6 +69,9 @@ func (s *saver) begin() {
 // finish takes note of a checkpoint that was written, or failed.
 func (s *saver) finish(r saved) error {
 	s.busy = false
+	if errors.Is(r.err, checkpoint.ErrBroken) {
+		return r.err
+	}
 	if r.err != nil {
 		s.failed(r.err)
 		return nil
@@ -75,7 +80,10 @@ func (s *saver) finish(r saved) error {
 	s.image, s.mark = nil, nil
 	s.p.kept(image, r.view)
 	s.p.stats.noteCheckpoint(image, r.took)
-	return s.p.replaceModel()
+	if err := s.p.replaceModel(); err != nil {
+		s.failed(err) // the model is good, and the next checkpoint comes back to it
+	}
+	return nil
 }
 
 func (s *saver) failed(err error) {
@@ -102,7 +110,7 @@ func (s *saver) wait() {
 // drain writes the last checkpoint, after one that failed before it. After a
 // fault nothing is written: what was folded up to it is in the checkpoint before.
 func (p *Projector) drain(fault error) error {
-	if fault != nil || !p.caughtUp.Load() {
+	if fault != nil || p.replaces && !p.caughtUp.Load() {
 		return nil
 	}
 	if p.unwritten == nil && p.model.At() == p.saved {
@@ -144,7 +152,7 @@ func (p *Projector) freeze() (*readmodel.Image, []byte) {
 		p.last = fingerprintOf(&p.lastMsg.Message)
 	}
 	mark, err := json.Marshal(marker{
-		FoldVersion: foldVersion, Incarnation: p.model.Incarnation().String(), Last: p.last, Chain: p.chain,
+		FoldVersion: foldVersion, Incarnation: p.model.Incarnation().String(), Last: p.last,
 		Digest: image.Digest.String(), SavedAt: p.cfg.Now().UTC(), Model: image.State,
 	})
 	if err != nil {

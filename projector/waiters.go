@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"container/heap"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,7 @@ import (
 // outcome of a command. The fold wakes them after it has published.
 type waiters struct {
 	mu        sync.Mutex
-	positions map[*positionWaiter]struct{}
+	positions positionHeap
 	outcomes  map[events.CommandID]*Expectation
 	// waiting spares the fold the lock when nobody waits.
 	waiting atomic.Int64
@@ -22,10 +23,39 @@ type waiters struct {
 type positionWaiter struct {
 	at   events.Position
 	done chan struct{}
+	// place is where it stands in the heap; -1 once it is woken or gone.
+	place int
+}
+
+// positionHeap has the waiter of the lowest position first, so that who waits
+// for what is far ahead costs the fold nothing.
+type positionHeap []*positionWaiter
+
+func (h positionHeap) Len() int           { return len(h) }
+func (h positionHeap) Less(i, j int) bool { return h[i].at.Compare(h[j].at) < 0 }
+func (h positionHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+// Push and Pop are for container/heap.
+func (h *positionHeap) Push(x any) {
+	w := x.(*positionWaiter)
+	w.place = len(*h)
+	*h = append(*h, w)
+}
+
+func (h *positionHeap) Pop() any {
+	last := len(*h) - 1
+	w := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	w.place = -1
+	return w
 }
 
 func newWaiters() *waiters {
-	return &waiters{positions: map[*positionWaiter]struct{}{}, outcomes: map[events.CommandID]*Expectation{}}
+	return &waiters{outcomes: map[events.CommandID]*Expectation{}}
 }
 
 // wake serves who waits, after the fold has published up to at.
@@ -35,11 +65,9 @@ func (w *waiters) wake(at events.Position, decided []Decided) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for p := range w.positions {
-		if p.at.Compare(at) <= 0 {
-			close(p.done)
-			w.remove(p)
-		}
+	for len(w.positions) > 0 && w.positions[0].at.Compare(at) <= 0 {
+		close(w.positions[0].done)
+		w.remove(w.positions[0])
 	}
 	for i := range decided {
 		if e := w.outcomes[decided[i].Command]; e != nil {
@@ -51,8 +79,8 @@ func (w *waiters) wake(at events.Position, decided []Decided) {
 }
 
 func (w *waiters) remove(p *positionWaiter) {
-	if _, there := w.positions[p]; there {
-		delete(w.positions, p)
+	if p.place >= 0 {
+		heap.Remove(&w.positions, p.place)
 		w.waiting.Add(-1)
 	}
 }
@@ -61,7 +89,7 @@ func (w *waiters) add(at events.Position) *positionWaiter {
 	p := &positionWaiter{at: at, done: make(chan struct{})}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.positions[p] = struct{}{}
+	heap.Push(&w.positions, p)
 	w.waiting.Add(1)
 	return p
 }

@@ -67,7 +67,6 @@ type world struct {
 
 	mu      sync.Mutex
 	seq     uint64
-	index   uint16
 	changed chan struct{}
 	now     time.Time
 	lag     projector.Lag

@@ -15,6 +15,8 @@ const (
 	// rankingMaxAge is for how long a ranking serves: to rank a week of a large
 	// platform takes tens of milliseconds, and nobody sees the difference.
 	rankingMaxAge = time.Second
+	// rankingMinPause lies between two rankings, whoever asks.
+	rankingMinPause = 50 * time.Millisecond
 	// rankingSize is how many of the best are kept: the longest answer, and some
 	// to take the place of those that are deleted meanwhile.
 	rankingSize = maxLimit + 56
@@ -30,7 +32,8 @@ type trending [2][3]rankingCache
 type rankingCache struct {
 	newest     atomic.Pointer[ranking]
 	mu         sync.Mutex
-	candidates []scored // of whoever holds mu
+	candidates []scored  // of whoever holds mu
+	computed   time.Time // likewise: when a ranking was last computed, on the real clock
 }
 
 // ranking is the best videos of a window, in order.
@@ -66,9 +69,19 @@ func (k *rankingCache) get(s *Service, by readmodel.Ranking, window readmodel.Wi
 	if r := k.newest.Load(); r.serves(m, s.now(), after) {
 		return r
 	}
+	k.pace()
 	r := k.compute(m, by, window, s.now())
 	k.newest.Store(r)
 	return r
+}
+
+// pace keeps rankings apart: who asks with the newest position gets a ranking of
+// its own, and must not make the fold wait more than a few times a second.
+func (k *rankingCache) pace() {
+	if wait := rankingMinPause - time.Since(k.computed); wait > 0 && wait <= rankingMinPause {
+		time.Sleep(wait)
+	}
+	k.computed = time.Now()
 }
 
 // compute ranks a window. The fold waits while the scores are read, so they

@@ -64,11 +64,14 @@ func (a *app) open(ctx context.Context) (err error) {
 	if a.disk, err = newDiskGuard(cfg.DataDir, int64(cfg.MinFreeDisk), logger); err != nil {
 		return err
 	}
-	if a.log, err = eventlog.Open(ctx, cfg.logConfig(logger)); err != nil {
+	models := filepath.Join(cfg.DataDir, "models")
+	logConfig := cfg.logConfig(logger)
+	logConfig.Existing = projector.Begun(models)
+	if a.log, err = eventlog.Open(ctx, logConfig); err != nil {
 		return err
 	}
 	a.projector, err = projector.New(ctx, projector.Config{
-		Log: a.log, ModelsDir: filepath.Join(cfg.DataDir, "models"),
+		Log: a.log, ModelsDir: models,
 		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: int(cfg.CheckpointBytes),
 		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		MayWrite: a.disk.Check, Logger: logger, Now: time.Now,
@@ -184,8 +187,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.ops != nil {
 		group.start("operations server", serveHTTP(a.ops, a.opsListen, time.Second))
 	}
-	a.logger.Info("tidemark serves", "address", "http://"+a.listener.Addr().String(), "version", version,
-		"roles", strings.Join(a.cfg.Roles, ","), "incarnation", a.log.Incarnation().String())
+	group.start("announcement", a.announce)
 	err := group.wait(ctx)
 	if err != nil {
 		// The process ends now. Closing what is broken can take for ever (Badger
@@ -196,6 +198,19 @@ func (a *app) run(ctx context.Context) error {
 	a.close()
 	a.logger.Info("tidemark has stopped", "position", a.projector.Snapshot().At.String())
 	return err
+}
+
+// announce says where the service is once it is ready: who waits for the line
+// may send requests.
+func (a *app) announce(ctx context.Context) error {
+	select {
+	case <-a.projector.Live():
+		a.logger.Info("tidemark serves", "address", "http://"+a.listener.Addr().String(), "version", version,
+			"roles", strings.Join(a.cfg.Roles, ","), "incarnation", a.log.Incarnation().String())
+		<-ctx.Done()
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // serveHTTP runs a server until its context ends, then lets requests that are

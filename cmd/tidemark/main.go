@@ -30,6 +30,8 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal ends the process at once, whatever it waits for.
+	context.AfterFunc(ctx, stop)
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("tidemark"),

@@ -38,6 +38,10 @@ type Config struct {
 	// Replicas of streams that are created at URL: 0 for 1, at most 5.
 	Replicas int
 
+	// Existing: the log has been here before. Open then fails with ErrForeignLog
+	// where the stream is gone, and does not make an empty one in its place.
+	Existing bool
+
 	// Logger takes what NATS and this package have to say; nil for nobody.
 	Logger *slog.Logger
 

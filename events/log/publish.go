@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,7 +47,16 @@ func (l *Log) publishBatch(ctx context.Context, b *batch) (*jetstream.PubAck, er
 func (w *Writer) store(parent context.Context, b *batch) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
+	// The timer may fire while the ack comes in: over says that this batch is no
+	// longer in flight, and nothing may call the log stalled on its account.
+	var mu sync.Mutex
+	over := false
 	stall := time.AfterFunc(w.cfg.StallLimit, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
+		}
 		if !w.stalled.Swap(true) {
 			w.cfg.Logger.Error("event log makes no progress", "batch_in_flight_for", w.cfg.StallLimit)
 		}
@@ -53,7 +64,12 @@ func (w *Writer) store(parent context.Context, b *batch) error {
 			cancel(ErrStalled)
 		}
 	})
-	defer stall.Stop()
+	defer func() {
+		stall.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}()
 
 	ambiguous := false // an attempt may be in the log, or still on its way there
 	for {
@@ -71,10 +87,12 @@ func (w *Writer) store(parent context.Context, b *batch) error {
 		case !wrongSequence(err):
 			ambiguous = true
 		}
-		if ambiguous || b.attempts > 1 {
-			w.cfg.Logger.Warn("record batch is not acknowledged, looking for it in the log",
-				"batch", b.id, "attempt", b.attempts, "error", err)
+		level := slog.LevelDebug // another writer was faster
+		if ambiguous {
+			level = slog.LevelWarn
 		}
+		w.cfg.Logger.Log(ctx, level, "record batch is not acknowledged, looking for it in the log",
+			"batch", b.id, "attempt", b.attempts, "error", err)
 		before := b.expected
 		found, err := w.resolve(ctx, b, ambiguous)
 		if found || err != nil {

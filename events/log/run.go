@@ -133,6 +133,7 @@ func (w *Writer) commitBatch(ctx context.Context) error {
 	var lost *lostBatchError
 	switch {
 	case errors.Is(err, ErrUnavailable):
+		w.stalled.Store(false) // it answers, if only to refuse
 		b.fail(err)
 		return nil
 	case errors.As(err, &lost):

@@ -60,6 +60,12 @@ func streamConfig(cfg Config, name, subjects string) jetstream.StreamConfig {
 // lose events, and returns the log's incarnation.
 func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (events.Incarnation, error) {
 	var none events.Incarnation
+	if cfg.Existing {
+		if _, err := js.Stream(ctx, EventsStream); errors.Is(err, jetstream.ErrStreamNotFound) {
+			return none, fmt.Errorf("%w: stream %s is gone. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
+				ErrForeignLog, EventsStream)
+		}
+	}
 	dead := streamConfig(cfg, DeadLettersStream, deadLettersSubjects)
 	dead.Description = "tidemark: events that could not be folded, with their reasons"
 	if _, err := openStream(ctx, js, cfg, dead); err != nil {

@@ -14,7 +14,6 @@ type batch struct {
 	timestamp uint64
 	txn       *badger.Txn
 	number    uint32
-	witnessed bool
 }
 
 // put writes a sealed value. It keeps the slices until the transaction is done.

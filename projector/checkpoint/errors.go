@@ -22,6 +22,10 @@ var (
 	ErrRetired = errors.New("view of the checkpoint has been retired: take a newer one")
 	// ErrVersion is returned by Write for a version that is not above the latest.
 	ErrVersion = errors.New("checkpoint version is not above the latest")
+	// ErrBroken is returned by Write and Sync from the first fsync that failed on:
+	// what the disk holds is unknown until the directory is opened anew. End the
+	// process.
+	ErrBroken = errors.New("checkpoint could not be synced: end the process and look at its disk")
 	// ErrTooLarge is returned by Write for a marker, key or value beyond its limit.
 	ErrTooLarge = errors.New("checkpoint entry is too large")
 )

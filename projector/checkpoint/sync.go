@@ -40,7 +40,7 @@ func (s *Store) syncFiles() (badgerFiles, error) {
 	}
 	for _, path := range append(paths, s.dir) {
 		if err := syncFile(path); err != nil {
-			s.broken = fmt.Errorf("sync checkpoint, start anew: %w", err)
+			s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 			return files, s.broken
 		}
 	}

@@ -69,8 +69,14 @@ func (m *Model) contributions(number uint32, user events.UserID, fn func(video u
 		}
 	})
 	m.itemsOf(user, func(i Item) {
-		fn(m.Videos.intern(i.Video), i.Kind, 0)
+		fn(m.numberOf(i.Video), i.Kind, 0)
 	})
+}
+
+// numberOf returns the number of a video that has items, and so is in the table.
+func (m *Model) numberOf(id events.VideoID) uint32 {
+	number, _ := m.Videos.Find(id)
+	return number
 }
 
 // Contributions is what a retraction takes out of the counters.
@@ -85,7 +91,7 @@ func (m *Model) Retractable(users []events.UserID) Contributions {
 	var sum Contributions
 	videos := map[uint32]struct{}{}
 	for _, user := range users {
-		if m.Users.retracted(user) {
+		if m.Users.Retracted(user) {
 			continue
 		}
 		count := func(video uint32, c events.Counter, _ events.Time) {
@@ -96,7 +102,7 @@ func (m *Model) Retractable(users []events.UserID) Contributions {
 			m.contributions(number, user, count)
 			continue
 		}
-		m.itemsOf(user, func(i Item) { count(m.Videos.intern(i.Video), i.Kind, 0) })
+		m.itemsOf(user, func(i Item) { count(m.numberOf(i.Video), i.Kind, 0) })
 	}
 	sum.Videos = len(videos)
 	return sum

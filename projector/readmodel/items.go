@@ -110,7 +110,7 @@ func (m *Model) setItem(i Item, old, next ItemState, flags uint64) {
 
 // itemWeight is what an item counts now: 0 or 1.
 func (m *Model) itemWeight(s ItemState) int64 {
-	if !s.Created || s.Deleted || !s.Author.IsZero() && m.Users.retracted(s.Author) {
+	if !s.Created || s.Deleted || !s.Author.IsZero() && m.Users.Retracted(s.Author) {
 		return 0
 	}
 	return 1

@@ -82,8 +82,15 @@ func (f *fields) position() events.Position { return events.UnpackPosition(f.uin
 // record builds values with the same fields.
 type record []byte
 
-func (r record) id(id [16]byte) record     { return append(r, id[:]...) }
-func (r record) byte(b byte) record        { return append(r, b) }
+func (r record) id(id [16]byte) record { return append(r, id[:]...) }
+func (r record) byte(b byte) record    { return append(r, b) }
+func (r record) flag(set bool) record {
+	if set {
+		return append(r, 1)
+	}
+	return append(r, 0)
+}
+
 func (r record) uint32(v uint32) record    { return binary.BigEndian.AppendUint32(r, v) }
 func (r record) uint64(v uint64) record    { return binary.BigEndian.AppendUint64(r, v) }
 func (r record) time(t events.Time) record { return r.uint64(uint64(t) ^ 1<<63) }

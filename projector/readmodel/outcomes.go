@@ -14,6 +14,9 @@ type Outcome struct {
 	// Tag is that of the record batch at Position.
 	Tag     uint32
 	Request events.RequestHash
+	// Time is when the command was taken, and Privileged whether by a role.
+	Time       events.Time
+	Privileged bool
 	// OtherRequest: the key was used before for another request; the command
 	// was not folded.
 	OtherRequest bool
@@ -57,6 +60,7 @@ func (m *Model) Outcome(id events.CommandID) (o Outcome, ok bool) {
 // Remember keeps the outcome of a command for the horizon.
 func (m *Model) Remember(id events.CommandID, o *Outcome) {
 	value := make(record, 0, 84+len(o.Effects)).id(o.Request).position(o.Position).uint32(o.Tag).
+		time(o.Time).flag(o.Privileged).
 		uint32(uint32(o.Read.Marked)).uint32(uint32(o.Read.AlreadyRead)).uint32(uint32(o.Read.NotFound)).
 		uint64(uint64(o.Read.Unread)).uint32(uint32(len(o.Effects)))
 	for _, e := range o.Effects {
@@ -68,7 +72,7 @@ func (m *Model) Remember(id events.CommandID, o *Outcome) {
 
 func decodeOutcome(value []byte) Outcome {
 	f := fields(value)
-	o := Outcome{Request: f.id(), Position: f.position(), Tag: f.uint32()}
+	o := Outcome{Request: f.id(), Position: f.position(), Tag: f.uint32(), Time: f.time(), Privileged: f.byte() != 0}
 	o.Read = MarkedRead{Marked: int(f.uint32()), AlreadyRead: int(f.uint32()), NotFound: int(f.uint32()), Unread: int64(f.uint64())}
 	o.Effects = make([]Effect, f.uint32())
 	for i := range o.Effects {

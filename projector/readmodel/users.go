@@ -68,10 +68,7 @@ func (u *Users) Blocked(id events.UserID) bool { return u.flagsOf(id)&userBlocke
 
 // Retracted reports whether the platform has taken the account's
 // contributions out of the counters. Safe for any reader.
-func (u *Users) Retracted(id events.UserID) bool { return u.retracted(id) }
-
-// retracted reports whether the user's contributions do not count.
-func (u *Users) retracted(id events.UserID) bool { return u.flagsOf(id)&userRetracted != 0 }
+func (u *Users) Retracted(id events.UserID) bool { return u.flagsOf(id)&userRetracted != 0 }
 
 func (u *Users) flagsOf(id events.UserID) uint32 {
 	number, ok := u.find(id)

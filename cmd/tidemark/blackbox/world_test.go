@@ -275,15 +275,6 @@ func (a *Answer) has(want obj) *Answer {
 	return a
 }
 
-// lacks fails the test where the body has a member of that name.
-func (a *Answer) lacks(name string) *Answer {
-	a.t.Helper()
-	if value, there := a.object()[name]; there {
-		a.t.Fatalf("%s %s: %q is there: %v", a.Method, clip(a.Path), name, value)
-	}
-	return a
-}
-
 // canonical writes a value with sorted members, so that equal values are equal text.
 func canonical(v any) string {
 	var plain any
