@@ -301,13 +301,13 @@ func (c *comparison) deadLetters() {
 	list, err := c.s.DeadLetters(events.Position{}, 1_000_000)
 	c.ok("dead letters", err)
 	for _, d := range list {
-		got = append(got, fmt.Sprintf("%v %x", d.Position, d.Raw))
+		got = append(got, fmt.Sprintf("%v %d %x", d.Position, d.Size, d.Raw))
 		if d.Reason == "" {
 			c.found = append(c.found, fmt.Sprintf("dead letter at %v: has no reason", d.Position))
 		}
 	}
 	for _, d := range c.want.DeadLetters {
-		expected = append(expected, fmt.Sprintf("%v %x", d.At, d.Raw))
+		expected = append(expected, fmt.Sprintf("%v %d %x", d.At, len(d.Raw), d.Raw[:min(len(d.Raw), 4<<10)]))
 	}
 	c.equal("dead letters", strings.Join(got, "\n"), strings.Join(expected, "\n"))
 }

@@ -45,7 +45,7 @@ func (p *Projector) publishDeadLettersOnce(ctx context.Context, done *events.Pos
 		}
 		for _, d := range letters {
 			err := p.cfg.Log.DeadLetter(ctx, eventlog.DeadLetter{
-				Position: d.Position, Reason: d.Reason, Subject: eventlog.BatchSubject, Data: d.Raw,
+				Position: d.Position, Reason: d.Reason, Subject: d.Subject, Data: p.original(ctx, &d),
 			})
 			if err != nil {
 				return err
@@ -54,6 +54,36 @@ func (p *Projector) publishDeadLettersOnce(ctx context.Context, done *events.Pos
 		}
 		if len(letters) < deadLetterPage {
 			return nil
+		}
+	}
+}
+
+// original returns all of a dead letter's bytes: from the log where the state
+// holds the beginning only.
+func (p *Projector) original(ctx context.Context, d *readmodel.DeadLetter) []byte {
+	if len(d.Raw) == d.Size {
+		return d.Raw
+	}
+	msg, err := p.cfg.Log.Message(ctx, d.Position.Seq)
+	if err != nil {
+		return d.Raw // trimmed or out of reach: the beginning is what is left
+	}
+	if len(msg.Data) == d.Size {
+		return msg.Data
+	}
+	batch, err := events.ReadBatch(msg.Data)
+	if err != nil {
+		return d.Raw
+	}
+	cursor := batch.Cursor()
+	var e events.Event
+	for {
+		step, _ := cursor.Next(&e) // what is wrong with it is known
+		switch {
+		case step == events.StepEnd:
+			return d.Raw
+		case step == events.StepEvent && e.Index == d.Position.Index:
+			return e.Raw
 		}
 	}
 }

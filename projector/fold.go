@@ -26,6 +26,7 @@ type fold struct {
 
 	event   events.Event
 	stored  events.Time
+	subject string // of the message
 	tag     uint32 // of the record batch
 	outside bool   // the batch came from a producer other than the service
 	command openCommand
@@ -63,6 +64,7 @@ func (f *fold) message(msg *decodedMessage) (err error) {
 			err = fmt.Errorf("fold message %d: %w", msg.Seq, err)
 		}
 	}()
+	f.subject = msg.Subject
 	f.stored, f.tag = events.TimeOf(msg.Stored), msg.batch.ID.Tag()
 	if err := f.batch(msg); err != nil {
 		return err
@@ -202,5 +204,7 @@ func (f *fold) one(framing error) {
 
 func (f *fold) deadLetter(reason error, raw []byte) {
 	f.poisoned++
-	f.model.AddDeadLetter(readmodel.DeadLetter{Position: f.model.At(), Reason: reason.Error(), Raw: raw})
+	f.model.AddDeadLetter(readmodel.DeadLetter{
+		Position: f.model.At(), Reason: reason.Error(), Subject: f.subject, Raw: raw,
+	})
 }

@@ -66,7 +66,6 @@ type Projector struct {
 	// target is the log's last sequence at the start: behind it lies what came since.
 	target uint64
 
-	chain   uint64
 	last    fingerprint
 	lastMsg *decodedMessage // its fingerprint is taken when a checkpoint asks for it
 	saved   events.Position

@@ -60,36 +60,3 @@ func decodeAudit(value []byte) AuditEntry {
 	}
 	return e
 }
-
-// DeadLetter is an event, or a whole message, that could not be folded.
-type DeadLetter struct {
-	Position events.Position
-	Reason   string
-	Raw      []byte
-}
-
-// maxDeadLetterBytes bounds what is kept of one dead letter in the state; the
-// log holds the rest.
-const maxDeadLetterBytes = 64 << 10
-
-// AddDeadLetter records what could not be folded, and why.
-func (m *Model) AddDeadLetter(d DeadLetter) {
-	raw := d.Raw[:min(len(d.Raw), maxDeadLetterBytes)]
-	m.rows.put(keyOf(rowDeadLetter).position(d.Position), record(nil).text([]byte(d.Reason)).text(raw))
-}
-
-// DeadLetters lists dead letters after a position, oldest first.
-func (s *Snapshot) DeadLetters(after events.Position, limit int) ([]DeadLetter, error) {
-	prefix := keyOf(rowDeadLetter)
-	from := append(keyOf(rowDeadLetter).position(after), 0)
-	if after == (events.Position{}) {
-		from = prefix
-	}
-	var list []DeadLetter
-	err := s.rows.scan(prefix, from, func(key, value []byte) bool {
-		k, f := fields(key[len(prefix):]), fields(append([]byte{}, value...))
-		list = append(list, DeadLetter{Position: k.position(), Reason: string(f.text()), Raw: f.text()})
-		return len(list) < limit
-	})
-	return list, err
-}
