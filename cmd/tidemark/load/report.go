@@ -14,6 +14,9 @@ import (
 type WorkloadReport struct {
 	Seconds float64              `json:"seconds"`
 	Kinds   map[Kind]*KindReport `json:"kinds"`
+	// ServerCPU is the service's processor time for one request of the mix, in
+	// microseconds: what it used meanwhile by all requests. 0 where it does not tell.
+	ServerCPU float64 `json:"server_cpu_us_per_request,omitempty"`
 
 	latency map[Kind]*histogram
 }
@@ -92,6 +95,17 @@ func (r *WorkloadReport) finish() {
 	}
 }
 
+// chargeCPU spreads the seconds that the service used over all requests.
+func (r *WorkloadReport) chargeCPU(seconds float64) {
+	var requests uint64
+	for _, k := range r.Kinds {
+		requests += k.Requests
+	}
+	if requests > 0 {
+		r.ServerCPU = seconds * 1e6 / float64(requests)
+	}
+}
+
 // Write prints the report for people.
 func (r *WorkloadReport) Write(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -104,6 +118,9 @@ func (r *WorkloadReport) Write(out io.Writer) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if r.ServerCPU > 0 {
+		fmt.Fprintf(out, "server: %.1f µs of processor time a request\n", r.ServerCPU)
 	}
 	for _, kind := range Kinds {
 		if k := r.Kinds[kind]; k != nil && k.Failed() > 0 {

@@ -76,6 +76,7 @@ func (w *Workload) Run(ctx context.Context) (*WorkloadReport, error) {
 	if err := w.publish(ctx); err != nil {
 		return nil, fmt.Errorf("make the videos known: %w", err)
 	}
+	cpuBefore, cpuKnown := w.Client.serverCPU(ctx)
 	start := time.Now()
 	var wait sync.WaitGroup
 	unsent := make([]uint64, len(cast))
@@ -88,6 +89,9 @@ func (w *Workload) Run(ctx context.Context) (*WorkloadReport, error) {
 		report.add(a, unsent[i])
 	}
 	report.finish()
+	if cpuAfter, ok := w.Client.serverCPU(ctx); ok && cpuKnown {
+		report.chargeCPU(cpuAfter - cpuBefore)
+	}
 	return report, nil
 }
 

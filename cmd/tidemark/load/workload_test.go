@@ -26,6 +26,9 @@ func TestWorkloadPlaysEveryKindAndEndsByItself(t *testing.T) {
 				t.Fatalf("%v: %s", err, stderr)
 			}
 			report := decode[load.WorkloadReport](t, []byte(stdout))
+			if report.ServerCPU <= 0 {
+				t.Errorf("%v µs of processor time a request, as the service's own metrics tell it", report.ServerCPU)
+			}
 			for _, kind := range load.Kinds {
 				k := report.Kinds[kind]
 				if k == nil || k.Requests == 0 || k.Failed() > 0 || k.P50 > k.P99 || k.P99 > k.Max || k.Max <= 0 {
