@@ -33,6 +33,7 @@ const (
 // HTTPServer is an http.Server that stops without cutting anybody off.
 type HTTPServer struct {
 	server   *http.Server
+	handler  atomic.Pointer[http.Handler]
 	draining atomic.Bool
 	mu       sync.Mutex
 	conns    map[*trackedConn]struct{}
@@ -65,8 +66,9 @@ func (l trackedListener) Accept() (net.Conn, error) {
 // of it.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 	s := &HTTPServer{conns: map[*trackedConn]struct{}{}}
+	s.SetHandler(handler)
 	s.server = &http.Server{
-		Handler:           s.polite(handler),
+		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -78,15 +80,29 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 	return s
 }
 
-// polite tells clients, while the server stops, that their connection ends
-// with this answer: they open the next one elsewhere, and nobody writes a
-// request into a connection that is about to be closed.
-func (s *HTTPServer) polite(handler http.Handler) http.Handler {
+// SetHandler changes who answers, from the next request on.
+func (s *HTTPServer) SetHandler(handler http.Handler) { s.handler.Store(&handler) }
+
+// serve hands a request on. While the server stops it tells clients that their
+// connection ends with this answer: they open the next one elsewhere, and
+// nobody writes a request into a connection that is about to be closed.
+func (s *HTTPServer) serve(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	(*s.handler.Load()).ServeHTTP(w, r)
+}
+
+// Starting answers for a service that cannot answer yet: that the process
+// lives, and to everything else that it is not ready, and why.
+func Starting(why string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.draining.Load() {
-			w.Header().Set("Connection", "close")
+		if r.URL.Path == "/healthz" {
+			w.Header()["Content-Type"] = contentJSON
+			_, _ = w.Write([]byte(`{"status":"alive"}`)) // a client that has gone is nobody's fault
+			return
 		}
-		handler.ServeHTTP(w, r)
+		sendProblem(w, NotReady.With(why))
 	})
 }
 

@@ -38,7 +38,18 @@ func (a Access) admit(c *Caller) error {
 		a&Admin != 0 && c.Has(RoleAdmin):
 		return nil
 	}
-	return Forbidden
+	return Forbidden.With("This needs a token with the role " + strings.Join(a.roles(), " or ") + ".")
+}
+
+// roles names the roles that let a caller in.
+func (a Access) roles() (names []string) {
+	if a&Service != 0 {
+		names = append(names, "service")
+	}
+	if a&Admin != 0 {
+		names = append(names, "admin")
+	}
+	return names
 }
 
 // BodyRule says what a route does with a request's body.

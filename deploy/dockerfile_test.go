@@ -14,7 +14,7 @@ import (
 type instruction struct{ name, rest string }
 
 var knownInstructions = []string{
-	"FROM", "WORKDIR", "COPY", "RUN", "ARG", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT",
+	"FROM", "WORKDIR", "COPY", "RUN", "ARG", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD", "ENV",
 }
 
 func readDockerfile(t *testing.T) (list []instruction) {
@@ -94,8 +94,15 @@ func TestImageRunsTheService(t *testing.T) {
 	if err := json.Unmarshal([]byte(command), &health); err != nil {
 		t.Fatalf("HEALTHCHECK: %v", err)
 	}
-	if want := "/tidemark serve --data-dir /data --listen 0.0.0.0:8080 --ops-listen 0.0.0.0:9090"; strings.Join(entry, " ") != want {
-		t.Errorf("ENTRYPOINT is %q, want %q", entry, want)
+	var arguments []string
+	if err := json.Unmarshal([]byte(find(list, "CMD")), &arguments); err != nil {
+		t.Fatalf("CMD: %v", err)
+	}
+	if want := "/tidemark serve"; strings.Join(append(entry, arguments...), " ") != want {
+		t.Errorf("ENTRYPOINT and CMD are %q %q, want %q", entry, arguments, want)
+	}
+	if want := "TIDEMARK_DATA_DIR=/data TIDEMARK_LISTEN=0.0.0.0:8080 TIDEMARK_OPS_LISTEN=0.0.0.0:9090"; find(list, "ENV") != want {
+		t.Errorf("ENV is %q, want %q", find(list, "ENV"), want)
 	}
 	if want := "/tidemark healthcheck"; strings.Join(health, " ") != want {
 		t.Errorf("HEALTHCHECK is %q, want %q", health, want)

@@ -139,6 +139,7 @@ func (f *fold) foldAccount(e *events.Event, d events.AccountBlock) (readmodel.Ef
 		return effect, nil
 	}
 	effect := f.model.BlockAccount(d.User, d.Retract)
+	f.command.retract = d.Retract
 	f.target(e, events.BlockAccounts, d.User, d.Admin, d.Reason, effect)
 	return effect, nil
 }
@@ -153,6 +154,7 @@ func (f *fold) target(e *events.Event, kind events.CommandKind, target [16]byte,
 	f.model.Audit(&readmodel.AuditEntry{
 		At: e.Time, Actor: admin, Action: kind, Position: f.model.At(), Reason: reason,
 		Targets: [][16]byte{target}, Effects: []readmodel.Effect{effect},
+		Retract: kind == events.BlockAccounts && f.command.retract,
 	})
 }
 

@@ -40,6 +40,7 @@ type openCommand struct {
 	skip bool
 	// targets of an administrator's command, and what became of each.
 	targets [][16]byte
+	retract bool // the block takes contributions out of the counters
 	became  []readmodel.Effect
 }
 
@@ -162,7 +163,7 @@ func (f *fold) close() {
 		if c.Kind.Audited() && c.Events > 0 {
 			f.model.Audit(&readmodel.AuditEntry{
 				At: c.Time, Actor: c.Actor, Action: c.Kind, Position: c.outcome.Position,
-				Reason: c.Reason, Targets: c.targets, Effects: c.became,
+				Reason: c.Reason, Targets: c.targets, Effects: c.became, Retract: c.retract,
 			})
 		}
 	}

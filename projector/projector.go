@@ -193,7 +193,7 @@ func (p *Projector) Run(ctx context.Context) error {
 		return err
 	}
 	if stopped {
-		p.cfg.Logger.Error("the fold has stopped; reads go on from what was folded", "position", p.Snapshot().At, "error", err)
+		p.cfg.Logger.Error("the fold has stopped; reads go on from what was folded", "position", p.Snapshot().At.String(), "error", err)
 		<-ctx.Done()
 	}
 	p.wg.Wait()
@@ -264,8 +264,8 @@ func (p *Projector) noteCaughtUp() {
 	if !p.caughtUp.Load() && p.model.At().Seq >= p.target {
 		p.caughtUp.Store(true)
 		close(p.live)
-		p.cfg.Logger.Info("the read model has caught up", "position", p.model.At(),
-			"took", p.cfg.Now().Sub(p.started).Round(time.Millisecond), "digest", p.model.Digest().String())
+		p.cfg.Logger.Info("the read model has caught up", "position", p.model.At().String(),
+			"took", p.cfg.Now().Sub(p.started).Round(time.Millisecond).String(), "digest", p.model.Digest().String())
 	}
 }
 

@@ -93,7 +93,7 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 // directory, or one beside a model that is in doubt.
 func (p *Projector) fresh(first uint64, retired, why string) error {
 	if first > 1 {
-		return fmt.Errorf("%w: it begins at message %d. Restore the data directory's models folder from a backup of the same log, or adopt the log with an archive that holds what is gone",
+		return fmt.Errorf("%w: it begins at message %d. Restore the data directory's models folder from a backup of the same log",
 			ErrLogIncomplete, first)
 	}
 	if err := p.removeUnfinished(retired); err != nil {

@@ -89,14 +89,14 @@ func appendAuditEntry(dst []byte, s *readmodel.Snapshot, e *readmodel.AuditEntry
 		dst = append(events.VideoID(target).AppendTo(append(dst, '"')), '"') // or a user: all IDs print alike
 	}
 	dst = appendString(append(dst, `],"reason":`...), e.Reason)
-	dst = appendOutcome(append(dst, `,"outcome":{`...), e.Effects)
+	dst = appendOutcome(append(dst, `,"outcome":{`...), e)
 	dst = positionToken(s, e.Position).AppendTo(append(dst, `},"position":"`...))
 	return append(dst, `"}`...)
 }
 
-func appendOutcome(dst []byte, effects []readmodel.Effect) []byte {
+func appendOutcome(dst []byte, e *readmodel.AuditEntry) []byte {
 	var counts [256]int
-	for _, effect := range effects {
+	for _, effect := range e.Effects {
 		counts[effect]++
 	}
 	comma := false
@@ -110,6 +110,12 @@ func appendOutcome(dst []byte, effects []readmodel.Effect) []byte {
 		comma = true
 		dst = appendString(dst, readmodel.Effect(effect).String())
 		dst = strconv.AppendInt(append(dst, ':'), int64(n), 10)
+	}
+	if e.Retract {
+		if comma {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(append(dst, `"retracted":`...), int64(len(e.Targets)), 10)
 	}
 	return dst
 }

@@ -43,24 +43,29 @@ type app struct {
 // remembered: the contract's 24 hours, and one to spare.
 const outcomeHorizon = 25 * time.Hour
 
-// newApp opens everything that can fail at the start. It serves nothing yet.
-func newApp(ctx context.Context, cfg *serveCmd, logger *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, logger: logger, registry: newRegistry()}
-	if err := a.open(ctx); err != nil {
+// newApp claims what the service has for itself: the data directory and its
+// addresses. It serves nothing yet.
+func newApp(cfg *serveCmd, logger *slog.Logger) (a *app, err error) {
+	a = &app{cfg: cfg, logger: logger, registry: newRegistry()}
+	if a.lock, err = lockDataDir(cfg.DataDir); err == nil {
+		err = a.listen()
+	}
+	if err != nil {
 		a.close()
 		return nil, err
+	}
+	starting := api.Starting("The service is opening its event log and its read model.")
+	a.http = api.NewHTTPServer(starting, logger)
+	if a.opsListen != nil {
+		a.ops = api.NewHTTPServer(starting, logger)
 	}
 	return a, nil
 }
 
+// open opens the log and the read model, which can take a while, and then lets
+// the routes answer.
 func (a *app) open(ctx context.Context) (err error) {
 	cfg, logger := a.cfg, a.logger
-	if a.lock, err = lockDataDir(cfg.DataDir); err != nil {
-		return err
-	}
-	if err = a.listen(); err != nil {
-		return err
-	}
 	if a.disk, err = newDiskGuard(cfg.DataDir, int64(cfg.MinFreeDisk), logger); err != nil {
 		return err
 	}
@@ -122,9 +127,9 @@ func (a *app) buildHTTP() error {
 	if err != nil {
 		return err
 	}
-	a.http = api.NewHTTPServer(handler, a.logger)
-	if a.opsListen != nil {
-		a.ops = api.NewHTTPServer(a.opsHandler(), a.logger)
+	a.http.SetHandler(handler)
+	if a.ops != nil {
+		a.ops.SetHandler(a.opsHandler())
 	}
 	return nil
 }
@@ -180,12 +185,25 @@ func (a *app) servable() error {
 // run serves until the context ends or a part fails, and stops everything.
 func (a *app) run(ctx context.Context) error {
 	group := newParts()
+	servers := []*part{group.launch("HTTP server", serveHTTP(a.http, a.listener, a.cfg.DrainLimit))}
+	if a.ops != nil {
+		servers = append(servers, group.launch("operations server", serveHTTP(a.ops, a.opsListen, time.Second)))
+	}
+	if err := a.open(ctx); err != nil {
+		for _, server := range servers {
+			server.end()
+		}
+		a.close()
+		if ctx.Err() != nil {
+			return nil // stopped before it was up
+		}
+		return err
+	}
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
 	group.start("log writer", a.writer.Run)
-	group.start("HTTP server", serveHTTP(a.http, a.listener, a.cfg.DrainLimit))
-	if a.ops != nil {
-		group.start("operations server", serveHTTP(a.ops, a.opsListen, time.Second))
+	for _, server := range servers {
+		group.add(server)
 	}
 	group.start("announcement", a.announce)
 	err := group.wait(ctx)
@@ -206,7 +224,7 @@ func (a *app) announce(ctx context.Context) error {
 	select {
 	case <-a.projector.Live():
 		a.logger.Info("tidemark serves", "address", "http://"+a.listener.Addr().String(), "version", version,
-			"roles", strings.Join(a.cfg.Roles, ","), "incarnation", a.log.Incarnation().String())
+			"roles", strings.Join(a.cfg.Roles, ","), "data_dir", a.cfg.DataDir, "event_log", a.cfg.logConfig(a.logger).Where(), "incarnation", a.log.Incarnation().String())
 		<-ctx.Done()
 	case <-ctx.Done():
 	}

@@ -24,11 +24,18 @@ type part struct {
 
 func newParts() *parts { return &parts{failed: make(chan *part, 16)} }
 
-// start runs fn until its context ends.
+// start runs fn until its context ends, as the part that is stopped first.
 func (g *parts) start(name string, fn func(context.Context) error) {
+	g.add(g.launch(name, fn))
+}
+
+// add makes a part that runs already the one that is stopped first.
+func (g *parts) add(p *part) { g.list = append(g.list, p) }
+
+// launch runs fn and leaves it to the caller where in the order it is stopped.
+func (g *parts) launch(name string, fn func(context.Context) error) *part {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &part{name: name, stop: stop, done: make(chan struct{})}
-	g.list = append(g.list, p)
 	go func() {
 		defer close(p.done)
 		p.err = fn(ctx)
@@ -39,6 +46,13 @@ func (g *parts) start(name string, fn func(context.Context) error) {
 			g.failed <- p
 		}
 	}()
+	return p
+}
+
+// end stops a part and waits for it.
+func (p *part) end() {
+	p.stop()
+	<-p.done
 }
 
 // failLimit bounds the stop after a part has failed: what is broken (a disk

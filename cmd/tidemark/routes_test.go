@@ -21,11 +21,14 @@ func TestServedRoutesAreTheDocumentedOnes(t *testing.T) {
 			AnonymousViews: anonymousViews, MaxBatch: 10, WaitLimit: time.Second, CommitLimit: time.Second,
 			DedupeHorizon: 168 * time.Hour, CheckpointInterval: time.Minute, CheckpointBytes: 1 << 20,
 		}
-		a, err := newApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		a, err := newApp(cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(a.close)
+		if err := a.open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		routes, err := a.routes()
 		if err != nil {
 			t.Fatal(err)

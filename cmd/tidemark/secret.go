@@ -34,6 +34,7 @@ func dataSecret(dataDir string) ([]byte, error) {
 	if err := writeSecret(path); err != nil {
 		return nil, fmt.Errorf("write a new secret: %w", err)
 	}
+	fmt.Fprintf(os.Stderr, "tidemark: made a new secret in %s; only tokens signed with it are good here\n", path)
 	return dataSecret(dataDir)
 }
 

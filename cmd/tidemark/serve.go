@@ -41,7 +41,7 @@ type serveCmd struct {
 
 	NATS natsFlags `embed:"" prefix:"nats-" group:"Event log"`
 
-	LogLevel   slog.Level    `default:"info" group:"Process" help:"debug, info, warn or error."`
+	LogLevel   string        `default:"info" enum:"debug,info,warn,error" group:"Process" help:"debug, info, warn or error."`
 	LogFormat  string        `default:"text" enum:"text,json" group:"Process" help:"text or json, one line each, on stderr."`
 	DrainLimit time.Duration `default:"10s" group:"Process" help:"How long a graceful stop may take to answer what is under way."`
 }
@@ -98,6 +98,8 @@ func (s *serveCmd) Validate() error {
 		return errors.New("--dedupe-horizon is at least 168h: callers are promised that a repeat within 7 days counts once")
 	case s.JWTSecret != "" && s.JWKSFile != "":
 		return errors.New("give --jwt-secret or --jwks-file, not both: the kind of token is fixed by the configuration")
+	case s.NATS.URL == "" && s.NATS.needsURL():
+		return errors.New("a --nats flag is given that says how to reach an outside JetStream, and --nats-url is not: without it the embedded one would be used")
 	case s.NATS.URL != "" && s.NATS.Listen != "":
 		return errors.New("--nats-listen is for the embedded JetStream, and --nats-url uses an outside one; give one of them")
 	}
@@ -109,11 +111,17 @@ func (s *serveCmd) Validate() error {
 	return nil
 }
 
+// needsURL reports whether a flag is given that is about an outside JetStream.
+func (n *natsFlags) needsURL() bool {
+	return n.Creds != "" || n.NKey != "" || n.User != "" || n.Password != "" || n.Token != "" ||
+		n.CA != "" || n.Cert != "" || n.Key != "" || n.Replicas > 1
+}
+
 func (s *serveCmd) has(role string) bool { return slices.Contains(s.Roles, role) }
 
 // Run runs the service until the context ends.
 func (s *serveCmd) Run(ctx context.Context) error {
-	a, err := newApp(ctx, s, s.logger())
+	a, err := newApp(s, s.logger())
 	if err != nil {
 		return err
 	}
@@ -121,7 +129,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 }
 
 func (s *serveCmd) logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.LogLevel}
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // one of the enum
+	options := &slog.HandlerOptions{Level: level}
 	if s.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,6 +67,23 @@ const (
 	// message before it replaces its consumer.
 	watchdogLimit = 2 * time.Second
 )
+
+// Where says where the log is, for people: "embedded", or the addresses without
+// what they may hold of passwords.
+func (c Config) Where() string {
+	if c.URL == "" {
+		return "embedded"
+	}
+	addresses := strings.Split(c.URL, ",")
+	for i, address := range addresses {
+		if u, err := url.Parse(strings.TrimSpace(address)); err == nil {
+			addresses[i] = u.Redacted()
+		} else {
+			addresses[i] = "(not an address)"
+		}
+	}
+	return strings.Join(addresses, ",")
+}
 
 func (c Config) withDefaults() Config {
 	if c.MaxStoreBytes == 0 {

@@ -47,7 +47,7 @@ func connect(ctx context.Context, cfg Config, srv *server.Server, purpose string
 		if !errors.Is(err, nats.ErrNoServers) && !errors.Is(err, nats.ErrTimeout) {
 			return nil, fmt.Errorf("connect to NATS: %w", err)
 		}
-		cfg.Logger.Warn("NATS is out of reach, trying again", "error", err)
+		cfg.Logger.Warn("NATS is out of reach, trying again", "url", cfg.Where(), "error", err)
 		if !sleep(ctx, time.Second) {
 			return nil, fmt.Errorf("connect to NATS: %w (is it running at that address?)", err)
 		}

@@ -48,7 +48,7 @@ var (
 )
 
 // GapError says that the log no longer reaches back to where the reader is.
-// errors.Is(err, ErrGap) holds. Start from a snapshot or the archive.
+// errors.Is(err, ErrGap) holds. Start from a checkpoint that lies behind the gap.
 type GapError struct {
 	// From is the sequence that the reader needs next.
 	From uint64

@@ -13,12 +13,14 @@ type AuditEntry struct {
 	Targets [][16]byte
 	// Effects holds the outcome for each target.
 	Effects []Effect
+	// Retract: the block of accounts took their contributions out of the counters.
+	Retract bool
 }
 
 // Audit appends an entry. One command is one entry, at its last position.
 func (m *Model) Audit(e *AuditEntry) {
 	value := make(record, 0, 64+len(e.Reason)+17*len(e.Targets)).
-		time(e.At).id(e.Actor).byte(byte(e.Action)).position(e.Position).text(e.Reason).uint32(uint32(len(e.Targets)))
+		time(e.At).id(e.Actor).byte(byte(e.Action)).position(e.Position).text(e.Reason).flag(e.Retract).uint32(uint32(len(e.Targets)))
 	for i, target := range e.Targets {
 		value = value.id(target).byte(byte(e.Effects[i]))
 	}
@@ -52,7 +54,7 @@ func (s *Snapshot) AuditLog(filter AuditFilter, before events.Position, limit in
 
 func decodeAudit(value []byte) AuditEntry {
 	f := fields(append([]byte{}, value...))
-	e := AuditEntry{At: f.time(), Actor: f.id(), Action: events.CommandKind(f.byte()), Position: f.position(), Reason: f.text()}
+	e := AuditEntry{At: f.time(), Actor: f.id(), Action: events.CommandKind(f.byte()), Position: f.position(), Reason: f.text(), Retract: f.byte() != 0}
 	n := int(f.uint32())
 	e.Targets, e.Effects = make([][16]byte, n), make([]Effect, n)
 	for i := range n {
