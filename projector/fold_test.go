@@ -1,7 +1,6 @@
 package projector
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +21,11 @@ func runFoldCases(t *testing.T, cases []foldCase) {
 			if before := lines(c.before); len(before) > 0 {
 				b.events(testTime, before...)
 			}
-			effects := b.effects(testTime, events.Command{Privileged: true}, lines(c.log)...)
-			if got := strings.Trim(fmt.Sprint(effects), "[]"); got != c.effects {
+			var effects []string
+			for _, effect := range b.effects(testTime, events.Command{Privileged: true}, lines(c.log)...) {
+				effects = append(effects, effect.String())
+			}
+			if got := strings.Join(effects, " "); got != c.effects {
 				t.Errorf("effects: %s, want %s", got, c.effects)
 			}
 			for _, want := range lines(c.after) {
