@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -11,18 +12,12 @@ import (
 // event folded or, when everything is folded, of the last contact with the log.
 // It is kept as a header's value, so that answering does not format times.
 type asOf struct {
-	p      *Projector
 	header atomic.Pointer[asOfHeader]
 }
 
 type asOfHeader struct {
 	at     time.Time
 	header []string
-}
-
-func (a *asOf) init(p *Projector) {
-	a.p = p
-	a.raise(time.Time{})
 }
 
 // raise sets the time, which never goes back.
@@ -41,12 +36,24 @@ func (a *asOf) folded(t events.Time) { a.raise(t.Std()) }
 
 // AsOf returns the time of the read model as the value of a header. It is
 // shared and must not be changed.
-func (p *Projector) AsOf() []string {
-	h := p.asOf.header.Load()
-	contact, last := p.cfg.Log.Contact()
-	if contact.Sub(h.at) >= time.Second && last <= p.Snapshot().At.Seq {
-		p.asOf.raise(contact)
-		h = p.asOf.header.Load()
+func (p *Projector) AsOf() []string { return p.asOf.header.Load().header }
+
+// contactPoll is how often the time of a quiet log moves on.
+const contactPoll = 500 * time.Millisecond
+
+// watchContact moves the time on while the log is quiet: when everything is
+// folded, answers are of the moment in which the log last said so.
+func (p *Projector) watchContact(ctx context.Context) {
+	ticker := time.NewTicker(contactPoll)
+	defer ticker.Stop()
+	for {
+		if contact, last := p.cfg.Log.Contact(); last <= p.Snapshot().At.Seq {
+			p.asOf.raise(contact)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
 	}
-	return h.header
 }

@@ -181,6 +181,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	readCtx, stopReading := context.WithCancel(ctx)
 	p.wg.Go(func() { readErr <- p.readAhead(readCtx, p.model.At().Seq+1, messages) })
 	p.wg.Go(func() { p.publishDeadLetters(readCtx) })
+	p.wg.Go(func() { p.watchContact(readCtx) })
 	err := p.loop(ctx, messages, readErr)
 	stopped := err != nil && ctx.Err() == nil
 	if stopped {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
@@ -43,7 +44,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 		cfg: cfg, models: checkpoint.Models{Dir: cfg.ModelsDir},
 		waiters: newWaiters(), live: make(chan struct{}), inspect: make(chan inspection), stopped: make(chan struct{}), started: cfg.Now(),
 	}
-	p.asOf.init(p)
+	p.asOf.raise(time.Time{})
 	first, last, err := cfg.Log.Bounds(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
