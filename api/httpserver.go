@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,7 +98,7 @@ func (s *HTTPServer) serve(w http.ResponseWriter, r *http.Request) {
 // lives, and to everything else that it is not ready, and why.
 func Starting(why string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" {
+		if strings.TrimSuffix(r.URL.Path, "/") == "/healthz" {
 			w.Header()["Content-Type"] = contentJSON
 			_, _ = w.Write([]byte(`{"status":"alive"}`)) // a client that has gone is nobody's fault
 			return

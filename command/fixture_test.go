@@ -136,6 +136,12 @@ func video(n byte) string {
 // do sends a request as a user with roles; key is the Idempotency-Key or "".
 func (w *world) do(as events.UserID, roles api.Roles, key, method, path, body string) answer {
 	w.t.Helper()
+	return w.send(as, roles, key, method, path, "application/json", body)
+}
+
+// send is do for a body of any media type.
+func (w *world) send(as events.UserID, roles api.Roles, key, method, path, media, body string) answer {
+	w.t.Helper()
 	token, err := api.Mint(secret, as, roles, time.Hour, time.Now())
 	if err != nil {
 		w.t.Fatal(err)
@@ -143,7 +149,7 @@ func (w *world) do(as events.UserID, roles api.Roles, key, method, path, body st
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", media)
 	}
 	if key != "" {
 		r.Header.Set("Idempotency-Key", key)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/events"
@@ -34,9 +35,12 @@ func (s *Service) ingest(c *api.Call) error {
 	}
 	reader := s.readers.Get().(*events.CloudEventReader)
 	defer s.readers.Put(reader)
-	in, err := reader.Read(c.Body, format, events.CloudEventRules{
-		Now: now, Caller: c.Caller.ID, Admin: admin, MaxEvents: events.MaxBatchEvents,
-	})
+	read := func(now time.Time, admin bool) (events.Ingested, error) {
+		return reader.Read(c.Body, format, events.CloudEventRules{
+			Now: now, Caller: c.Caller.ID, Admin: admin, MaxEvents: events.MaxBatchEvents,
+		})
+	}
+	in, err := read(now, admin)
 	if err != nil {
 		return err
 	}
@@ -45,7 +49,7 @@ func (s *Service) ingest(c *api.Call) error {
 		// That the caller is a service goes without saying here; privileged says
 		// whether as an administrator too.
 		v, err = s.run(c, plan{
-			kind: events.IngestEvents, judged: true, privileged: admin,
+			kind: events.IngestEvents, judged: true, privileged: admin, at: now,
 			write: func(w *entryWriter) int {
 				w.frames = append(w.frames, in.Frames...)
 				return in.Events
@@ -56,6 +60,12 @@ func (s *Service) ingest(c *api.Call) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o := &v.outcome; c.Key != "" && !v.pending && (o.Time != events.TimeOf(now) || o.Privileged != admin) {
+		// The same request was folded before this one: what it was told is told again.
+		if in, err = read(o.Time.Std(), o.Privileged); err != nil {
+			return err
+		}
 	}
 	return answerIngest(c, &v, &in)
 }

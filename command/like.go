@@ -24,12 +24,12 @@ func (s *Service) setLike(c *api.Call, kind events.CommandKind, t events.Type) e
 	if err != nil {
 		return err
 	}
-	at, said, err := s.readTap(c)
+	at, said, now, err := s.readTap(c)
 	if err != nil {
 		return err
 	}
 	d := events.VideoLike{Video: video, User: c.Caller.ID}
-	p := plan{kind: kind, write: func(w *entryWriter) int {
+	p := plan{kind: kind, at: now, write: func(w *entryWriter) int {
 		if said {
 			w.addAt(t, min(at, w.now), false, d)
 		} else {
@@ -43,11 +43,12 @@ func (s *Service) setLike(c *api.Call, kind events.CommandKind, t events.Type) e
 	return s.accept(c, p)
 }
 
-// readTap reads when the user tapped, if the client says so.
-func (s *Service) readTap(c *api.Call) (at events.Time, said bool, err error) {
-	now, _, err := s.judgedAt(c)
+// readTap reads when the user tapped, if the client says so, and returns the
+// moment by which that was judged.
+func (s *Service) readTap(c *api.Call) (at events.Time, said bool, now time.Time, err error) {
+	now, _, err = s.judgedAt(c)
 	if err != nil {
-		return 0, false, err
+		return 0, false, now, err
 	}
 	scan, err := readObject(c, func(j *strictjson.Scanner, name string) bool {
 		if name != "at" {
@@ -69,9 +70,9 @@ func (s *Service) readTap(c *api.Call) (at events.Time, said bool, err error) {
 		return true
 	})
 	if err != nil {
-		return 0, false, err
+		return 0, false, now, err
 	}
-	return at, said, finish(c, scan)
+	return at, said, now, finish(c, scan)
 }
 
 // readTime reads an RFC 3339 time.

@@ -30,6 +30,9 @@ type plan struct {
 	// privileged: the caller acts by a role and not as the owner.
 	privileged bool
 	reason     []byte
+	// at is the moment by which the request was judged, where it was: the
+	// command is remembered as taken then.
+	at time.Time
 	// check looks at state; it runs after what this node acknowledged before
 	// is folded, and not for a repeat.
 	check func(state *readmodel.Snapshot) error
@@ -82,7 +85,10 @@ func (s *Service) run(c *api.Call, p plan) (verdict, error) {
 	if err := s.settle(c.Context(), s.gate.Load()); err != nil {
 		return verdict{}, err
 	}
-	cmd := events.Command{Kind: p.kind, Actor: c.Caller.ID, Privileged: p.privileged, Reason: p.reason, Time: events.TimeOf(s.cfg.Now())}
+	if p.at.IsZero() {
+		p.at = s.cfg.Now()
+	}
+	cmd := events.Command{Kind: p.kind, Actor: c.Caller.ID, Privileged: p.privileged, Reason: p.reason, Time: events.TimeOf(p.at)}
 	if c.Key != "" {
 		cmd.Keyed, cmd.ID, cmd.Request = true, commandID(c), requestHash(c)
 		release, err := s.claim(cmd.ID)
@@ -108,6 +114,9 @@ func (s *Service) run(c *api.Call, p plan) (verdict, error) {
 func (s *Service) judgedAt(c *api.Call) (time.Time, *readmodel.Outcome, error) {
 	if c.Key == "" {
 		return s.cfg.Now(), nil, nil
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return time.Time{}, nil, err
 	}
 	if err := s.settle(c.Context(), s.gate.Load()); err != nil {
 		return time.Time{}, nil, err
@@ -169,7 +178,7 @@ func (s *Service) settle(ctx context.Context, packed uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.WaitLimit)
 	defer cancel()
 	if err := s.cfg.Fold.WaitFor(ctx, events.UnpackPosition(packed)); err != nil {
-		return api.StaleReadModel.Because(fmt.Errorf("wait for what was acknowledged before: %w", err))
+		return api.StaleReadModel.With("What this node has acknowledged before is not folded yet, and this is judged by it; ask again.")
 	}
 	return nil
 }

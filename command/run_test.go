@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,6 +181,38 @@ func TestTwoAuthorsOfOneCommentAreNotBothAccepted(t *testing.T) {
 		wg.Wait()
 		if accepted != 1 || refused != 3 {
 			t.Errorf("comment %d: %d accepted, %d refused", n, accepted, refused)
+		}
+	}
+}
+
+// TestRepeatIsJudgedByTheMomentOfTheFirst moves the clock between a command
+// and its repeat, past the border that the first was judged by.
+func TestRepeatIsJudgedByTheMomentOfTheFirst(t *testing.T) {
+	var ahead atomic.Int64
+	w := newWorld(t, func(cfg *Config) { cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	old := time.Now().Add(time.Minute - maxTapAge).UTC().Format(time.RFC3339)
+	early := time.Now().Add(events.MaxAhead + time.Minute).UTC().Format(time.RFC3339)
+	event := func(id, at string) string {
+		return fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"s","type":"video.viewed","time":"%s","data":{"video_id":"%s"}}`, id, at, video(1))
+	}
+	for name, c := range map[string]struct {
+		roles                     api.Roles
+		method, path, media, body string
+		moves                     time.Duration
+	}{
+		"a tap that grows too old": {asUser, "PUT", "/v1/videos/" + video(1) + "/like", "application/json", `{"at":"` + old + `"}`, time.Hour},
+		"an event that was too early": {asService, "POST", "/v1/events", mediaBatch,
+			"[" + event("1", early) + "," + event("2", old) + "]", 2 * time.Minute},
+	} {
+		ahead.Store(0)
+		key := strings.ReplaceAll(name, " ", "-")
+		first := w.send(user(1), c.roles, key, c.method, c.path, c.media, c.body)
+		if first.Status >= 300 {
+			t.Fatalf("%s: %d %s", name, first.Status, first.Body)
+		}
+		ahead.Store(int64(c.moves))
+		if again := w.send(user(1), c.roles, key, c.method, c.path, c.media, c.body); again.Status != first.Status || again.Body != first.Body {
+			t.Errorf("%s: first %d %s, then %d %s", name, first.Status, first.Body, again.Status, again.Body)
 		}
 	}
 }

@@ -61,7 +61,11 @@ func streamConfig(cfg Config, name, subjects string) jetstream.StreamConfig {
 func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (events.Incarnation, error) {
 	var none events.Incarnation
 	if cfg.Existing {
-		if _, err := js.Stream(ctx, EventsStream); errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err := js.Stream(ctx, EventsStream)
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return none, fmt.Errorf("look for stream %s: %w", EventsStream, err)
+		}
+		if err != nil {
 			return none, fmt.Errorf("%w: stream %s is gone. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
 				ErrForeignLog, EventsStream)
 		}
