@@ -218,7 +218,7 @@ func (m *Model) encodeState(d Digest) []byte {
 	return s
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 func (m *Model) decodeState(state []byte) (d Digest, err error) {
 	if len(state) != 1+16+4+8+8+8+4+4+8*len(d.Tables) || state[0] != stateVersion {

@@ -215,37 +215,3 @@ func (s *Seen) load(src Source) error {
 	})
 	return cmp.Or(err, broken)
 }
-
-func (t *Trending) load(src Source) error {
-	var broken error
-	err := src.Scan([]byte{spaceTrending}, []byte{spaceTrending}, func(key, value []byte) bool {
-		if len(key) != trendingKeySize || key[1] >= byte(rankingCount) || key[2] >= byte(windowCount) || len(value)%8 != 0 {
-			broken = fmt.Errorf("%w: a bucket of trending is cut short", ErrState)
-			return false
-		}
-		r, w := int(key[1]), int(key[2])
-		k, f := fields(key[3:]), fields(value)
-		at := int64(k.uint64() ^ 1<<63)
-		b := &tally{scores: make(map[uint32]int32, len(value)/8)}
-		g := &t.rings[r][w]
-		for len(f) > 0 {
-			video, score := f.uint32(), int32(f.uint32())
-			b.scores[video] = score
-			g.addTotal(video, score)
-		}
-		b.digest = b.computeDigest(r, w, at)
-		g.buckets[at] = b
-		return true
-	})
-	return cmp.Or(err, broken)
-}
-
-// settle puts the rings where the log time is, after their buckets were loaded.
-func (t *Trending) settle(logTime events.Time) {
-	for r := range t.rings {
-		for w := range t.rings[r] {
-			g := &t.rings[r][w]
-			g.now = floorDiv(int64(logTime), g.width)
-		}
-	}
-}

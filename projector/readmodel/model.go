@@ -190,16 +190,7 @@ func (m *Model) Digest() Digest {
 	}
 	d.Tables[1] = m.Users.digest
 	d.Tables[2] = m.seen.sum()
-	for r := range m.Trending.rings {
-		for w := range m.Trending.rings[r] {
-			for at, b := range m.Trending.rings[r][w].buckets {
-				if b.dirty {
-					b.digest, b.dirty = b.computeDigest(r, w, at), true
-				}
-				d.Tables[3] += b.digest
-			}
-		}
-	}
+	d.Tables[3] = m.Trending.digest()
 	d.Tables[4] = m.rows.digest
 	return d
 }

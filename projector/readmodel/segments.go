@@ -85,10 +85,7 @@ func (u *Users) freeze(i *Image) {
 
 // Identities are only ever added and forgotten by the bucket, so each bucket
 // is a list of chunks: hour, version → log time of its newest, identities.
-const (
-	seenKeySize     = 1 + 8 + 8
-	trendingKeySize = 1 + 1 + 1 + 8
-)
+const seenKeySize = 1 + 8 + 8
 
 func seenKey(hour int64, version uint64) []byte {
 	k := binary.BigEndian.AppendUint64([]byte{spaceSeen}, uint64(hour)^1<<63)
@@ -116,35 +113,4 @@ func (s *Seen) freeze(i *Image) {
 		b.fresh = nil
 	}
 	s.freshHours = nil
-}
-
-// A trending bucket is one value: pairs of the video's number and its score.
-func trendingKey(r, w int, bucket int64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{spaceTrending, byte(r), byte(w)}, uint64(bucket)^1<<63)
-}
-
-func (t *Trending) freeze(i *Image) {
-	for r := range t.rings {
-		for w := range t.rings[r] {
-			t.rings[r][w].freeze(i, r, w)
-		}
-	}
-}
-
-func (g *ring) freeze(i *Image, r, w int) {
-	for _, at := range g.dropped {
-		i.put(trendingKey(r, w, at), nil)
-	}
-	g.dropped = nil
-	for at, b := range g.buckets {
-		if !b.dirty {
-			continue
-		}
-		value := make(record, 0, 8*len(b.scores))
-		for video, score := range b.scores {
-			value = value.uint32(video).uint32(uint32(score))
-		}
-		i.put(trendingKey(r, w, at), value)
-		b.digest, b.dirty = b.computeDigest(r, w, at), false
-	}
 }

@@ -29,146 +29,197 @@ const (
 )
 
 // windowShape: a window slides in steps of its bucket's width, and spans its
-// length and the part of a bucket that has begun.
+// length and the part of a bucket that has begun. Each width is a multiple of
+// the one before, so that a bucket lies within one of the next window.
 var windowShape = [windowCount]struct {
-	width  time.Duration
-	length int // in buckets
+	width  int64 // microseconds
+	length int64 // buckets
 }{
-	WindowHour: {time.Minute, 60},
-	WindowDay:  {10 * time.Minute, 144},
-	WindowWeek: {time.Hour, 168},
+	WindowHour: {time.Minute.Microseconds(), 60},
+	WindowDay:  {10 * time.Minute.Microseconds(), 144},
+	WindowWeek: {time.Hour.Microseconds(), 168},
 }
 
 // Trending counts views, and likes that stand, per video in buckets of the
-// event's time. The fold writes in batches under the lock; readers rank under it.
+// event's time. Each is counted once, in the finest bucket that a window still
+// needs: in its minute until the hour is over for all ten minutes of that bucket,
+// then with them in ten minutes, then in an hour. So an event costs one append,
+// and windows are added up by who asks for them, which is seldom.
+//
+// The fold writes in batches under the lock. A reader takes it to collect
+// slices, whose scores never change, and adds them up without it.
 type Trending struct {
 	mu    sync.RWMutex
-	rings [rankingCount][windowCount]ring
+	now   int64 // the log time, microseconds; exact to the minute
+	parts [rankingCount][windowCount]part
+	// last is where the last event went: most go there again.
+	last  [rankingCount]lastBucket
+	spare moveSorter
+	// sums are lent to readers. What lies in the pool is all zero.
+	sums sync.Pool
 }
 
-// ring holds the buckets of one window, and their sum.
-type ring struct {
+// part holds the buckets of one width, from the oldest that is not rolled up.
+type part struct {
 	width   int64 // microseconds
-	length  int64 // buckets
-	now     int64 // the bucket of the log time
+	first   int64 // the oldest bucket kept
 	buckets map[int64]*tally
-	total   map[uint32]int32
 	dropped []int64 // since the last checkpoint
 }
 
-// tally is one bucket: the score of each video in it.
-type tally struct {
-	scores map[uint32]int32
-	dirty  bool
-	digest uint64 // as of the last checkpoint
+// lastBucket is the bucket of the times from from up to until.
+type lastBucket struct {
+	from, until int64
+	tally       *tally
 }
 
 func newTrending() *Trending {
-	t := &Trending{}
-	for r := range t.rings {
-		for w := range t.rings[r] {
-			shape := windowShape[w]
-			t.rings[r][w] = ring{
-				width: shape.width.Microseconds(), length: int64(shape.length),
-				buckets: map[int64]*tally{}, total: map[uint32]int32{},
-			}
+	t := &Trending{sums: sync.Pool{New: func() any { return new(sums) }}}
+	for r := range t.parts {
+		for w := range t.parts[r] {
+			t.parts[r][w] = part{width: windowShape[w].width, buckets: map[int64]*tally{}}
 		}
 	}
+	t.settle(0)
 	return t
 }
 
-// advance moves the windows to the log time and drops what falls out of them.
-// The caller holds the lock.
-func (t *Trending) advance(logTime events.Time) {
-	for r := range t.rings {
-		for w := range t.rings[r] {
-			t.rings[r][w].advance(floorDiv(int64(logTime), t.rings[r][w].width))
+// settle puts the windows where the log time is, before the first event, or
+// after buckets were loaded.
+func (t *Trending) settle(logTime events.Time) {
+	t.now = int64(logTime)
+	for r := range t.parts {
+		for w := range t.parts[r] {
+			t.parts[r][w].first = firstKept(Window(w), t.now)
 		}
 	}
 }
 
-func (g *ring) advance(now int64) {
-	if now <= g.now {
-		return
+// firstKept is the oldest bucket that stands by itself at the log time: the
+// first of those that make up one bucket of the next window, as long as the
+// window spans any of them.
+func firstKept(w Window, now int64) int64 {
+	shape := windowShape[w]
+	oldest := floorDiv(now, shape.width) - shape.length
+	if w+1 == windowCount {
+		return oldest
 	}
-	g.now = now
-	for at, b := range g.buckets {
-		if g.holds(at, now) {
+	times := windowShape[w+1].width / shape.width
+	return floorDiv(oldest, times) * times
+}
+
+// advance moves the windows to the log time, rolls up what falls out of them
+// into the buckets of the next, and drops what falls out of the last. The caller
+// holds the lock.
+func (t *Trending) advance(logTime events.Time) {
+	t.now = int64(logTime)
+	for r := range t.parts {
+		t.last[r] = lastBucket{}
+		for w := range t.parts[r] {
+			first := firstKept(Window(w), t.now)
+			if first <= t.parts[r][w].first {
+				continue
+			}
+			t.parts[r][w].first = first
+			t.rollUp(Ranking(r), Window(w))
+		}
+	}
+}
+
+// rollUp moves the buckets before the first kept to the next window's.
+func (t *Trending) rollUp(r Ranking, w Window) {
+	p := &t.parts[r][w]
+	whole := map[int64][][]score{} // by bucket of the next window
+	for at, b := range p.buckets {
+		if at >= p.first {
 			continue
 		}
-		for video, score := range b.scores {
-			g.addTotal(video, -score)
+		if w+1 < windowCount {
+			b.settle(&t.spare)
+			next := floorDiv(at*p.width, windowShape[w+1].width)
+			whole[next] = append(whole[next], b.scores)
 		}
-		g.dropped = append(g.dropped, at)
-		delete(g.buckets, at)
+		p.dropped = append(p.dropped, at)
+		delete(p.buckets, at)
+	}
+	for at, parts := range whole {
+		b := t.parts[r][w+1].bucket(at)
+		b.scores = mergeAll(append(parts, b.scores))
+		b.touch()
 	}
 }
 
-// holds reports whether the window that ends in bucket now spans the bucket.
-func (g *ring) holds(bucket, now int64) bool { return bucket >= now-g.length }
-
-// add moves a video's score by delta at the event's time. The caller holds the lock.
+// add moves a video's score by delta, 1 or -1, at the event's time. What is
+// older than all windows is not counted. The caller holds the lock.
 func (t *Trending) add(r Ranking, video uint32, at events.Time, delta int32) {
-	for w := range t.rings[r] {
-		t.rings[r][w].add(video, floorDiv(int64(at), t.rings[r][w].width), delta)
+	last := &t.last[r]
+	if int64(at) < last.from || int64(at) >= last.until {
+		*last = t.find(r, int64(at))
 	}
-}
-
-func (g *ring) add(video uint32, bucket int64, delta int32) {
-	if !g.holds(bucket, g.now) {
+	if last.tally == nil {
 		return
 	}
-	b := g.buckets[bucket]
+	last.tally.add(moveOf(video, delta), &t.spare)
+}
+
+// find returns the bucket where an event of that time counts.
+func (t *Trending) find(r Ranking, at int64) lastBucket {
+	for w := range t.parts[r] {
+		p := &t.parts[r][w]
+		if n := floorDiv(at, p.width); n >= p.first {
+			return lastBucket{from: n * p.width, until: (n + 1) * p.width, tally: p.bucket(n)}
+		}
+	}
+	return lastBucket{}
+}
+
+func (p *part) bucket(at int64) *tally {
+	b := p.buckets[at]
 	if b == nil {
-		b = &tally{scores: map[uint32]int32{}}
-		g.buckets[bucket] = b
+		b = &tally{}
+		p.buckets[at] = b
 	}
-	b.dirty = true
-	addScore(b.scores, video, delta)
-	g.addTotal(video, delta)
+	return b
 }
 
-func (g *ring) addTotal(video uint32, delta int32) { addScore(g.total, video, delta) }
-
-func addScore(scores map[uint32]int32, video uint32, delta int32) {
-	if sum := scores[video] + delta; sum != 0 {
-		scores[video] = sum
-	} else {
-		delete(scores, video)
-	}
-}
-
-// Scores calls fn for each video with a score in the window that ends now: not
-// before the log time, so that a quiet log does not keep old videos trending.
+// Scores calls fn for each video with a score in the window that ends now, in
+// the order of their numbers: not before the log time, so that a quiet log does
+// not keep old videos trending.
 func (t *Trending) Scores(r Ranking, w Window, now time.Time, fn func(video uint32, score int32)) {
+	sum := t.sums.Get().(*sums)
+	sum.addAll(t.collect(r, w, now))
+	sum.drain(fn)
+	t.sums.Put(sum)
+}
+
+// collect returns what counts in the window: scores, which the fold does not
+// change any more, and a copy of the moves that it has not added to them yet.
+func (t *Trending) collect(r Ranking, w Window, now time.Time) (scores [][]score, moves []move) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	g := &t.rings[r][w]
-	bucket := max(g.now, floorDiv(now.UnixMicro(), g.width))
-	var gone map[uint32]int32
-	for at, b := range g.buckets {
-		if g.holds(at, bucket) {
-			continue
-		}
-		if gone == nil {
-			gone = map[uint32]int32{}
-		}
-		for video, score := range b.scores {
-			gone[video] += score
+	shape := windowShape[w]
+	first := floorDiv(max(t.now, now.UnixMicro()), shape.width) - shape.length
+	for v := range w + 1 {
+		for at, b := range t.parts[r][v].buckets {
+			if floorDiv(at*windowShape[v].width, shape.width) >= first {
+				scores, moves = append(scores, b.scores), append(moves, b.moves...)
+			}
 		}
 	}
-	for video, score := range g.total {
-		if score -= gone[video]; score > 0 {
-			fn(video, score)
-		}
-	}
+	return scores, moves
 }
 
-func (b *tally) computeDigest(r, w int, at int64) uint64 {
-	var sum uint64
-	for video, score := range b.scores {
-		sum += digestStart(tableTrending).word(uint64(r)).word(uint64(w)).word(uint64(at)).
-			word(uint64(video)).word(uint64(uint32(score))).sum()
+// digest sums up all buckets. It settles them first, since equal scores must
+// give equal digests however they came about.
+func (t *Trending) digest() (sum uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for r := range t.parts {
+		for w := range t.parts[r] {
+			for at, b := range t.parts[r][w].buckets {
+				sum += b.sum(uint64(r)<<8|uint64(w), at, &t.spare)
+			}
+		}
 	}
 	return sum
 }
