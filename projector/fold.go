@@ -15,6 +15,9 @@ type Decided struct {
 	Outcome readmodel.Outcome
 }
 
+// viewsAtOnce bounds the views that are read before they are counted.
+const viewsAtOnce = 256
+
 // fold turns record batches into changes of a read model. It is deterministic:
 // what it does depends on the log alone.
 type fold struct {
@@ -25,6 +28,7 @@ type fold struct {
 	poisoned int
 
 	event   events.Event
+	views   [viewsAtOnce]events.View // side by side
 	stored  events.Time
 	subject string // of the message
 	tag     uint32 // of the record batch
@@ -111,6 +115,10 @@ func (f *fold) batch(msg *decodedMessage) error {
 func (f *fold) entries(b *events.Batch) {
 	cursor := b.Cursor()
 	for {
+		if n := cursor.Views(f.views[:], f.latest()); n > 0 {
+			f.model.AddViews(f.views[:n])
+			continue
+		}
 		step, err := cursor.Next(&f.event)
 		switch step {
 		case events.StepEnd:
@@ -129,6 +137,9 @@ func (f *fold) entries(b *events.Batch) {
 		}
 	}
 }
+
+// latest is the latest time that an event of the present message may claim.
+func (f *fold) latest() events.Time { return f.stored + events.Time(events.MaxAhead.Microseconds()) }
 
 // begin opens a command. One with a key that is remembered is not folded
 // again: its first outcome stands.
@@ -186,9 +197,9 @@ func (f *fold) one(framing error) {
 	if err == nil && f.event.Arrival && !f.event.HasIdentity() {
 		// Nobody claims that time: it is of a service whose clock runs ahead of
 		// the log's, and the event was acknowledged.
-		f.event.Time = min(f.event.Time, f.stored+events.Time(events.MaxAhead.Microseconds()))
+		f.event.Time = min(f.event.Time, f.latest())
 	}
-	if err == nil {
+	if err == nil && f.event.Time > f.latest() {
 		err = f.event.CheckTime(f.stored.Std())
 	}
 	if err == nil {

@@ -48,16 +48,20 @@ func replay(b *testing.B, write func(testing.TB, func(...events.Entry)), checkpo
 	}
 	var raw float64
 	b.Run("raw", func(b *testing.B) {
+		spent := processorTime(b)
 		for range b.N {
 			readRaw(ctx, b, l, last)
 		}
+		b.ReportMetric(float64(processorTime(b)-spent)/float64(total*b.N), "cpu-ns/event")
 		raw = float64(total) * float64(b.N) / b.Elapsed().Seconds()
 		b.ReportMetric(raw, "events/s")
 	})
 	b.Run("fold", func(b *testing.B) {
+		spent := processorTime(b)
 		for range b.N {
 			foldLog(ctx, b, l, last, checkpoints)
 		}
+		b.ReportMetric(float64(processorTime(b)-spent)/float64(total*b.N), "cpu-ns/event")
 		rate := float64(total) * float64(b.N) / b.Elapsed().Seconds()
 		b.ReportMetric(rate, "events/s")
 		b.ReportMetric(rate/raw, "of-raw")
