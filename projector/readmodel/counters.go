@@ -108,7 +108,7 @@ func (m *Model) SetLike(d events.VideoLike, when When, liked bool) Effect {
 	}
 	var delta Counts
 	if effect == Applied {
-		m.Users.setLike(who, number, next)
+		m.Users.setLike(who, number, old, had, next)
 		if entry.flags.Load()&userRetracted == 0 {
 			delta[events.Likes] = m.moveLike(number, old, had, next)
 		}

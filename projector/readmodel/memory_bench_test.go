@@ -54,7 +54,9 @@ func BenchmarkMemoryPerLike(b *testing.B) {
 		for n := range uint64(users) {
 			number := u.intern(numberedID(n))
 			for range each {
-				u.setLike(number, random.Uint32N(1_000_000), likeVersionOf(events.Time(n), true))
+				video := random.Uint32N(1_000_000)
+				old, had := u.entry(number).likes.get(video)
+				u.setLike(number, video, old, had, likeVersionOf(events.Time(n), true))
 			}
 			u.changes = u.changes[:0] // as each checkpoint does
 		}

@@ -115,18 +115,17 @@ func (u *Users) setFlags(number uint32, flags uint32) {
 	u.changes = appendUserRecord(u.changes, number, e)
 }
 
-// setLike sets the state of a pair and returns the one before.
-func (u *Users) setLike(number, video uint32, v likeVersion) {
+// setLike sets the state of a pair whose state is old, if it had one.
+func (u *Users) setLike(number, video uint32, old likeVersion, had bool, next likeVersion) {
 	e := u.entry(number)
-	old, had := e.likes.get(video)
 	if had {
 		u.digest -= e.likeDigest(video, old)
 	} else {
 		u.pairs++
 	}
-	e.likes.set(video, v)
-	u.digest += e.likeDigest(video, v)
-	u.changes = appendLikeRecord(u.changes, number, video, v)
+	e.likes.set(video, next)
+	u.digest += e.likeDigest(video, next)
+	u.changes = appendLikeRecord(u.changes, number, video, next)
 }
 
 func (e *user) digest() uint64 {
