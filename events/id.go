@@ -1,6 +1,9 @@
 package events
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // ID is a UUID of any version, typed by what it names: the type parameter
 // exists at compile time only, so that a user can never be passed where a
@@ -55,16 +58,48 @@ func ParseID[K kind](s string) (ID[K], error) {
 // ParseUUID reads the canonical text form into dst without allocating and
 // reports whether text had that form. dst is undefined where it had not.
 func ParseUUID[T string | []byte](dst *[16]byte, text T) bool {
-	if len(text) != idLen || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+	if len(text) != idLen {
 		return false
 	}
-	var bad byte
-	for i, at := range hexPairs {
-		hi, lo := hexValue[text[at]], hexValue[text[at+1]]
-		bad |= hi | lo
-		dst[i] = hi<<4 | lo&0x0f
-	}
-	return bad < 16
+	var copied [idLen]byte
+	copy(copied[:], text)
+	hi, lo, ok := ParseUUIDWords(&copied)
+	binary.BigEndian.PutUint64(dst[:8], hi)
+	binary.BigEndian.PutUint64(dst[8:], lo)
+	return ok
+}
+
+// ParseUUIDWords is ParseUUID for text that has the length already. It returns
+// the two halves of the ID as big-endian numbers, which are undefined where
+// the text had not the canonical form.
+//
+// It reads the digits eight at a time: 32 table look-ups for each of a page's
+// IDs were a fifth of the time that decoding its request took.
+func ParseUUIDWords(text *[36]byte) (hi, lo uint64, ok bool) {
+	a, badA := hexWord(binary.BigEndian.Uint64(text[0:]))
+	b, badB := hexWord(uint64(binary.BigEndian.Uint32(text[9:]))<<32 | uint64(binary.BigEndian.Uint32(text[14:])))
+	c, badC := hexWord(uint64(binary.BigEndian.Uint32(text[19:]))<<32 | uint64(binary.BigEndian.Uint32(text[24:])))
+	d, badD := hexWord(binary.BigEndian.Uint64(text[28:]))
+	dashes := (text[8] ^ '-') | (text[13] ^ '-') | (text[18] ^ '-') | (text[23] ^ '-')
+	return a<<32 | b, c<<32 | d, badA|badB|badC|badD|uint64(dashes) == 0
+}
+
+// hexWord reads eight hex digits of either case, the first in the highest
+// byte. bad is not zero if one of the bytes is no hex digit; value means
+// nothing then.
+func hexWord(text uint64) (value, bad uint64) {
+	const ones = 0x0101010101010101
+	const highs = 0x80 * ones
+	// Below 0x80 no sum passes from one byte into the next, and the high bit of
+	// each sum says whether the byte is at least the bound that it stands for.
+	digit := (text + (0x80-'0')*ones) &^ (text + (0x80-'9'-1)*ones)
+	lower := text | 0x20*ones
+	letter := (lower + (0x80-'a')*ones) &^ (lower + (0x80-'f'-1)*ones) & highs
+	bad = (digit|letter)&highs ^ highs | text&highs
+	value = text&(0x0f*ones) + letter>>7*9
+	value = (value | value>>4) & 0x00ff00ff00ff00ff
+	value = (value | value>>8) & 0x0000ffff0000ffff
+	return (value | value>>16) & 0xffffffff, bad
 }
 
 // AppendTo appends the canonical text form, in lower case.
@@ -85,20 +120,3 @@ func (id ID[K]) String() string { return string(id.AppendTo(make([]byte, 0, idLe
 // IsZero reports whether the ID is the nil UUID, which stands for "none" where
 // an ID is optional.
 func (id ID[K]) IsZero() bool { return id == ID[K]{} }
-
-// hexPairs holds where in the text form the two digits of each byte stand.
-var hexPairs = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
-
-// hexValue maps a hex digit to its value and every other byte to 0xff.
-var hexValue = func() (table [256]byte) {
-	for i := range table {
-		table[i] = 0xff
-	}
-	for i := byte(0); i < 10; i++ {
-		table['0'+i] = i
-	}
-	for i := byte(0); i < 6; i++ {
-		table['a'+i], table['A'+i] = 10+i, 10+i
-	}
-	return table
-}()

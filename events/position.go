@@ -76,7 +76,11 @@ const (
 	tokenVersion = 1
 	tokenSum     = 4 // bytes of checksum that tell a typing error from a position
 	tokenMax     = 1 + 16 + 4*binary.MaxVarintLen64 + 4 + tokenSum
+	tokenTextMax = (tokenMax*8 + 5) / 6
 )
+
+// tokenEncoding refuses bits that are set where no byte is left for them.
+var tokenEncoding = base64.RawURLEncoding.Strict()
 
 // AppendTo appends the token in its text form, [A-Za-z0-9_-]+.
 func (t Token) AppendTo(dst []byte) []byte {
@@ -87,48 +91,67 @@ func (t Token) AppendTo(dst []byte) []byte {
 	b = binary.AppendUvarint(b, t.Ceiling.Packed()-t.Floor.Packed())
 	b = binary.AppendUvarint(b, uint64(t.Generation))
 	b = binary.BigEndian.AppendUint32(b, t.Tag)
-	b = binary.BigEndian.AppendUint32(b, checksum(b))
-	return base64.RawURLEncoding.AppendEncode(dst, b)
+	b = binary.BigEndian.AppendUint32(b, tokenChecksum(b))
+	return tokenEncoding.AppendEncode(dst, b)
 }
 
 // String returns the token in its text form.
 func (t Token) String() string { return string(t.AppendTo(nil)) }
 
-// ParseToken reads the text form. It fails with ErrBadToken for anything that
-// AppendTo did not write.
-func ParseToken(s string) (Token, error) {
-	var raw [tokenMax]byte
-	if len(s) > base64.RawURLEncoding.EncodedLen(tokenMax) {
-		return Token{}, ErrBadToken
-	}
-	b, err := base64.RawURLEncoding.Strict().AppendDecode(raw[:0], []byte(s))
-	if err != nil || len(b) < 1+16+3+4+tokenSum || b[0] != tokenVersion {
-		return Token{}, ErrBadToken
-	}
-	body, sum := b[:len(b)-tokenSum], binary.BigEndian.Uint32(b[len(b)-tokenSum:])
-	if checksum(body) != sum {
+// ParseToken reads the text form without allocating: each poll for changes
+// brings one. It fails with ErrBadToken for anything that AppendTo did not write.
+func ParseToken[T string | []byte](text T) (Token, error) {
+	var copied [tokenTextMax]byte
+	if len(text) > len(copied) {
 		return Token{}, ErrBadToken
 	}
 	var t Token
+	if !t.parse(copied[:copy(copied[:], text)]) {
+		return Token{}, ErrBadToken
+	}
+	return t, nil
+}
+
+// parse sets t to what text says and reports whether AppendTo writes it so.
+func (t *Token) parse(text []byte) bool {
+	// The base64 decoder skips line feeds, even when strict. Without one, the
+	// length of what it gives follows from that of the text, and in no text of
+	// this length can the two agree with one.
+	if len(text)%4 == 1 {
+		return false
+	}
+	var raw [tokenMax]byte
+	n, err := tokenEncoding.Decode(raw[:], text)
+	if err != nil || n != tokenEncoding.DecodedLen(len(text)) || n < 1+16+3+4+tokenSum || raw[0] != tokenVersion {
+		return false
+	}
+	body, sum := raw[:n-tokenSum], binary.BigEndian.Uint32(raw[n-tokenSum:])
+	if tokenChecksum(body) != sum {
+		return false
+	}
 	rest := body[1+copy(t.Incarnation[:], body[1:]):]
 	var bounds [3]uint64
 	for i := range bounds {
 		v, n := binary.Uvarint(rest)
-		if n <= 0 {
-			return Token{}, ErrBadToken
+		if n <= 0 || n > 1 && rest[n-1] == 0 { // zeros at a varint's end are never written
+			return false
 		}
 		bounds[i], rest = v, rest[n:]
 	}
 	if len(rest) != 4 || bounds[0]+bounds[1] < bounds[0] || bounds[2] > 1<<32-1 {
-		return Token{}, ErrBadToken
+		return false
 	}
 	t.Floor, t.Ceiling = UnpackPosition(bounds[0]), UnpackPosition(bounds[0]+bounds[1])
 	t.Generation, t.Tag = uint32(bounds[2]), binary.BigEndian.Uint32(rest)
-	// The decoders are more lenient than AppendTo: base64 skips line feeds even
-	// when strict, and a varint may have zeros at its end.
-	var text [tokenMax * 4 / 3]byte
-	if string(t.AppendTo(text[:0])) != s {
-		return Token{}, ErrBadToken
+	return true
+}
+
+// tokenChecksum is checksum, byte by byte: a token has some thirty, and what
+// is given to the library's functions moves to the heap.
+func tokenChecksum(b []byte) uint32 {
+	sum := ^uint32(0)
+	for _, c := range b {
+		sum = castagnoli[byte(sum)^c] ^ sum>>8
 	}
-	return t, nil
+	return ^sum
 }

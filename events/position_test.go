@@ -107,6 +107,28 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 	}
 }
 
+func TestTokensAllocateNothing(t *testing.T) {
+	token := Token{Floor: Position{Seq: 123_456, Index: 7}, Ceiling: Position{Seq: 123_460, Index: 999}, Tag: 0xdeadbeef, Generation: 3}
+	text := []byte(token.String())
+	dst := make([]byte, 0, 2*len(text))
+	if got := testing.AllocsPerRun(100, func() { token, _ = ParseToken(text) }); got != 0 {
+		t.Errorf("parsing makes %v allocations", got)
+	}
+	if got := testing.AllocsPerRun(100, func() { dst = token.AppendTo(dst[:0]) }); got != 0 || string(dst) != string(text) {
+		t.Errorf("writing %s makes %v allocations, want %s", dst, got, text)
+	}
+}
+
+func BenchmarkParseToken(b *testing.B) {
+	text := []byte(Token{Floor: Position{Seq: 123_456, Index: 7}, Ceiling: Position{Seq: 123_460, Index: 999}, Tag: 0xdeadbeef}.String())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseToken(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func FuzzParseToken(f *testing.F) {
 	f.Add(Token{}.String())
 	f.Add(Token{Floor: Position{1, 2}, Ceiling: Position{3, 4}, Tag: 5, Generation: 6}.String())
