@@ -63,11 +63,14 @@ func (l *List[T]) Reset() {
 // Add takes the ID that text spells, unless it has this spelling already. It
 // returns false where text is no UUID.
 func (l *List[T]) Add(text *Spelling) bool {
-	var id [16]byte
-	if !events.ParseUUID(&id, text[:]) {
+	first, last, ok := events.ParseUUIDWords((*[SpellingLen]byte)(text))
+	if !ok {
 		return false
 	}
-	hi, lo := bits.Mul64(binary.BigEndian.Uint64(id[:8])^l.seed[0], binary.BigEndian.Uint64(id[8:])^l.seed[1])
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], first)
+	binary.BigEndian.PutUint64(id[8:], last)
+	hi, lo := bits.Mul64(first^l.seed[0], last^l.seed[1])
 	hash := uint32((hi ^ lo) * 0x9e3779b97f4a7c15 >> 32)
 	cell := l.byID.first(hash)
 	for {
@@ -118,6 +121,11 @@ const NotUUID = "is not a UUID in the 8-4-4-4-12 form"
 func (l *List[T]) Scan(s *strictjson.Scanner, limit int) (sent int) {
 	if !s.Array() {
 		return 0
+	}
+	// Text that is a UUID has nothing in it that the scanner must look at.
+	for text := s.Peek(SpellingLen); text != nil && sent < limit && l.Add((*Spelling)(text)); text = s.Peek(SpellingLen) {
+		s.Take()
+		sent++
 	}
 	for s.Element() {
 		if sent++; sent > limit {

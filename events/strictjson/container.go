@@ -32,6 +32,41 @@ func (s *Scanner) Member() (name []byte, ok bool) {
 // false at the end of the array, which is left with it, and after a syntax error.
 func (s *Scanner) Element() bool { return s.moved(true) }
 
+// Peek is a short way through arrays of strings of one length. It returns what
+// would be the text of the next element, if a comma, where there must be one,
+// one space at most and a quote stand before it, and a quote after it; and nil
+// where anything else stands, or a value is left unread. It checks nothing of
+// the text and moves nowhere: the caller must find that no byte of it is a
+// quote, a backslash, a control character or beyond ASCII, and then call Take,
+// or go on with Element.
+func (s *Scanner) Peek(size int) (text []byte) {
+	if !s.read || s.syntax != nil || s.depth == 0 || !s.frames[s.depth-1].array {
+		return nil
+	}
+	rest := s.data[s.pos:]
+	start := 0
+	if s.frames[s.depth-1].count > 0 {
+		if len(rest) == 0 || rest[0] != ',' {
+			return nil
+		}
+		start = 1
+	}
+	if start < len(rest) && rest[start] == ' ' {
+		start++
+	}
+	if len(rest) < start+size+2 || rest[start] != '"' || rest[start+1+size] != '"' {
+		return nil
+	}
+	s.peeked = s.pos + start + size + 2
+	return rest[start+1 : start+1+size : start+1+size]
+}
+
+// Take moves past the element that Peek has just returned, as one that was read.
+func (s *Scanner) Take() {
+	s.pos = s.peeked
+	s.frames[s.depth-1].count++
+}
+
 // moved skips a value left unread and moves on in the innermost frame.
 func (s *Scanner) moved(array bool) bool {
 	if !s.read {
