@@ -2,7 +2,6 @@ package query
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -37,20 +36,11 @@ func (q *metadataQuery) covers(t events.Token) bool {
 	return t.Floor.Seq != s.At.Seq || t.Floor.Index <= s.At.Index
 }
 
-// The parts of an answer around its numbers.
-const (
-	beforeViews    = `":{"view_count":`
-	beforeLikes    = `,"like_count":`
-	beforeComments = `,"comment_count":`
-	beforeRemixes  = `,"remix_count":`
-	beforeGlitches = `,"glitch_count":`
-)
-
 // appendAnswer appends the answer's body.
 func (q *metadataQuery) appendAnswer(dst []byte) []byte {
 	delta := q.polls && !q.reset
-	dst = append(dst, `{"videos":{`...)
-	first, removed := true, false
+	dst = append(dst, `{"videos":`...)
+	first, removed := len(dst), false
 	for i := range q.list.Entries {
 		e := &q.list.Entries[i]
 		slot := &q.slots[e.ID]
@@ -61,13 +51,16 @@ func (q *metadataQuery) appendAnswer(dst []byte) []byte {
 			removed = removed || delta && slot.Deleted
 			continue
 		}
-		if !first {
-			dst = append(dst, ',')
+		if cap(dst)-len(dst) < entrySize {
+			// For all that is left, by one growth.
+			dst = slices.Grow(dst, (len(q.list.Entries)-i)*entrySize)
 		}
-		first = false
-		dst = append(append(dst, '"'), e.Text[:]...)
-		dst = append(appendCounts(dst, beforeViews, &slot.Counts), '}')
+		dst = appendEntry(dst, &e.Text, &slot.Counts)
 	}
+	if len(dst) == first {
+		dst = append(dst, '{')
+	}
+	dst[first] = '{' // in place of the first comma
 	dst = append(dst, '}')
 	if removed {
 		dst = q.appendRemoved(dst)
@@ -90,13 +83,4 @@ func (q *metadataQuery) appendRemoved(dst []byte) []byte {
 	}
 	dst[len(dst)-1] = ']' // in place of the last comma: there is one at least
 	return dst
-}
-
-// appendCounts appends the five counters as members; before introduces the first.
-func appendCounts(dst []byte, before string, n *readmodel.Counts) []byte {
-	dst = strconv.AppendInt(append(dst, before...), n[events.Views], 10)
-	dst = strconv.AppendInt(append(dst, beforeLikes...), n[events.Likes], 10)
-	dst = strconv.AppendInt(append(dst, beforeComments...), n[events.Comments], 10)
-	dst = strconv.AppendInt(append(dst, beforeRemixes...), n[events.Remixes], 10)
-	return strconv.AppendInt(append(dst, beforeGlitches...), n[events.Glitches], 10)
 }

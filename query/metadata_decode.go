@@ -20,7 +20,7 @@ func (q *metadataQuery) decode(s *strictjson.Scanner, maxBatch int) error {
 				listed = true
 				q.list.Scan(s, maxBatch)
 			case "since":
-				if text, ok := s.String(); ok && !q.setSince(string(text)) {
+				if text, ok := s.String(); ok && !setSince(q, text) {
 					s.Fail(events.ErrBadToken.Error())
 				}
 			default:
@@ -44,7 +44,7 @@ func (q *metadataQuery) decodeParams(c *api.Call, maxBatch int) error {
 	switch {
 	case !ids.given:
 		return badParam("ids", "is missing; it lists the IDs of videos, separated by commas")
-	case since.given && !q.setSince(since.text):
+	case since.given && !setSince(q, since.text):
 		return badParam("since", events.ErrBadToken.Error())
 	case ids.text == "":
 		return nil
@@ -63,7 +63,7 @@ func (q *metadataQuery) decodeParams(c *api.Call, maxBatch int) error {
 	return nil
 }
 
-func (q *metadataQuery) setSince(text string) (ok bool) {
+func setSince[T string | []byte](q *metadataQuery, text T) (ok bool) {
 	t, err := events.ParseToken(text)
 	if err != nil {
 		return false
