@@ -10,42 +10,65 @@ import (
 // index finds the dense number of a 16-byte key. One goroutine writes, any
 // number reads without locks.
 //
-// It is a fixed number of segments, each an open-addressing table that doubles
-// by itself: growth touches one small segment at a time, so that no writer and
-// no reader ever waits for the whole. A cell is one word, the number of the
-// entry (plus one, so that zero is empty) beside 32 bits of the key's hash, so
-// that a probe seldom looks at an entry that is not the one sought.
+// It is extendible hashing: a directory of segments of one size, each an
+// open-addressing table. A segment that is three quarters full is split in two,
+// so growth touches some thousand cells at a time, and no writer and no reader
+// ever waits for the whole. Since all segments have one size, a reader needs no
+// header of a segment: directory entry, cell, and no third load between them.
+//
+// A cell is one word, the number of the entry (plus one, so that zero is empty)
+// beside the upper half of the key's hash, the tag. The tag's upper bits pick
+// the directory entry and its lower bits the first cell, so a split needs
+// nothing but cells; what is left of it lets a probe seldom look at an entry
+// that is not the one sought: one in 800 at ten million entries.
 type index struct {
-	segments [segmentCount]atomic.Pointer[segment]
+	directory atomic.Pointer[directory]
+	// segments stands beside the directory. The writer's alone.
+	segments []*segment
 	// The seed differs in each process: who picks keys cannot pick collisions.
 	seed [2]uint64
 	// key reads the key of an entry. It must be readable before the entry is added.
 	key func(number uint32) (hi, lo uint64)
 }
 
+// directory is where readers begin. Its length is a power of two; the upper
+// bits of the hash are the place in it.
+type directory struct {
+	shift   uint8
+	entries []atomic.Pointer[cells]
+}
+
+// cells is what readers see of a segment.
+type cells [segmentCells]atomic.Uint64
+
+// segment is what the writer knows of one. A segment of depth d stands in all
+// directory entries that share d upper bits.
 type segment struct {
-	mask  uint32
-	used  uint32 // the writer's alone
-	cells []atomic.Uint64
+	cells *cells
+	depth uint8
+	used  uint32
 }
 
 const (
 	segmentBits  = 12
-	segmentCount = 1 << segmentBits
-	// firstCells is small, so that an empty index costs little.
-	firstCells = 8
+	segmentCells = 1 << segmentBits
+	// segmentFull is when a segment is split.
+	segmentFull = segmentCells / 4 * 3
+	// maxDepth is how many bits of the tag the first cell leaves to the directory:
+	// the index then holds all numbers that there are.
+	maxDepth = 32 - segmentBits
 )
 
 func newIndex(key func(uint32) (hi, lo uint64)) *index {
 	x := &index{seed: [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}, key: key}
-	for i := range x.segments {
-		x.segments[i].Store(newSegment(firstCells))
+	first := &segment{cells: new(cells)}
+	x.segments = []*segment{first, first}
+	d := &directory{shift: 63, entries: make([]atomic.Pointer[cells], 2)}
+	for i := range d.entries {
+		d.entries[i].Store(first.cells)
 	}
+	x.directory.Store(d)
 	return x
-}
-
-func newSegment(cells int) *segment {
-	return &segment{mask: uint32(cells - 1), cells: make([]atomic.Uint64, cells)}
 }
 
 // words splits a key into the two words that the index works on.
@@ -66,67 +89,103 @@ func (x *index) hash(hi, lo uint64) uint64 {
 	return (h ^ l) * 0x9e3779b97f4a7c15
 }
 
-// The top bits of the hash pick the segment, the bits below them the first
-// cell, and the low half is the tag in the cell.
-func (x *index) segment(hash uint64) *segment { return x.segments[hash>>(64-segmentBits)].Load() }
+func tagOf(hash uint64) uint32 { return uint32(hash >> 32) }
 
-func firstCell(hash uint64) uint32 { return uint32(hash >> (32 - segmentBits)) }
+// at returns the cells in which the hash is sought.
+func (d *directory) at(hash uint64) *cells { return d.entries[hash>>(d.shift&63)].Load() }
 
-func cellOf(hash uint64, number uint32) uint64 { return hash<<32 | uint64(number+1) }
+func cellOf(tag, number uint32) uint64 { return uint64(tag)<<32 | uint64(number+1) }
 
 // touch starts loading the cell where the search for the hash begins. The load
 // is atomic, so that the compiler keeps it although nobody looks at the result.
-func (x *index) touch(hash uint64) {
-	s := x.segment(hash)
-	s.cells[firstCell(hash)&s.mask].Load()
+func (c *cells) touch(hash uint64) { c[tagOf(hash)%segmentCells].Load() }
+
+// candidate returns the number of the first entry from the n-th probe on that
+// has the hash's tag, and the probe after it. It looks at no entry.
+func (c *cells) candidate(hash uint64, probe uint32) (number, next uint32, ok bool) {
+	for at := tagOf(hash) + probe; ; at++ {
+		cell := c[at%segmentCells].Load()
+		if cell>>32 == hash>>32 && uint32(cell) != 0 {
+			return uint32(cell) - 1, at - tagOf(hash) + 1, true
+		}
+		if cell == 0 {
+			return 0, 0, false
+		}
+	}
 }
 
 // find returns the number of the key's entry.
 func (x *index) find(hash, hi, lo uint64) (uint32, bool) {
-	s := x.segment(hash)
-	for at := firstCell(hash); ; at++ {
-		cell := s.cells[at&s.mask].Load()
-		if cell == 0 {
+	c := x.directory.Load().at(hash)
+	for probe := uint32(0); ; {
+		number, next, ok := c.candidate(hash, probe)
+		if !ok {
 			return 0, false
 		}
-		if uint32(cell>>32) != uint32(hash) {
-			continue
-		}
-		number := uint32(cell) - 1
 		if h, l := x.key(number); h == hi && l == lo {
 			return number, true
 		}
+		probe = next
 	}
 }
 
 // add enters a key that find does not know. Writer only.
 func (x *index) add(hash uint64, number uint32) {
-	s := x.segment(hash)
-	if s.used >= uint32(len(s.cells))/4*3 {
-		s = x.grow(hash, s)
+	for {
+		at := hash >> x.directory.Load().shift
+		s := x.segments[at]
+		if s.used < segmentFull {
+			s.put(tagOf(hash), number)
+			return
+		}
+		x.split(int(at), s)
 	}
-	s.put(hash, number)
 }
 
-func (s *segment) put(hash uint64, number uint32) {
-	at := firstCell(hash)
-	for s.cells[at&s.mask].Load() != 0 {
+func (s *segment) put(tag, number uint32) {
+	at := tag
+	for s.cells[at%segmentCells].Load() != 0 {
 		at++
 	}
-	s.cells[at&s.mask].Store(cellOf(hash, number))
+	s.cells[at%segmentCells].Store(cellOf(tag, number))
 	s.used++
 }
 
-// grow doubles one segment. Readers go on in the old one until the new one is
-// complete; the collector retires it.
-func (x *index) grow(hash uint64, old *segment) *segment {
-	bigger := newSegment(2 * len(old.cells))
+// split replaces a segment by two, which tell its keys apart by one bit more.
+// Readers go on in the old one until the new ones are complete; the collector
+// retires it.
+func (x *index) split(at int, old *segment) {
+	if 1<<old.depth == len(x.segments) {
+		x.double()
+		at *= 2
+	}
+	depth := old.depth + 1
+	halves := [2]*segment{{cells: new(cells), depth: depth}, {cells: new(cells), depth: depth}}
 	for i := range old.cells {
 		if cell := old.cells[i].Load(); cell != 0 {
-			number := uint32(cell) - 1
-			bigger.put(x.hash(x.key(number)), number)
+			tag := uint32(cell >> 32)
+			halves[tag>>(32-depth)&1].put(tag, uint32(cell)-1)
 		}
 	}
-	x.segments[hash>>(64-segmentBits)].Store(bigger)
-	return bigger
+	d := x.directory.Load()
+	span := len(x.segments) >> depth // entries that share depth bits
+	first := at &^ (2*span - 1)
+	for i := range 2 * span {
+		half := halves[i/span]
+		x.segments[first+i] = half
+		d.entries[first+i].Store(half.cells)
+	}
+}
+
+// double gives the directory one bit more.
+func (x *index) double() {
+	old := x.directory.Load()
+	d := &directory{shift: old.shift - 1, entries: make([]atomic.Pointer[cells], 2*len(old.entries))}
+	segments := make([]*segment, len(d.entries))
+	for i := range d.entries {
+		segments[i] = x.segments[i/2]
+		d.entries[i].Store(segments[i].cells)
+	}
+	x.segments = segments
+	x.directory.Store(d)
 }

@@ -66,28 +66,6 @@ func BenchmarkMemoryPerLike(b *testing.B) {
 	}
 }
 
-// BenchmarkLookup reads 20 of a million videos, all of them cache misses.
-func BenchmarkLookup(b *testing.B) {
-	const videos = 1_000_000
-	v := newVideos()
-	for n := range uint64(videos) {
-		v.change(v.intern(numberedID(n)), Counts{1}, slotKnown, events.Position{Seq: n + 1})
-	}
-	random := rand.New(rand.NewPCG(3, 4))
-	requests := make([][20]events.VideoID, 1<<14)
-	for r := range requests {
-		for i := range requests[r] {
-			requests[r][i] = numberedID(random.Uint64N(videos))
-		}
-	}
-	var slots [20]Slot
-	var found [20]bool
-	b.ReportAllocs()
-	for n := range b.N {
-		v.Lookup(requests[n&(len(requests)-1)][:], slots[:], found[:])
-	}
-}
-
 // BenchmarkMemoryPerIdentity remembers a million outside events of one day and
 // reports what one costs.
 func BenchmarkMemoryPerIdentity(b *testing.B) {

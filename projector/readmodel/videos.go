@@ -30,7 +30,8 @@ type Videos struct {
 }
 
 const (
-	chunkBits = 12
+	// chunkBits makes a chunk 2 MiB, a huge page of the usual processors.
+	chunkBits = 15
 	chunkSize = 1 << chunkBits
 )
 
@@ -116,32 +117,56 @@ func (s *slot) read(into *Slot) {
 	}
 }
 
-// Lookup reads the slots of many videos in one pass over memory: all index
-// cells are touched first, then all slots, so that cache misses overlap. It
-// fills found[i] with whether ids[i] is in the table, and slots[i] where it is.
-// The three slices have one length.
+// Lookup reads the slots of many videos in three passes over memory: all index
+// cells are touched first, all slots after, and only then is a slot read, so
+// that cache misses overlap. It fills found[i] with whether ids[i] is in the
+// table, and slots[i] where it is. The three slices have one length.
 func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) {
 	const group = 32
 	var (
-		hashes  [group]uint64
-		numbers [group]uint32
+		hashes [group]uint64
+		where  [group]*cells
+		seen   [group]*slot
 	)
 	for start := 0; start < len(ids); start += group {
 		batch := ids[start:min(start+group, len(ids))]
+		directory := v.index.directory.Load()
 		for i := range batch {
-			hashes[i] = v.index.hash(words(batch[i]))
-			v.index.touch(hashes[i])
+			hash := v.index.hash(words(batch[i]))
+			c := directory.at(hash)
+			c.touch(hash)
+			hashes[i], where[i] = hash, c
 		}
 		for i := range batch {
-			hi, lo := words(batch[i])
-			numbers[i], found[start+i] = v.index.find(hashes[i], hi, lo)
+			seen[i] = nil
+			if number, _, ok := where[i].candidate(hashes[i], 0); ok {
+				seen[i] = v.slot(number)
+				seen[i].state.Load()
+			}
 		}
-		for i := range batch {
-			if found[start+i] {
-				v.slot(numbers[i]).read(&slots[start+i])
+		for i, s := range seen[:len(batch)] {
+			if s != nil && !s.is(batch[i]) {
+				s = v.find(batch[i]) // another video with the same tag
+			}
+			if found[start+i] = s != nil; s != nil {
+				s.read(&slots[start+i])
 			}
 		}
 	}
+}
+
+// is reports whether the slot is the video's.
+func (s *slot) is(id events.VideoID) bool {
+	hi, lo := words(id)
+	return s.hi == hi && s.lo == lo
+}
+
+// find returns the slot of a video, nil if it has none.
+func (v *Videos) find(id events.VideoID) *slot {
+	if number, ok := v.Find(id); ok {
+		return v.slot(number)
+	}
+	return nil
 }
 
 // Len is the number of videos in the table. Writer only.

@@ -23,34 +23,30 @@ func (m *Model) AddViews(views []events.View) {
 	}
 }
 
-// internViews finds the numbers of the views' videos in one pass over memory, as
-// Lookup does, giving one to each that has none.
+// internViews finds the numbers of the views' videos in three passes over
+// memory, as Lookup does, giving one to each that has none.
 func (v *Videos) internViews(views []events.View, numbers *[viewsAtOnce]uint32) {
-	var hashes [viewsAtOnce]uint64
+	var (
+		hashes [viewsAtOnce]uint64
+		where  [viewsAtOnce]*cells
+		known  [viewsAtOnce]bool
+	)
+	directory := v.index.directory.Load()
 	for i := range views {
-		hashes[i] = v.index.hash(words(views[i].Video))
-		v.index.touch(hashes[i])
+		hash := v.index.hash(words(views[i].Video))
+		hashes[i], where[i] = hash, directory.at(hash)
+		where[i].touch(hash)
 	}
 	for i := range views {
-		v.touchFirst(hashes[i])
-	}
-	for i := range views {
-		hi, lo := words(views[i].Video)
-		number, known := v.index.find(hashes[i], hi, lo)
-		if !known {
-			number = v.intern(views[i].Video)
+		if numbers[i], _, known[i] = where[i].candidate(hashes[i], 0); known[i] {
+			v.slot(numbers[i]).state.Load()
 		}
-		numbers[i] = number
 	}
-}
-
-// touchFirst starts loading the slot that the first cell of the search names, if
-// its tag is right: that is nearly always the one sought.
-func (v *Videos) touchFirst(hash uint64) {
-	s := v.index.segment(hash)
-	cell := s.cells[firstCell(hash)&s.mask].Load()
-	if cell != 0 && uint32(cell>>32) == uint32(hash) {
-		v.slot(uint32(cell) - 1).state.Load()
+	for i := range views {
+		// A video that is new here may be in the table by now: intern looks again.
+		if !known[i] || !v.slot(numbers[i]).is(views[i].Video) {
+			numbers[i] = v.intern(views[i].Video)
+		}
 	}
 }
 
