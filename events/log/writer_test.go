@@ -148,9 +148,9 @@ func TestEntriesAreNeverSplit(t *testing.T) {
 		entries []events.Entry
 		bodies  []int // sizes of the bodies of the record batches
 	}{
-		{"by events", []events.Entry{entry("a", 999), entry("bb", 2), entry("c", 998)}, []int{1, 3}},
+		{"by events", []events.Entry{entry("a", 980), entry("bb", 40), entry("c", 960)}, []int{1, 3}},
 		{"by bytes", []events.Entry{entry(strings.Repeat("a", 400<<10), 1), entry(strings.Repeat("b", 200<<10), 1)}, []int{400 << 10, 200 << 10}},
-		{"no skipping", []events.Entry{entry("a", 600), entry("bb", 600), entry("ccc", 1)}, []int{1, 5}},
+		{"no skipping", []events.Entry{entry("a", 600), entry("bb", 600), entry("ccc", 40)}, []int{1, 5}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -256,6 +256,37 @@ func TestContextDecidesBetweenWithdrawnAndUnknown(t *testing.T) {
 	got := readUpTo(t, l, 1, last(t, l))
 	if len(got) != 2 || body(t, got[0]) != "flying" || body(t, got[1]) != "behind" {
 		t.Errorf("%d messages", len(got))
+	}
+}
+
+func TestLimitDecidesBetweenWithdrawnAndUnknown(t *testing.T) {
+	l := openLog(t, testConfig(t))
+	w := l.NewWriter(WriterConfig{})
+	g := gated(w)
+	flying := make(chan error, 1)
+	go func() {
+		_, err := w.CommitWithin(testContext(t), 300*time.Millisecond, entry("flying", 1))
+		flying <- err
+	}()
+	stop := runWriter(t, w)
+	<-g.entered
+	_, err := w.CommitWithin(testContext(t), time.Millisecond, entry("queued", 1))
+	if !errors.Is(err, ErrRejected) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("queued: %v", err)
+	}
+	if err := <-flying; !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrRejected) {
+		t.Errorf("in flight: %v", err)
+	}
+	g.pass <- struct{}{}
+	// Waiters are used again: a limit that was over must not be over for the next.
+	for n := range 20 {
+		g.pass <- struct{}{}
+		if _, err := w.CommitWithin(testContext(t), time.Minute, entry("later", 1)); err != nil {
+			t.Fatalf("commit %d after: %v", n, err)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 
