@@ -49,7 +49,7 @@ func (s *Service) ingest(c *api.Call) error {
 		// That the caller is a service goes without saying here; privileged says
 		// whether as an administrator too.
 		v, err = s.run(c, plan{
-			kind: events.IngestEvents, judged: true, privileged: admin, at: now,
+			kind: events.IngestEvents, judged: true, privileged: admin, at: now, size: smallEntryBytes + len(in.Frames),
 			write: func(w *entryWriter) int {
 				w.frames = append(w.frames, in.Frames...)
 				return in.Events

@@ -94,7 +94,7 @@ func readSlot(t *testing.T, w *world, n byte) int64 {
 // failingLog answers every commit with an error.
 type failingLog struct{ err error }
 
-func (l failingLog) Commit(context.Context, events.Entry) (eventlog.Receipt, error) {
+func (l failingLog) CommitWithin(context.Context, time.Duration, events.Entry) (eventlog.Receipt, error) {
 	return eventlog.Receipt{}, l.err
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// Log takes entries and returns when they are durable.
+// Log takes entries and returns when they are durable, within the limit.
 type Log interface {
-	Commit(ctx context.Context, e events.Entry) (eventlog.Receipt, error)
+	CommitWithin(ctx context.Context, limit time.Duration, e events.Entry) (eventlog.Receipt, error)
 }
 
 // Fold is what commands need of the projector: outcomes, and the state that
