@@ -79,7 +79,7 @@ func (w *world) Hold() *readmodel.Snapshot { return w.Snapshot() }
 
 func (w *world) Snapshot() *readmodel.Snapshot { return w.model.Snapshot() }
 func (w *world) Model() *readmodel.Model       { return w.model }
-func (w *world) AsOf() []string                { return []string{"2026-11-22T12:00:00Z"} }
+func (w *world) AsOf() []string                { return fixedAsOf }
 func (w *world) Lag() projector.Lag            { return w.lag }
 
 func (w *world) WaitFor(ctx context.Context, at events.Position) error {
@@ -127,6 +127,9 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Cleanup(w.http.Close)
 	return w
 }
+
+// fixedAsOf is shared between answers, as the real one is.
+var fixedAsOf = []string{"2026-11-22T12:00:00Z"}
 
 func (w *world) server() *api.Server {
 	w.t.Helper()
