@@ -18,6 +18,13 @@ type conn struct {
 	write deadline
 	// unwatched is set while a request is answered whose client is not watched.
 	unwatched bool
+	// owed is how much of an expected answer's body has not passed at least;
+	// held is its first part: 4 KiB that a connection keeps from its first
+	// answer of more. parts and gather are what both are written from.
+	owed   int
+	held   []byte
+	parts  [2][]byte
+	gather net.Buffers
 }
 
 func newConn(tcp *net.TCPConn, clock *sweepClock) *conn {
@@ -83,4 +90,36 @@ type connKey struct{}
 func connOf(r *http.Request) *conn {
 	c, _ := r.Context().Value(connKey{}).(*conn)
 	return c
+}
+
+// wholeAnswer is the size of net/http's write buffer: an answer that does not
+// fit goes out in two writes, the first of exactly this size.
+const wholeAnswer = 4 << 10
+
+// expect lets the connection put the first part of an answer off until the rest
+// comes, so that one system call and one wake-up of the client do for both. It
+// is told the length of the body, all of which the handler then writes; what
+// passes through is more by the header, so nothing is ever left lying.
+func (c *conn) expect(body int) {
+	if body > wholeAnswer {
+		c.owed = body
+	}
+}
+
+// Write writes to the socket, except the first part of an expected answer.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.owed == 0 {
+		return c.TCPConn.Write(p)
+	}
+	if len(c.held) == 0 && len(p) <= wholeAnswer && len(p) < c.owed {
+		c.owed -= len(p)
+		c.held = append(c.held, p...)
+		return len(p), nil
+	}
+	c.parts[0], c.parts[1] = c.held, p
+	c.gather = c.parts[:]
+	n, err := c.gather.WriteTo(c.TCPConn)
+	n -= int64(len(c.held))
+	c.owed, c.held, c.parts[1] = 0, c.held[:0], nil
+	return int(max(n, 0)), err
 }

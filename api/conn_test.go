@@ -2,12 +2,15 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +199,44 @@ func TestPipelinedRequestsAreAllAnswered(t *testing.T) {
 		}
 		if got, err := io.ReadAll(response.Body); err != nil || string(got) != want {
 			t.Fatalf("%.20q (%v), want %.20q", got, err, want)
+		}
+	}
+}
+
+// TestLargeAnswersArriveWhole: an answer that is put off until its rest comes
+// is the same as one that is not.
+func TestLargeAnswersArriveWhole(t *testing.T) {
+	address := listening(t, func(w http.ResponseWriter, r *http.Request) {
+		size, _ := strconv.Atoi(r.URL.Path[1:])
+		w.Header()["Content-Length"] = []string{strconv.Itoa(size)}
+		connOf(r).expect(size)
+		for rest := bytes.Repeat([]byte("x"), size); len(rest) > 0; {
+			n := len(rest)
+			if r.URL.RawQuery != "" {
+				n = min(n, 1500)
+			}
+			_, _ = w.Write(rest[:n])
+			rest = rest[n:]
+		}
+	})
+	client, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	answers := bufio.NewReader(client)
+	for _, size := range []int{1, 3900, 4000, 4095, 4096, 4097, 5000, 14000, 150_000} {
+		for _, query := range []string{"", "?pieces"} {
+			if _, err := fmt.Fprintf(client, "GET /%d%s HTTP/1.1\r\nHost: x\r\n\r\n", size, query); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.Copy(io.Discard, response.Body); err != nil || int(got) != size {
+				t.Fatalf("%d%s: %d bytes (%v)", size, query, got, err)
+			}
 		}
 	}
 }
