@@ -1,0 +1,43 @@
+package main
+
+import (
+	"regexp"
+
+	"github.com/tidemark-io/tidemark/bench/reading"
+	"github.com/tidemark-io/tidemark/bench/scenario"
+)
+
+// groups returns everything that can be measured, in its order.
+func groups() []scenario.Group {
+	return []scenario.Group{
+		reading.Group(),
+	}
+}
+
+// selected keeps the scenarios whose name matches; a nil expression keeps all.
+func selected(groups []scenario.Group, only *regexp.Regexp) []scenario.Group {
+	if only == nil {
+		return groups
+	}
+	var kept []scenario.Group
+	for _, g := range groups {
+		var some []scenario.Scenario
+		for _, s := range g.Scenarios {
+			if only.MatchString(s.Name) {
+				some = append(some, s)
+			}
+		}
+		if g.Scenarios = some; len(some) > 0 {
+			kept = append(kept, g)
+		}
+	}
+	return kept
+}
+
+func scenarios(groups []scenario.Group) []scenario.Scenario {
+	var all []scenario.Scenario
+	for _, g := range groups {
+		all = append(all, g.Scenarios...)
+	}
+	return all
+}
