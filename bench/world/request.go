@@ -59,3 +59,13 @@ func AppendBatchAnswer(dst []byte, videos []int) []byte {
 	}
 	return append(dst, `}}`...)
 }
+
+// Constant returns the body with which the floor answers: one of exactly that
+// size, of the same bytes as a real one.
+func Constant(size int) []byte {
+	videos := make([]int, size/100+1)
+	for i := range videos {
+		videos[i] = i
+	}
+	return AppendBatchAnswer(nil, videos)[:size:size]
+}
