@@ -1,0 +1,102 @@
+package reading
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidemark-io/tidemark/bench/load"
+	"github.com/tidemark-io/tidemark/bench/process"
+	"github.com/tidemark-io/tidemark/bench/result"
+)
+
+// Connections is how many clients ask at once.
+const Connections = 64
+
+// subject is one server that is measured.
+type subject struct {
+	name    string
+	address string
+	// server speaks HTTP; store is the database behind it, nil where there is none.
+	server, store *process.Server
+	// tidemark is set where the server is one.
+	tidemark *process.Tidemark
+	// floor is set where the server answers a constant.
+	floor bool
+	// note stands below the table.
+	note string
+	pool *load.Pool
+}
+
+// exchanges returns the requests for this subject with their answers. The floor
+// gets the same bodies and answers with a constant of the size that they have
+// on average.
+func (s *subject) exchanges(w *workload) []load.Exchange {
+	if !s.floor {
+		return w.real
+	}
+	return w.constant
+}
+
+// used is the processor time that a subject has used so far.
+type used struct{ server, store time.Duration }
+
+func (s *subject) used() (u used, err error) {
+	if u.server, err = s.server.CPU(); err == nil && s.store != nil {
+		u.store, err = s.store.CPU()
+	}
+	return u, err
+}
+
+// run sends a plan's requests after a short one to warm up, and returns the
+// report with the processor time that they took.
+func (s *subject) run(ctx context.Context, plan load.Plan) (*load.Report, used, error) {
+	if s.pool == nil {
+		var err error
+		if s.pool, err = load.Dial(ctx, s.address, Connections); err != nil {
+			return nil, used{}, err
+		}
+	}
+	warm := plan
+	warm.Duration = min(300*time.Millisecond, plan.Duration/2)
+	if _, err := s.pool.Run(ctx, warm); err != nil {
+		return nil, used{}, fmt.Errorf("%s: %w", s.name, err)
+	}
+	before, err := s.used()
+	if err != nil {
+		return nil, used{}, err
+	}
+	report, err := s.pool.Run(ctx, plan)
+	if err != nil {
+		return nil, used{}, fmt.Errorf("%s: %w", s.name, err)
+	}
+	after, err := s.used()
+	return report, used{after.server - before.server, after.store - before.store}, err
+}
+
+// add adds a round's figures to the subject's row.
+func (s *subject) add(row *result.Row, report *load.Report, u used) {
+	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(report.Requests) }
+	row.Add(result.CPU, result.Microseconds, each(u.server+u.store))
+	if s.store != nil {
+		row.Add(result.OwnCPU, result.Microseconds, each(u.server))
+		row.Add(result.StoreCPU, result.Microseconds, each(u.store))
+	}
+	row.Add(result.Rate, result.PerSecond, report.Rate())
+	row.Add(result.P50, result.Milliseconds, report.Latency.Quantile(0.5))
+	row.Add(result.P99, result.Milliseconds, report.Latency.Quantile(0.99))
+	row.Add(result.Worst, result.Milliseconds, report.Latency.Max())
+	row.Add(result.Body, result.Bytes, report.MeanBody())
+}
+
+func (s *subject) close() error {
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	err := s.server.Stop()
+	if s.store != nil {
+		err = errors.Join(err, s.store.Stop())
+	}
+	return err
+}
