@@ -1,0 +1,133 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/tidemark-io/tidemark/bench/folding"
+	"github.com/tidemark-io/tidemark/bench/history"
+	"github.com/tidemark-io/tidemark/bench/rawlog"
+	"github.com/tidemark-io/tidemark/bench/result"
+	"github.com/tidemark-io/tidemark/bench/scenario"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+)
+
+// The scenarios, and the subjects of their rows.
+const (
+	Views    = "replay/views"
+	Mix      = "replay/mix"
+	Tidemark = "tidemark"
+	Raw      = "JetStream, consumed and not looked at"
+)
+
+// Scenarios returns the replays.
+func Scenarios() []scenario.Group {
+	return []scenario.Group{{Scenarios: []scenario.Scenario{
+		{
+			Name: Views,
+			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
+				n := scenario.Pick(env, 10_000_000, 2_000_000, 50_000)
+				videos := scenario.Pick(env, 1_000_000, 1_000_000, 10_000)
+				return measure(ctx, env, Views, history.Views(n, history.Zipf(5, videos)), folding.Rare)
+			},
+			Goals: []result.Goal{
+				{What: "replay of a view-heavy log, events/s", Figure: result.Events,
+					Of: result.Selector{Scenario: Views, Subject: Tidemark}, Limit: 3_000_000, AtLeast: true},
+				{What: "replay against raw consumption of the same record batches", Figure: result.Events,
+					Of: result.Selector{Scenario: Views, Subject: Tidemark}, To: result.Selector{Scenario: Views, Subject: Raw}, Limit: 0.5, AtLeast: true},
+			},
+		},
+		{
+			Name: Mix,
+			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
+				n := scenario.Pick(env, 10_000_000, 1_000_000, 50_000)
+				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)
+				return measure(ctx, env, Mix, history.Mixed(n, history.Zipf(6, videos)), folding.Default)
+			},
+			Goals: []result.Goal{{What: "real mix with identities, likes, comments and repeats, checkpoints on, events/s", Figure: result.Events,
+				Of: result.Selector{Scenario: Mix, Subject: Tidemark}, Limit: 500_000, AtLeast: true}},
+		},
+	}}}
+}
+
+// replay is one history that is read again and again.
+type replay struct {
+	dir     string // of the log
+	history history.History
+	every   folding.Checkpoints
+	digest  uint64
+}
+
+func measure(ctx context.Context, env *scenario.Env, name string, h history.History, every folding.Checkpoints) ([]result.Row, error) {
+	dir, err := env.TempDir("replay")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	written, err := history.Write(ctx, dir, h)
+	if err != nil {
+		return nil, err
+	}
+	parameters := map[string]string{"events": strconv.Itoa(h.Events), "batch_bytes": strconv.Itoa(int(written.BatchBytes))}
+	rows := []result.Row{
+		{Scenario: name, Subject: Tidemark, Parameters: parameters},
+		{Scenario: name, Subject: Raw, Parameters: parameters},
+	}
+	r := &replay{dir: dir, history: h, every: every}
+	err = env.Interleave(ctx, len(rows), func(ctx context.Context, _, subject int) error {
+		if subject == 0 {
+			return r.fold(ctx, &rows[0])
+		}
+		return r.consume(ctx, &rows[1])
+	})
+	return rows, err
+}
+
+// fold folds the log into a new read model, and checks that the same log gives
+// the same state every time.
+func (r *replay) fold(ctx context.Context, row *result.Row) (err error) {
+	models := history.ModelsDir(r.dir)
+	if err := os.RemoveAll(models); err != nil {
+		return fmt.Errorf("begin a new read model: %w", err)
+	}
+	f, err := folding.Run(ctx, r.dir, r.every)
+	if err != nil {
+		return err
+	}
+	checkpoints := f.Stats().Checkpoints
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := f.Check(r.history.Events); err != nil {
+		return err
+	}
+	sum := f.Digest.Sum()
+	if r.digest != 0 && r.digest != sum {
+		return fmt.Errorf("the log was folded twice and gave two states: %016x and %016x", r.digest, sum)
+	}
+	r.digest = sum
+	n := float64(r.history.Events)
+	row.Add(result.Events, result.PerSecond, n/f.Took.Seconds())
+	row.Add("cpu_event", result.Microseconds, float64(f.CPU.Microseconds())/n)
+	row.Add("checkpoints", result.Count, float64(checkpoints))
+	return nil
+}
+
+func (r *replay) consume(ctx context.Context, row *result.Row) error {
+	raw, err := rawlog.Open(filepath.Clean(history.LogDir(r.dir)), rawlog.SyncAlways)
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	c, err := raw.Consume(ctx, eventlog.EventsStream)
+	if err != nil {
+		return err
+	}
+	row.Add(result.Events, result.PerSecond, float64(r.history.Events)/c.Took.Seconds())
+	row.Add("messages", result.PerSecond, float64(c.Messages)/c.Took.Seconds())
+	row.Add("megabytes", "MB/s", float64(c.Bytes)/1e6/c.Took.Seconds())
+	return nil
+}
