@@ -93,6 +93,16 @@ func Views(n int, videos Picker) History {
 	}}
 }
 
+// Published returns a history in which n videos become known.
+func Published(n int) History {
+	at := start()
+	return History{Events: n, PerBatch: events.MaxBatchEvents, Append: func(dst []byte, n int) []byte {
+		at++
+		meta := events.Meta{Type: events.TypeVideoPublished, Time: at, Arrival: true}
+		return events.AppendEvent(dst, meta, events.VideoPublished{Video: Video(uint64(n))})
+	}}
+}
+
 // Distinct returns a history of n videos with one view each.
 func Distinct(n int) History {
 	at := start()
