@@ -3,16 +3,30 @@ package history
 import (
 	"encoding/binary"
 	"math/rand/v2"
+
+	"github.com/tidemark-io/tidemark/bench/world"
+	"github.com/tidemark-io/tidemark/events"
 )
 
-// ID returns the n-th ID of a kind. IDs lie anywhere, as random UUIDs do.
-func ID[T ~[16]byte](kind byte, n uint64) T {
+// Video returns the ID of a video of the world.
+func Video(n int) events.VideoID { return events.VideoID(world.ID(n)) }
+
+// User returns the ID of a user of the world.
+func User(n int) events.UserID { return events.UserID(world.UserID(n)) }
+
+// The kinds of things that the world does not name.
+const (
+	itemKind byte = iota + 1
+	jobKind
+	notificationKind
+)
+
+// numbered returns the n-th ID of a kind. IDs lie anywhere, as random UUIDs do.
+func numbered[T ~[16]byte](kind byte, n int) T {
 	var id [16]byte
-	x := mix(n*0x9e3779b97f4a7c15 + uint64(kind)*0xd1342543de82ef95 + 1)
+	x := mix(uint64(n)*0x9e3779b97f4a7c15 + uint64(kind)*0xd1342543de82ef95 + 1)
 	binary.BigEndian.PutUint64(id[:8], x)
 	binary.BigEndian.PutUint64(id[8:], mix(x^0x5851f42d4c957f2d))
-	id[6] = id[6]&0x0f | 0x40 // version 4, variant 10
-	id[8] = id[8]&0x3f | 0x80
 	return id
 }
 
@@ -27,18 +41,13 @@ func mix(x uint64) uint64 {
 }
 
 // Picker draws numbers from 0 to n-1.
-type Picker func() uint64
+type Picker func() int
 
 // Uniform draws each with the same probability.
 func Uniform(seed uint64, n int) Picker {
 	random := rand.New(rand.NewPCG(seed, 1))
-	return func() uint64 { return random.Uint64N(uint64(n)) }
+	return func() int { return random.IntN(n) }
 }
 
-// Zipf draws small numbers more often, by the exponent 1.07: a feed in which a
-// hundredth of a million videos gets some two thirds of the views.
-func Zipf(seed uint64, n int) Picker {
-	random := rand.New(rand.NewPCG(seed, 2))
-	z := rand.NewZipf(random, 1.07, 1, uint64(n-1))
-	return z.Uint64
-}
+// Zipf draws by popularity, as the world does.
+func Zipf(seed uint64, n int) Picker { return world.Videos(n).NewDraw(seed).Video }

@@ -8,24 +8,6 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 )
 
-// The kinds of IDs.
-const (
-	Videos byte = iota
-	Users
-	Items
-	Jobs
-	Notifications
-)
-
-// Video, User and Item return the n-th of each.
-func Video(n uint64) events.VideoID { return ID[events.VideoID](Videos, n) }
-
-// User returns the n-th user.
-func User(n uint64) events.UserID { return ID[events.UserID](Users, n) }
-
-// Item returns the n-th comment.
-func Item(n uint64) events.ItemID { return ID[events.ItemID](Items, n) }
-
 // Likes returns a history of n likes of videos that the picker draws, a hundred
 // of each user.
 func Likes(n int, videos Picker) History {
@@ -33,7 +15,7 @@ func Likes(n int, videos Picker) History {
 	return History{Events: n, PerBatch: events.MaxBatchEvents, Append: func(dst []byte, n int) []byte {
 		at += 20
 		meta := events.Meta{Type: events.TypeVideoLiked, Time: at, Arrival: true}
-		return events.AppendEvent(dst, meta, events.VideoLike{Video: Video(videos()), User: User(uint64(n / 100))})
+		return events.AppendEvent(dst, meta, events.VideoLike{Video: Video(videos()), User: User(n / 100)})
 	}}
 }
 
@@ -54,7 +36,7 @@ func Created(n int) History {
 	return History{Events: n, PerBatch: events.MaxBatchEvents, Append: func(dst []byte, n int) []byte {
 		at += 20
 		meta := events.Meta{Type: events.TypeJobCreated, Time: at, Arrival: true}
-		return events.AppendEvent(dst, meta, events.JobCreated{Job: ID[events.JobID](Jobs, uint64(n)), Owner: User(uint64(n / 10))})
+		return events.AppendEvent(dst, meta, events.JobCreated{Job: numbered[events.JobID](jobKind, n), Owner: User(n / 10)})
 	}}
 }
 
@@ -65,8 +47,8 @@ func Sent(n int) History {
 		at += 20
 		meta := events.Meta{Type: events.TypeNotificationSent, Time: at, Arrival: true}
 		return events.AppendEvent(dst, meta, events.NotificationSent{
-			Notification: ID[events.NotificationID](Notifications, uint64(n)), User: User(uint64(n / 10)),
-			Actor: User(uint64(n % 10)), Category: []byte("like"), Payload: []byte(`{"text":"liked your video"}`),
+			Notification: numbered[events.NotificationID](notificationKind, n), User: User(n / 10),
+			Actor: User(n % 10), Category: []byte("like"), Payload: []byte(`{"text":"liked your video"}`),
 		})
 	}}
 }
@@ -99,7 +81,7 @@ func Published(n int) History {
 	return History{Events: n, PerBatch: events.MaxBatchEvents, Append: func(dst []byte, n int) []byte {
 		at++
 		meta := events.Meta{Type: events.TypeVideoPublished, Time: at, Arrival: true}
-		return events.AppendEvent(dst, meta, events.VideoPublished{Video: Video(uint64(n))})
+		return events.AppendEvent(dst, meta, events.VideoPublished{Video: Video(n)})
 	}}
 }
 
@@ -109,7 +91,7 @@ func Distinct(n int) History {
 	return History{Events: n, PerBatch: events.MaxBatchEvents, Append: func(dst []byte, n int) []byte {
 		at++
 		meta := events.Meta{Type: events.TypeVideoViewed, Time: at, Arrival: true}
-		return events.AppendEvent(dst, meta, events.VideoViewed{Video: Video(uint64(n))})
+		return events.AppendEvent(dst, meta, events.VideoViewed{Video: Video(n)})
 	}}
 }
 
@@ -129,13 +111,13 @@ func Mixed(n int, videos Picker) History {
 		id = strconv.AppendUint(append(id[:0], "event-"...), uint64(n), 10)
 		meta := events.Meta{Time: first + events.Time(20*n), Source: []byte("gateway"), ID: id}
 		from := len(dst)
-		dst = appendMixed(dst, meta, random.IntN(100), uint64(n), Video(videos()), User(users()))
+		dst = appendMixed(dst, meta, random.IntN(100), n, Video(videos()), User(users()))
 		sent[n%window] = append(sent[n%window][:0], dst[from:]...)
 		return dst
 	}}
 }
 
-func appendMixed(dst []byte, meta events.Meta, draw int, n uint64, video events.VideoID, user events.UserID) []byte {
+func appendMixed(dst []byte, meta events.Meta, draw, n int, video events.VideoID, user events.UserID) []byte {
 	switch {
 	case draw < 66:
 		meta.Type = events.TypeVideoViewed
@@ -153,5 +135,5 @@ func appendMixed(dst []byte, meta events.Meta, draw int, n uint64, video events.
 	default:
 		meta.Type = events.TypeGlitchCreated
 	}
-	return events.AppendEvent(dst, meta, events.VideoItem{Video: video, Item: Item(n), Author: user})
+	return events.AppendEvent(dst, meta, events.VideoItem{Video: video, Item: numbered[events.ItemID](itemKind, n), Author: user})
 }

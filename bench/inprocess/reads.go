@@ -85,7 +85,7 @@ func newWorkload(t *table, ids int, drawn string) *workload {
 // newRequest asks for distinct videos, as a page does.
 func newRequest(pick history.Picker, ids int) request {
 	var r request
-	seen := map[uint64]bool{}
+	seen := map[int]bool{}
 	body := []byte(`{"video_ids":[`)
 	for len(r.ids) < ids {
 		n := pick()
