@@ -3,15 +3,21 @@ package main
 import (
 	"regexp"
 
+	"github.com/tidemark-io/tidemark/bench/inprocess"
 	"github.com/tidemark-io/tidemark/bench/reading"
+	"github.com/tidemark-io/tidemark/bench/replay"
+	"github.com/tidemark-io/tidemark/bench/restart"
 	"github.com/tidemark-io/tidemark/bench/scenario"
 )
 
 // groups returns everything that can be measured, in its order.
 func groups() []scenario.Group {
-	return []scenario.Group{
+	list := []scenario.Group{
 		reading.Group(),
+		restart.Group(),
 	}
+	list = append(list, replay.Groups()...)
+	return append(list, inprocess.Groups()...)
 }
 
 // selected keeps the scenarios whose name matches; a nil expression keeps all.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tidemark-io/tidemark/bench/rawlog"
 	"github.com/tidemark-io/tidemark/events"
@@ -94,4 +97,18 @@ func (b *batcher) batch(from, to int, number uint64) (data []byte, id string) {
 	// The client library keeps the data until it is acknowledged.
 	data = make([]byte, 0, events.BatchSize(len(b.frames)))
 	return events.AppendBatch(data, header, b.entries), header.ID.String()
+}
+
+// SyncAll writes everything under a directory to the disk, so that a measurement
+// does not pay for what was prepared before it.
+func SyncAll(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
 }

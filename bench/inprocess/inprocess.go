@@ -32,8 +32,8 @@ const (
 	Allocations = "allocations"
 )
 
-// Scenarios returns what is measured in this process.
-func Scenarios() []scenario.Group {
+// Groups returns what is measured in this process.
+func Groups() []scenario.Group {
 	tables := new(tables)
 	largest := map[string]string{"videos": "10000000", "ids": "20", "drawn": "uniform"}
 	return []scenario.Group{

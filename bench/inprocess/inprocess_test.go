@@ -9,7 +9,7 @@ import (
 
 func TestEverythingIsMeasured(t *testing.T) {
 	env := &scenario.Env{Size: scenario.Smoke, Rounds: 2, GOGC: "100", Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}
-	for _, group := range Scenarios() {
+	for _, group := range Groups() {
 		for _, s := range group.Scenarios {
 			rows, err := s.Run(t.Context(), env)
 			if err != nil {

@@ -23,8 +23,8 @@ const (
 	Raw      = "JetStream, consumed and not looked at"
 )
 
-// Scenarios returns the replays.
-func Scenarios() []scenario.Group {
+// Groups returns the replays.
+func Groups() []scenario.Group {
 	return []scenario.Group{{Scenarios: []scenario.Scenario{
 		{
 			Name: Views,

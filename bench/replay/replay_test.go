@@ -10,7 +10,7 @@ import (
 
 func TestReplaysFoldEveryEvent(t *testing.T) {
 	env := &scenario.Env{Size: scenario.Smoke, Rounds: 2, GOGC: "100", Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}
-	for _, s := range Scenarios()[0].Scenarios {
+	for _, s := range Groups()[0].Scenarios {
 		rows, err := s.Run(t.Context(), env)
 		if err != nil {
 			t.Fatalf("%s: %v", s.Name, err)
