@@ -8,12 +8,15 @@ import (
 	"github.com/tidemark-io/tidemark/bench/replay"
 	"github.com/tidemark-io/tidemark/bench/restart"
 	"github.com/tidemark-io/tidemark/bench/scenario"
+	"github.com/tidemark-io/tidemark/bench/writing"
 )
 
 // groups returns everything that can be measured, in its order.
 func groups() []scenario.Group {
 	list := []scenario.Group{
 		reading.Group(),
+		writing.Group(),
+		writing.IngestGroup(),
 		restart.Group(),
 	}
 	list = append(list, replay.Groups()...)

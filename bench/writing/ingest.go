@@ -1,0 +1,98 @@
+package writing
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/tidemark-io/tidemark/bench/result"
+	"github.com/tidemark-io/tidemark/bench/scenario"
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// Ingest is the scenario of the bulk way in, with the subjects of its rows beside
+// Tidemark.
+const (
+	Ingest       = "ingest"
+	JetStream    = "JetStream, record batches"
+	Postgres     = "postgres-pgx, upserts by 10,000"
+	RedisAdds    = "redis-rueidis, HINCRBY by 1,000"
+	RedisExact   = "redis-rueidis, with sets for likes"
+	lossyNote    = "not durable, and a repeat counts twice"
+	callEvents   = events.MaxBatchEvents
+	senders      = 4
+	postgresRows = 10_000
+	redisCalls   = 1_000
+)
+
+// store is one way to keep the events of a trace. Each run begins with nothing.
+type store struct {
+	row result.Row
+	run func(ctx context.Context, t *trace, dir string, row *result.Row) error
+}
+
+// IngestGroup returns the scenario of the bulk way in.
+func IngestGroup() scenario.Group {
+	row := func(subject string) result.Selector { return result.Selector{Scenario: Ingest, Subject: subject} }
+	ratio := func(what, to string, limit float64) result.Goal {
+		return result.Goal{What: "durable ingest, events/s, to " + what, Figure: result.Events, Of: row(Tidemark), To: row(to), Limit: limit, AtLeast: true}
+	}
+	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Ingest, Run: ingest, Goals: []result.Goal{
+		{What: "durable ingest through /v1/events, events/s", Figure: result.Events, Of: row(Tidemark), Limit: 300_000, AtLeast: true},
+		ratio("raw record batches of the same size", JetStream, 0.5),
+		ratio("PostgreSQL's batched upserts", Postgres, 1),
+		ratio("Redis with exact sets", RedisExact, 1),
+	}}}}
+}
+
+func ingest(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
+	t, err := readTrace(tracePath, scenario.Pick(env, 1_000_000, 300_000, 5_000))
+	if err != nil {
+		return nil, err
+	}
+	stores, stop, err := stores(ctx, env, t)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	err = env.Interleave(ctx, len(stores), func(ctx context.Context, _, i int) error {
+		dir, err := env.TempDir("ingest")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if err := stores[i].run(ctx, t, dir, &stores[i].row); err != nil {
+			return fmt.Errorf("%s: %w", stores[i].row.Subject, err)
+		}
+		return nil
+	})
+	var rows []result.Row
+	for _, s := range stores {
+		rows = append(rows, s.row)
+	}
+	return rows, err
+}
+
+// stores returns those that can be measured here; stop ends what they share.
+func stores(ctx context.Context, env *scenario.Env, t *trace) (list []store, stop func(), err error) {
+	parameters := map[string]string{"events": strconv.Itoa(len(t.events))}
+	add := func(subject, note string, run func(context.Context, *trace, string, *result.Row) error) {
+		list = append(list, store{result.Row{Scenario: Ingest, Subject: subject, Parameters: parameters, Note: note}, run})
+	}
+	service := &service{env: env, calls: newCalls(t)}
+	add(Tidemark, "durable, folded, and each repeat known as one before the answer", service.run)
+	add(JetStream, "SyncAlways, one in flight, the events encoded beforehand", newRawBatches(t).run)
+	peers, stop, err := startPeers(ctx, env)
+	if err != nil {
+		return nil, nil, err
+	}
+	if peers.postgres != "" {
+		add(Postgres, "durable; a repeat counts twice", peers.upsert)
+	}
+	if peers.redis != "" {
+		add(RedisAdds, lossyNote, peers.adds(false))
+		add(RedisExact, "not durable; of likes a repeat counts once", peers.adds(true))
+	}
+	return list, stop, nil
+}

@@ -1,0 +1,163 @@
+package writing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/rueidis"
+
+	"github.com/tidemark-io/tidemark/bench/result"
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// peers are the stores beside tidemark; what is not there is empty.
+type peers struct {
+	postgres string // connection string
+	redis    string // Unix socket
+}
+
+// upsertCounters adds a batch to the counters. Rows of one statement must not
+// meet, so they are summed up first, in the database.
+const upsertCounters = `insert into counters select v, sum(a), sum(b), sum(c) from unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) as t(v, a, b, c)
+group by v on conflict (id) do update set views = counters.views + excluded.views, likes = counters.likes + excluded.likes, comments = counters.comments + excluded.comments`
+
+// upsert adds the trace to a table, one transaction for each batch, which is
+// durable when it commits.
+func (p *peers) upsert(ctx context.Context, t *trace, _ string, row *result.Row) error {
+	db, err := pgx.Connect(ctx, p.postgres)
+	if err != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	defer db.Close(ctx)
+	if _, err := db.Exec(ctx, `drop table if exists counters; create table counters (id uuid primary key, views bigint not null, likes bigint not null, comments bigint not null)`); err != nil {
+		return fmt.Errorf("make the table: %w", err)
+	}
+	start := time.Now()
+	for _, batch := range t.batches(postgresRows) {
+		ids := make([][16]byte, len(batch))
+		var adds [3][]int32
+		for c := range adds {
+			adds[c] = make([]int32, len(batch))
+		}
+		for i := range batch {
+			ids[i] = batch[i].video
+			adds[counterOf(batch[i].kind)][i] = 1
+		}
+		if _, err := db.Exec(ctx, upsertCounters, ids, adds[0], adds[1], adds[2]); err != nil {
+			return fmt.Errorf("add a batch: %w", err)
+		}
+	}
+	took := time.Since(start)
+	row.Add(result.Events, result.PerSecond, float64(len(t.events))/took.Seconds())
+	var counted int
+	if err := db.QueryRow(ctx, "select sum(views + likes + comments) from counters").Scan(&counted); err != nil {
+		return fmt.Errorf("count: %w", err)
+	}
+	if counted != len(t.events) {
+		return fmt.Errorf("%d events were added, %d are counted", len(t.events), counted)
+	}
+	return nil
+}
+
+func counterOf(kind events.Type) int {
+	switch kind {
+	case events.TypeVideoViewed:
+		return 0
+	case events.TypeVideoLiked:
+		return 1
+	}
+	return 2
+}
+
+// adds returns the run that adds the trace to Redis, from as many senders as
+// tidemark has: each event is one HINCRBY; with exact likes each like is a SADD to
+// the set of its video first.
+func (p *peers) adds(exact bool) func(context.Context, *trace, string, *result.Row) error {
+	return func(ctx context.Context, t *trace, _ string, row *result.Row) error {
+		option, err := rueidis.ParseURL("unix://" + p.redis)
+		if err != nil {
+			return fmt.Errorf("connect to Redis: %w", err)
+		}
+		option.ForceSingleClient, option.DisableCache = true, true
+		client, err := rueidis.NewClient(option)
+		if err != nil {
+			return fmt.Errorf("connect to Redis: %w", err)
+		}
+		defer client.Close()
+		if err := client.Do(ctx, client.B().Flushall().Build()).Error(); err != nil {
+			return fmt.Errorf("empty Redis: %w", err)
+		}
+		start := time.Now()
+		if err := send(ctx, client, t.batches(redisCalls), exact); err != nil {
+			return err
+		}
+		row.Add(result.Events, result.PerSecond, float64(len(t.events))/time.Since(start).Seconds())
+		return nil
+	}
+}
+
+func send(ctx context.Context, client rueidis.Client, batches [][]occurrence, exact bool) error {
+	work := make(chan []occurrence)
+	errs := make(chan error, senders)
+	var wg sync.WaitGroup
+	for range senders {
+		wg.Go(func() {
+			var first error
+			for batch := range work { // to its end, so that nobody waits for ever
+				if first == nil {
+					first = sendBatch(ctx, client, batch, exact)
+				}
+			}
+			errs <- first
+		})
+	}
+	for _, batch := range batches {
+		work <- batch
+	}
+	close(work)
+	wg.Wait()
+	close(errs)
+	var err error
+	for e := range errs {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// sendBatch sends one pipeline, and where likes are exact a second one, which
+// counts those that were new in the sets of their videos.
+func sendBatch(ctx context.Context, client rueidis.Client, batch []occurrence, exact bool) error {
+	commands := make(rueidis.Commands, len(batch))
+	for i := range batch {
+		if o := &batch[i]; exact && o.kind == events.TypeVideoLiked {
+			commands[i] = client.B().Sadd().Key("l:" + string(o.video[:])).Member(string(o.user[:])).Build()
+		} else {
+			commands[i] = increment(client, o)
+		}
+	}
+	var likes rueidis.Commands
+	for i, answer := range client.DoMulti(ctx, commands...) {
+		n, err := answer.AsInt64()
+		if err != nil {
+			return fmt.Errorf("add a batch: %w", err)
+		}
+		if exact && batch[i].kind == events.TypeVideoLiked && n == 1 {
+			likes = append(likes, increment(client, &batch[i]))
+		}
+	}
+	for _, answer := range client.DoMulti(ctx, likes...) {
+		if err := answer.Error(); err != nil {
+			return fmt.Errorf("count likes: %w", err)
+		}
+	}
+	return nil
+}
+
+func increment(client rueidis.Client, o *occurrence) rueidis.Completed {
+	field := [...]string{"v", "l", "c"}[counterOf(o.kind)]
+	return client.B().Hincrby().Key("v:" + string(o.video[:])).Field(field).Increment(1).Build()
+}
