@@ -3,6 +3,7 @@ package main
 import (
 	"regexp"
 
+	"github.com/tidemark-io/tidemark/bench/curves"
 	"github.com/tidemark-io/tidemark/bench/inprocess"
 	"github.com/tidemark-io/tidemark/bench/reading"
 	"github.com/tidemark-io/tidemark/bench/replay"
@@ -17,6 +18,7 @@ func groups() []scenario.Group {
 		reading.Group(),
 		writing.Group(),
 		writing.IngestGroup(),
+		curves.Group(),
 		restart.Group(),
 	}
 	list = append(list, replay.Groups()...)
