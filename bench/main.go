@@ -15,6 +15,7 @@ import (
 type cli struct {
 	Run   runCmd   `cmd:"" help:"Measure, and print the table."`
 	Table tableCmd `cmd:"" help:"Print the table of a run that was kept."`
+	Chart chartCmd `cmd:"" help:"Draw the charts of a run that was kept."`
 }
 
 func main() {

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tidemark-io/tidemark/bench/chart"
+	"github.com/tidemark-io/tidemark/bench/result"
+)
+
+type chartCmd struct {
+	Results string `arg:"" default:"results.json" type:"existingfile" help:"File that a run has written."`
+	Dir     string `arg:"" default:"../docs/charts" type:"path" help:"Directory for the SVG files; made where it is not there."`
+}
+
+// Run draws what the run has figures for.
+func (c *chartCmd) Run() error {
+	run, err := result.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	files := chart.FromRun(run)
+	if len(files) == 0 {
+		return errors.New("the run has nothing that is drawn: were only some scenarios run?")
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return fmt.Errorf("make the directory of the charts: %w", err)
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(c.Dir, f.Name), f.SVG, 0o644); err != nil {
+			return fmt.Errorf("write a chart: %w", err)
+		}
+	}
+	fmt.Printf("%d charts in %s\n", len(files), c.Dir)
+	return nil
+}
