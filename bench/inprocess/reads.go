@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidemark-io/tidemark/bench/folding"
 	"github.com/tidemark-io/tidemark/bench/history"
 	"github.com/tidemark-io/tidemark/bench/result"
 	"github.com/tidemark-io/tidemark/bench/scenario"
@@ -35,6 +36,11 @@ type workload struct {
 // reads measures every size with 20 IDs of either kind, and the middle size by
 // the number of IDs.
 func (t *tables) reads(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
+	restore, err := folding.Collector(env.GOGC)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
 	var loads []*workload
 	add := func(videos, ids int, drawn string) error {
 		table, err := t.of(ctx, env, videos)
@@ -56,7 +62,7 @@ func (t *tables) reads(ctx context.Context, env *scenario.Env) ([]result.Row, er
 			return nil, err
 		}
 	}
-	err := env.Interleave(ctx, len(loads), func(_ context.Context, _, n int) error { return loads[n].measure(env) })
+	err = env.Interleave(ctx, len(loads), func(_ context.Context, _, n int) error { return loads[n].measure(env) })
 	var rows []result.Row
 	for _, l := range loads {
 		for _, row := range l.rows {

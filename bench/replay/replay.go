@@ -62,6 +62,11 @@ type replay struct {
 }
 
 func measure(ctx context.Context, env *scenario.Env, name string, h history.History, every folding.Checkpoints) ([]result.Row, error) {
+	restore, err := folding.Collector(env.GOGC)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
 	dir, err := env.TempDir("replay")
 	if err != nil {
 		return nil, err
