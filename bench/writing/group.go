@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark-io/tidemark/bench/process"
 	"github.com/tidemark-io/tidemark/bench/result"
 	"github.com/tidemark-io/tidemark/bench/scenario"
+	"github.com/tidemark-io/tidemark/bench/world"
 )
 
 // The scenarios, and the subjects of their rows.
@@ -40,15 +41,22 @@ func Group() scenario.Group {
 			{What: "a durable command alone: p50 beyond one fsync, ms", Figure: overFsync,
 				Of: result.Selector{Scenario: Alone, Subject: Tidemark}, Limit: 0.5},
 		}},
+		{Name: Visible, Run: st.visible, Goals: []result.Goal{
+			{What: "acknowledged to visible, one client, with the poll's own way: p50, ms", Figure: result.P50,
+				Of: result.Selector{Scenario: Visible, Subject: ReadOwn}, Limit: 0.5},
+			{What: "acknowledged to visible, one client, with the poll's own way: p99, ms", Figure: result.P99,
+				Of: result.Selector{Scenario: Visible, Subject: ReadOwn}, Limit: 3},
+		}},
 	}}
 }
 
-// stage is the servers that both scenarios share.
+// stage is the servers that the scenarios share.
 type stage struct {
 	tidemark *process.Tidemark
 	floor    *process.Server
 	address  string // of the floor
 	views    *views
+	readers  [2]readBack
 	size     int // of the answer to a command
 }
 
@@ -64,6 +72,10 @@ func (st *stage) ready(ctx context.Context, env *scenario.Env) error {
 		return err
 	}
 	st.views = newViews()
+	token := "Authorization: Bearer " + process.Token(string(world.AppendUUID(nil, world.UserID(viewers))))
+	for i := range st.readers {
+		st.readers[i] = newReadBack(ownVideo+i, token)
+	}
 	if st.size, err = st.views.answerSize(ctx, st.tidemark.Address); err != nil {
 		return err
 	}
