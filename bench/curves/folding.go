@@ -55,6 +55,9 @@ func byFolding(ctx context.Context, env *scenario.Env) (rows []result.Row, err e
 			return err
 		}
 		rows[i].Add(result.Events, result.PerSecond, published)
+		if published < 0.95*float64(rates[i]) {
+			env.Miss(fmt.Sprintf("polls while %d events/s are folded: the log took only %.0f/s, so what stands under that rate is of this one", rates[i], published))
+		}
 		return waitFolded(ctx, t)
 	})
 	return rows, err

@@ -85,9 +85,16 @@ func Published(n int) History {
 	}}
 }
 
-// Distinct returns a history of n videos with one view each.
+// Distinct returns a history of n videos with one view each, a month ago: they are
+// known and lie in no window of trending, as most videos of a large service.
 func Distinct(n int) History {
-	at := start()
+	return viewedFrom(n, start()-events.Time((30*24*time.Hour).Microseconds()))
+}
+
+// Recent returns a history of n videos with one view each, all in the last hour.
+func Recent(n int) History { return viewedFrom(n, start()) }
+
+func viewedFrom(n int, at events.Time) History {
 	return History{Events: n, PerBatch: events.MaxBatchEvents, Append: func(dst []byte, n int) []byte {
 		at++
 		meta := events.Meta{Type: events.TypeVideoViewed, Time: at, Arrival: true}

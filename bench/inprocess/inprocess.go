@@ -49,7 +49,7 @@ func Groups() []scenario.Group {
 			Close: tables.close,
 		},
 		{Scenarios: []scenario.Scenario{{Name: Memory, Run: memory, Goals: []result.Goal{
-			{What: "memory of a video at 10 million", Figure: "memory", Of: result.Selector{Scenario: Memory, Subject: "a video"}, Limit: 88},
+			{What: "memory of a video at 10 million", Figure: "memory", Of: result.Selector{Scenario: Memory, Subject: "a video", Parameters: map[string]string{"number": largest["videos"]}}, Limit: 88},
 			{What: "memory of a like", Figure: "memory", Of: result.Selector{Scenario: Memory, Subject: "a like"}, Limit: 24},
 		}}}},
 	}

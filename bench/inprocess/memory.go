@@ -26,9 +26,9 @@ func things(env *scenario.Env) []thing {
 	videos := scenario.Pick(env, 10_000_000, 1_000_000, 20_000)
 	return []thing{
 		{"a video", history.Published, videos, "with its share of the index"},
-		{"a viewed video", history.Distinct, videos, "with its place in the three trending windows"},
-		{"a like", func(n int) history.History { return history.Likes(n, history.Uniform(21, 100_000)) }, 4 * million,
-			"a pair of user and video, 100 to a user, of 100,000 videos; the users' and videos' shares are in it"},
+		{"a video viewed just now", history.Recent, million, "with its place in the three trending windows"},
+		{"a like", func(n int) history.History { return history.Likes(n, history.Uniform(21, 10_000)) }, 4 * million,
+			"a pair of user and video, 100 to a user, of 10,000 videos; the users' and videos' shares are in it"},
 		{"a remembered identity", history.Identified, 4 * million, "of an outside event, for the dedupe horizon"},
 		{"a job", history.Created, million, "rows: in memory until the next checkpoint, below it on disk"},
 		{"a notification", history.Sent, million, "rows: in memory until the next checkpoint, below it on disk"},

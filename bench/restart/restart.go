@@ -27,7 +27,7 @@ const (
 // Group returns the scenario.
 func Group() scenario.Group {
 	goal := func(what, subject string, limit float64) result.Goal {
-		return result.Goal{What: what, Figure: Seconds, Of: result.Selector{Scenario: Name, Subject: subject}, Limit: limit}
+		return result.Goal{What: what, Figure: Seconds, Of: result.Selector{Scenario: Name, Subject: subject, Parameters: map[string]string{"videos": "10000000"}}, Limit: limit}
 	}
 	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Name, Run: measure, Goals: []result.Goal{
 		goal("ready with 10 million videos after a clean stop, s", Clean, 3),
