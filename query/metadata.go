@@ -50,7 +50,7 @@ func (s *Service) postMetadata(c *api.Call) error {
 	if err := c.Settle(c.Context()); err != nil {
 		return err
 	}
-	q.read(s.source.Model())
+	q.readChanges(s.source.Model())
 	q.setPosition(c)
 	c.Out = q.appendAnswer(c.Out)
 	return c.Answer(c.Out)

@@ -10,10 +10,12 @@ import (
 // read reads the slots of the listed videos. The snapshot comes first: its
 // position is the floor of the answer.
 func (q *metadataQuery) read(m *readmodel.Model) {
-	n := len(q.list.IDs)
-	q.slots = slices.Grow(q.slots[:0], n)[:n]
-	q.found = slices.Grow(q.found[:0], n)[:n]
-	q.snapshot = m.Snapshot()
+	q.begin(m)
+	q.readSlots(m)
+}
+
+// readSlots finds the slots, and the ceiling among them.
+func (q *metadataQuery) readSlots(m *readmodel.Model) {
 	m.Videos.Lookup(q.list.IDs, q.slots, q.found)
 	for i := range q.slots {
 		// Hidden videos count too: that they are not in the answer is part of it.
@@ -21,6 +23,26 @@ func (q *metadataQuery) read(m *readmodel.Model) {
 			q.ceiling = q.slots[i].Changed
 		}
 	}
+}
+
+// readChanges is read for an answer without an ETag. Where nothing was folded
+// since the poll before, no slot is looked at: whatever the fold may be writing
+// lies after the position that the answer is given.
+func (q *metadataQuery) readChanges(m *readmodel.Model) {
+	q.begin(m)
+	if q.polls && !q.reset && q.since.Floor.Compare(q.snapshot.At) >= 0 {
+		clear(q.found)
+		return
+	}
+	q.readSlots(m)
+}
+
+// begin takes the snapshot and makes room for what is read.
+func (q *metadataQuery) begin(m *readmodel.Model) {
+	n := len(q.list.IDs)
+	q.slots = slices.Grow(q.slots[:0], n)[:n]
+	q.found = slices.Grow(q.found[:0], n)[:n]
+	q.snapshot = m.Snapshot()
 	q.reset = q.polls && !q.covers(q.since)
 }
 

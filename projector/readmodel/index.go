@@ -54,9 +54,6 @@ const (
 	segmentCells = 1 << segmentBits
 	// segmentFull is when a segment is split.
 	segmentFull = segmentCells / 4 * 3
-	// maxDepth is how many bits of the tag the first cell leaves to the directory:
-	// the index then holds all numbers that there are.
-	maxDepth = 32 - segmentBits
 )
 
 func newIndex(key func(uint32) (hi, lo uint64)) *index {
