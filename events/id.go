@@ -73,8 +73,7 @@ func ParseUUID[T string | []byte](dst *[16]byte, text T) bool {
 // the two halves of the ID as big-endian numbers, which are undefined where
 // the text had not the canonical form.
 //
-// It reads the digits eight at a time: 32 table look-ups for each of a page's
-// IDs were a fifth of the time that decoding its request took.
+// It reads the digits eight at a time, in place of 32 table look-ups an ID.
 func ParseUUIDWords(text *[36]byte) (hi, lo uint64, ok bool) {
 	a, badA := hexWord(binary.BigEndian.Uint64(text[0:]))
 	b, badB := hexWord(uint64(binary.BigEndian.Uint32(text[9:]))<<32 | uint64(binary.BigEndian.Uint32(text[14:])))

@@ -20,7 +20,7 @@ import (
 // beside the upper half of the key's hash, the tag. The tag's upper bits pick
 // the directory entry and its lower bits the first cell, so a split needs
 // nothing but cells; what is left of it lets a probe seldom look at an entry
-// that is not the one sought: one in 800 at ten million entries.
+// that is not the one sought.
 type index struct {
 	directory atomic.Pointer[directory]
 	// segments stands beside the directory. The writer's alone.
