@@ -199,7 +199,7 @@ func (a *app) run(ctx context.Context) error {
 		}
 		return err
 	}
-	group.start("collector", paceCollector)
+	group.start("collector", a.paceCollector)
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
 	group.start("log writer", a.writer.Run)

@@ -6,37 +6,53 @@ import (
 	"testing"
 )
 
-func TestGarbageMayGrowByABoundedAmount(t *testing.T) {
+func TestGarbageIsCountedAgainstTheHeapWithoutTables(t *testing.T) {
+	const MiB = 1 << 20
 	for _, c := range []struct {
-		live    uint64
-		percent int
+		gogc         string
+		live, tables uint64
+		percent      int
 	}{
-		{0, 800}, {4 << 20, 800}, {8 << 20, 800}, {16 << 20, 400}, {32 << 20, 200}, {48 << 20, 134},
-		{64 << 20, 100}, {1 << 30, 100}, {100 << 30, 100},
+		{"", 0, 0, 1600}, // 64 MiB of garbage beside the least heap
+		{"", 32 * MiB, 0, 200},
+		{"", 128 * MiB, 0, 100},
+		{"", 128 * MiB, 96 * MiB, 50},
+		{"", 1024 * MiB, 960 * MiB, 6},
+		{"", 100 << 30, 99 << 30, 1},
+		{"rubbish", 128 * MiB, 0, 100},
+		{"100", 32 * MiB, 0, 100},
+		{"100", 128 * MiB, 96 * MiB, 25},
+		{"800", 32 * MiB, 0, 800},
+		{"800", 128 * MiB, 96 * MiB, 200},
+		{"800", 128 * MiB, 128 * MiB, 25}, // the runtime's least heap, 32 MiB
+		{"800", 64 * MiB, 96 * MiB, 50},   // tables that grew since the last collection
 	} {
-		if got := collectorPercent(c.live); got != c.percent {
-			t.Errorf("%d MiB live: GOGC %d, want %d", c.live>>20, got, c.percent)
+		pace, ok := newCollector(c.gogc, func() uint64 { return c.tables })
+		if !ok {
+			t.Fatalf("GOGC=%q switched the pace off", c.gogc)
+		}
+		if got := pace.gogc(c.live); got != c.percent {
+			t.Errorf("GOGC=%q with %d MiB live, %d of it tables: %d, want %d", c.gogc, c.live/MiB, c.tables/MiB, got, c.percent)
 		}
 	}
 }
 
+func TestGOGCOffIsLeftAlone(t *testing.T) {
+	if _, ok := newCollector("off", nil); ok {
+		t.Error("GOGC=off is paced")
+	}
+}
+
 func TestThePaceOfTheCollectorEndsWithTheService(t *testing.T) {
-	before := debug.SetGCPercent(50)
+	before := debug.SetGCPercent(70)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	ended, stop := context.WithCancel(t.Context())
 	stop()
-	t.Setenv("GOGC", "50")
-	if err := paceCollector(ended); err != nil {
+	pace, _ := newCollector("", func() uint64 { return 0 })
+	if err := pace.run(ended); err != nil {
 		t.Error(err)
 	}
-	if got := debug.SetGCPercent(50); got != 50 {
-		t.Errorf("the operator's GOGC became %d", got)
-	}
-	t.Setenv("GOGC", "")
-	if err := paceCollector(ended); err != nil {
-		t.Error(err)
-	}
-	if got := debug.SetGCPercent(50); got != 50 {
+	if got := debug.SetGCPercent(70); got != 70 {
 		t.Errorf("GOGC is left at %d", got)
 	}
 }
