@@ -29,6 +29,8 @@ type Config struct {
 	CheckpointBytes int
 	// DedupeHorizon and OutcomeHorizon: see readmodel.Config.
 	DedupeHorizon, OutcomeHorizon time.Duration
+	// IdentityBytes: see readmodel.Config.
+	IdentityBytes int
 	// MayWrite is asked before each checkpoint: an error (a full disk) puts it off.
 	MayWrite func() error
 	Logger   *slog.Logger

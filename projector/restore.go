@@ -161,7 +161,7 @@ func (p *Projector) modelConfig(name string) readmodel.Config {
 	number, _ := strconv.ParseUint(name[strings.LastIndexByte(name, '-')+1:], 10, 32)
 	return readmodel.Config{
 		Incarnation:   p.cfg.Log.Incarnation(),
-		DedupeHorizon: p.cfg.DedupeHorizon, OutcomeHorizon: p.cfg.OutcomeHorizon, Generation: uint32(number),
+		DedupeHorizon: p.cfg.DedupeHorizon, OutcomeHorizon: p.cfg.OutcomeHorizon, IdentityBytes: p.cfg.IdentityBytes, Generation: uint32(number),
 	}
 }
 

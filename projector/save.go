@@ -58,7 +58,7 @@ func (s *saver) begin() {
 	image, mark := s.image, s.mark
 	s.p.wg.Go(func() {
 		start := s.p.cfg.Now()
-		view, err := s.p.store.Write(context.Background(), image.Version, image.Writes(), mark)
+		view, err := s.p.write(image, mark)
 		if err == nil {
 			s.p.store.CollectGarbage()
 		}
@@ -136,12 +136,27 @@ func (p *Projector) drain(fault error) error {
 }
 
 func (p *Projector) writeLast(image *readmodel.Image, mark []byte) error {
-	view, err := p.store.Write(context.Background(), image.Version, image.Writes(), mark)
+	view, err := p.write(image, mark)
 	if err != nil {
 		return fmt.Errorf("write the last checkpoint: %w", err)
 	}
 	p.kept(image, view)
 	return nil
+}
+
+// write writes an image. It fails also where what is merged into the image
+// cannot be read back from the checkpoint before.
+func (p *Projector) write(image *readmodel.Image, mark []byte) (view *checkpoint.View, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			failure, ok := fault.(readmodel.RowsFailure)
+			if !ok {
+				panic(fault)
+			}
+			err = failure.Err
+		}
+	}()
+	return p.store.Write(context.Background(), image.Version, image.Writes(), mark)
 }
 
 // freeze takes an image of all changes since the last checkpoint, with its marker.

@@ -79,7 +79,8 @@ func (a *app) open(ctx context.Context) (err error) {
 		Log: a.log, ModelsDir: models,
 		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: int(cfg.CheckpointBytes),
 		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
-		MayWrite: a.disk.Check, Logger: logger, Now: time.Now,
+		IdentityBytes: int(cfg.IdentityMemory),
+		MayWrite:      a.disk.Check, Logger: logger, Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ type serveCmd struct {
 	CommitLimit    time.Duration `default:"5s" group:"API" help:"How long a command waits to become durable."`
 
 	DedupeHorizon      time.Duration `default:"168h" group:"Storage" help:"How long identities of outside events are remembered."`
+	IdentityMemory     byteSize      `default:"256MiB" group:"Storage" help:"Memory of such identities; past it the oldest go to disk behind filters of 1.2 bytes each."`
 	MinFreeDisk        byteSize      `default:"256MiB" group:"Storage" help:"Free space below which commands are refused."`
 	CheckpointInterval time.Duration `default:"10s" group:"Storage" help:"How often the read model is checkpointed."`
 	CheckpointBytes    byteSize      `default:"64MiB" group:"Storage" help:"Changes that are checkpointed ahead of time."`
@@ -82,7 +83,8 @@ func (s *serveCmd) Validate() error {
 	positive := map[string]int64{
 		"--max-batch": int64(s.MaxBatch), "--wait-limit": int64(s.WaitLimit), "--commit-limit": int64(s.CommitLimit),
 		"--checkpoint-interval": int64(s.CheckpointInterval), "--checkpoint-bytes": int64(s.CheckpointBytes),
-		"--drain-limit": int64(s.DrainLimit), "--nats-replicas": int64(s.NATS.Replicas),
+		"--identity-memory": int64(s.IdentityMemory),
+		"--drain-limit":     int64(s.DrainLimit), "--nats-replicas": int64(s.NATS.Replicas),
 	}
 	for flag, value := range positive {
 		if value <= 0 {

@@ -44,15 +44,31 @@ type Image struct {
 
 	rows    View
 	records []entry
+	parts   []imagePart
+}
+
+// imagePart is made while the image is written, beside the fold. What it yields
+// is the same each time.
+type imagePart interface {
+	// put yields keys until the function returns false, which it then does too.
+	put(yield yieldKey) bool
+	// len is the number of keys, once they were yielded.
+	len() int
 }
 
 type entry struct{ key, value []byte }
 
-// Writes yields every key to be written; a nil value is a deletion.
+// Writes yields every key to be written; a nil value is a deletion. It panics
+// with a RowsFailure where what lies in the checkpoint before cannot be read.
 func (i *Image) Writes() iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		for _, e := range i.records {
 			if !yield(e.key, e.value) {
+				return
+			}
+		}
+		for _, p := range i.parts {
+			if !p.put(yield) {
 				return
 			}
 		}
@@ -62,8 +78,14 @@ func (i *Image) Writes() iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// Len is the number of keys to be written.
-func (i *Image) Len() int { return len(i.records) + i.rows.active.Len() }
+// Len is the number of keys, once they were written.
+func (i *Image) Len() int {
+	n := len(i.records) + i.rows.active.Len()
+	for _, p := range i.parts {
+		n += p.len()
+	}
+	return n
+}
 
 func (i *Image) put(key, value []byte) { i.records = append(i.records, entry{key, value}) }
 
@@ -91,6 +113,7 @@ func (m *Model) Kept(base Base) {
 	old := m.rows.base
 	m.rows.frozen = nil
 	m.rows.setBase(rowsOf(base))
+	m.seen.kept(base)
 	m.publish(m.snapshot.Load().Tag)
 	if old != nil {
 		old.Release()
@@ -99,7 +122,7 @@ func (m *Model) Kept(base Base) {
 
 // DirtyBytes is about how much the next image will hold.
 func (m *Model) DirtyBytes() int {
-	return m.rows.bytes + len(m.Users.changes) + videoRecordSize*len(m.Videos.dirty.list)
+	return m.rows.bytes + m.seen.freshBytes + len(m.Users.changes) + videoRecordSize*len(m.Videos.dirty.list)
 }
 
 // rowsBase is the part of a checkpoint that holds the rows.

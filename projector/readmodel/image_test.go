@@ -90,7 +90,7 @@ func sameTables(a, b *Model) error {
 		}
 	}
 	for hour, x := range a.seen.buckets {
-		if y := b.seen.buckets[hour]; y == nil || x.last != y.last || len(x.identities) != len(y.identities) {
+		if y := b.seen.buckets[hour]; y == nil || x.last != y.last || x.count != y.count || x.digest != y.digest {
 			return fmt.Errorf("identities of hour %d", hour)
 		}
 	}

@@ -189,29 +189,3 @@ func (u *Users) loadRecord(f fields) error {
 	e.likes.set(video, likeVersion(f.uint64()))
 	return nil
 }
-
-func (s *Seen) load(src Source) error {
-	var broken error
-	err := src.Scan([]byte{spaceSeen}, []byte{spaceSeen}, func(key, value []byte) bool {
-		if len(key) != seenKeySize || len(value)%16 != 8 {
-			broken = fmt.Errorf("%w: a chunk of identities is cut short", ErrState)
-			return false
-		}
-		k, f := fields(key[1:]), fields(value)
-		hour, version, last := int64(k.uint64()^1<<63), k.uint64(), f.time()
-		b := s.buckets[hour]
-		if b == nil {
-			b = &seenBucket{identities: map[identity]struct{}{}}
-			s.buckets[hour] = b
-		}
-		b.chunks = append(b.chunks, version)
-		for len(f) > 0 {
-			id := identity(f.id())
-			b.add(id, last)
-			s.digest += id.digest()
-			s.count++
-		}
-		return true
-	})
-	return cmp.Or(err, broken)
-}

@@ -65,21 +65,3 @@ func BenchmarkMemoryPerLike(b *testing.B) {
 		runtime.KeepAlive(u)
 	}
 }
-
-// BenchmarkMemoryPerIdentity remembers a million outside events of one day and
-// reports what one costs.
-func BenchmarkMemoryPerIdentity(b *testing.B) {
-	const identities = 1_000_000
-	for range b.N {
-		before := heapBytes()
-		s := newSeen(0)
-		for n := range uint64(identities) {
-			s.add(int64(n%24), numberedID(n), events.Time(n))
-		}
-		for _, bucket := range s.buckets {
-			bucket.fresh = nil // as each checkpoint does
-		}
-		b.ReportMetric(float64(heapBytes()-before)/identities, "bytes/identity")
-		runtime.KeepAlive(s)
-	}
-}

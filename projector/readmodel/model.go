@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"cmp"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,10 @@ type Config struct {
 	// DedupeHorizon is how long identities of outside events are remembered,
 	// by log time. The contract promises 7 days.
 	DedupeHorizon time.Duration
+	// IdentityBytes bounds the memory of identities that are not sealed: past it
+	// those that are oldest go to the checkpoint. It changes no answer.
+	// Default 256 MiB.
+	IdentityBytes int
 	// OutcomeHorizon is how long outcomes of commands with an Idempotency-Key
 	// are remembered, by log time. The contract promises 24 hours.
 	OutcomeHorizon time.Duration
@@ -22,6 +27,8 @@ type Config struct {
 	// incarnation. A model that is loaded keeps its own.
 	Generation uint32
 }
+
+const defaultIdentityBytes = 256 << 20
 
 // Model is the read model: all tables, as of one position of the log.
 //
@@ -68,9 +75,14 @@ type Snapshot struct {
 	rows  View
 }
 
-// Sizes counts the entries of the tables that are in memory.
+// Sizes counts the entries of the tables.
 type Sizes struct {
 	Videos, Users, Likes, Identities int
+	// SealedIdentities is how many of the identities lie in the checkpoint only.
+	SealedIdentities int
+	// IdentityTableBytes is what the others take in memory, and
+	// IdentityFilterBytes what the filters of the sealed ones take.
+	IdentityTableBytes, IdentityFilterBytes int
 	// DirtyBytes is about how much the next checkpoint will hold.
 	DirtyBytes int
 }
@@ -79,7 +91,7 @@ type Sizes struct {
 func New(cfg Config) *Model {
 	m := &Model{
 		Videos: newVideos(), Users: newUsers(), Trending: newTrending(),
-		seen: newSeen(cfg.DedupeHorizon), rows: newRows(), cfg: cfg, generation: cfg.Generation,
+		seen: newSeen(cfg.DedupeHorizon, cmp.Or(cfg.IdentityBytes, defaultIdentityBytes)), rows: newRows(), cfg: cfg, generation: cfg.Generation,
 	}
 	m.publish(0)
 	return m
@@ -137,7 +149,9 @@ func (m *Model) publish(tag uint32) {
 		At: m.at, Tag: tag, LogTime: m.logTime, Folded: m.folded,
 		Sizes: Sizes{
 			Videos: int(m.Videos.count), Users: int(m.Users.count), Likes: m.Users.pairs,
-			Identities: m.seen.count, DirtyBytes: m.DirtyBytes(),
+			Identities: m.seen.count, SealedIdentities: m.seen.sizes.sealed,
+			IdentityTableBytes: m.seen.sizes.tableBytes, IdentityFilterBytes: m.seen.sizes.filterBytes,
+			DirtyBytes: m.DirtyBytes(),
 		},
 		incarnation: m.cfg.Incarnation, generation: m.generation, rows: m.rows.view(),
 	}

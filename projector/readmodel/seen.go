@@ -13,8 +13,15 @@ import (
 // event's time: a repeat has the same time, so one bucket answers. A bucket is
 // forgotten when the horizon has passed since it last took an identity in, by
 // log time.
+//
+// New identities lie in tables in memory. When those outgrow the budget, a
+// checkpoint seals the buckets that took nothing in for longest: their
+// identities go to the checkpoint as sorted runs, and small filters stay. What
+// comes late for a sealed bucket lies in a new table above its runs. What is
+// sealed when changes no answer and no digest.
 type Seen struct {
 	horizon time.Duration
+	budget  int                   // bytes of tables
 	buckets map[int64]*seenBucket // by hour since the epoch
 	count   int
 	digest  uint64
@@ -22,34 +29,56 @@ type Seen struct {
 	hour      int64
 	candidate identity
 
-	// freshHours lists the hours that took identities in since the last
-	// checkpoint, dropped the buckets forgotten since.
-	freshHours []int64
+	base  Base // where sealed pages lie
+	pages pageCache
+	sizes seenSizes
+
+	// touched lists the hours that took identities in since the last
+	// checkpoint, freshBytes how much, and dropped what was forgotten since.
+	touched    []int64
+	freshBytes int
 	dropped    []droppedBucket
+	// sealing holds what the checkpoint under way seals.
+	sealing []*sealing
+	// sealMin is the fewest identities worth a run, sealChunks the most chunks
+	// of a bucket that is not sealed.
+	sealMin, sealChunks int
 }
 
-// droppedBucket is a forgotten bucket that the checkpoint still has.
-type droppedBucket struct {
-	hour   int64
-	chunks []uint64
+// seenSizes says how much of the identities lies where.
+type seenSizes struct {
+	sealed      int // identities
+	tableBytes  int
+	filterBytes int // of filters and fences
 }
 
 type seenBucket struct {
-	identities map[identity]struct{}
+	hour  int64
+	count int
 	// last is the log time of the newest identity.
 	last   events.Time
 	digest uint64
-	// fresh holds what came since the last checkpoint, chunks the versions of
-	// the checkpoints that hold the rest.
-	fresh  []identity
-	chunks []uint64
+	table  identityTable
+	// fresh holds what came since the last checkpoint, in the blocks that it
+	// will write; chunks says where the rest of the table is in the checkpoint.
+	fresh  [][]byte
+	chunks []chunkRef
+	runs   []*sealedRun // largest first
+	// pending is what the checkpoint under way makes of the table's identities
+	// before it.
+	pending *sealing
+	dropped bool // forgotten while pending
 }
 
-// identity is the hash of an event's source, ID, type and time.
-type identity [16]byte
+// identity is the hash of an event's source, ID, type and time, in two words.
+// It is never zero, which marks an empty cell.
+type identity struct{ hi, lo uint64 }
 
-func newSeen(horizon time.Duration) *Seen {
-	return &Seen{horizon: horizon, buckets: map[int64]*seenBucket{}}
+func newSeen(horizon time.Duration, budget int) *Seen {
+	return &Seen{
+		horizon: horizon, budget: budget, buckets: map[int64]*seenBucket{},
+		sealMin: sealMinIdentities, sealChunks: sealMaxChunks,
+	}
 }
 
 // identityOf hashes what makes an event the same as another. Lengths stand
@@ -61,67 +90,106 @@ func identityOf(m *events.Meta) identity {
 	b = append(append(b, byte(len(m.Source)-1)), m.Source...)
 	b = append(b, m.ID...)
 	sum := sha256.Sum256(b)
-	return identity(sum[:16])
+	return newIdentity(words([16]byte(sum[:16])))
+}
+
+func newIdentity(hi, lo uint64) identity {
+	if hi|lo == 0 {
+		lo = 1
+	}
+	return identity{hi, lo}
+}
+
+func (id identity) less(other identity) bool {
+	return id.hi < other.hi || id.hi == other.hi && id.lo < other.lo
+}
+
+func (id identity) digest() uint64 {
+	return digestStart(tableSeen).word(id.hi).word(id.lo).sum()
 }
 
 func hourOf(t events.Time) int64 { return floorDiv(int64(t), time.Hour.Microseconds()) }
 
-// contains reports whether the event was seen before.
+// contains reports whether the event was seen before. It panics with a
+// RowsFailure where a page of the checkpoint cannot be read.
 func (s *Seen) contains(hour int64, id identity) bool {
 	b := s.buckets[hour]
 	if b == nil {
 		return false
 	}
-	_, seen := b.identities[id]
-	return seen
+	if b.table.contains(id) || b.pending != nil && b.pending.table.contains(id) {
+		return true
+	}
+	for _, r := range b.runs {
+		if s.inRun(hour, r, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // add remembers an identity that was not there.
 func (s *Seen) add(hour int64, id identity, logTime events.Time) {
 	b := s.buckets[hour]
 	if b == nil {
-		b = &seenBucket{identities: map[identity]struct{}{}}
+		b = &seenBucket{hour: hour}
 		s.buckets[hour] = b
 	}
-	b.add(id, logTime)
+	s.insert(b, id)
+	b.last = max(b.last, logTime)
 	if len(b.fresh) == 0 {
-		s.freshHours = append(s.freshHours, hour)
+		s.touched = append(s.touched, hour)
 	}
-	b.fresh = append(b.fresh, id)
-	s.digest += id.digest()
-	s.count++
+	b.fresh = appendBlock(b.fresh, id)
+	s.freshBytes += identitySize
 }
 
-func (b *seenBucket) add(id identity, logTime events.Time) {
-	b.identities[id] = struct{}{}
-	b.last = max(b.last, logTime)
-	b.digest += id.digest()
+// insert adds an identity to a bucket's table. It returns false if the table
+// has it.
+func (s *Seen) insert(b *seenBucket, id identity) bool {
+	before := b.table.bytes
+	if !b.table.add(id) {
+		return false
+	}
+	s.sizes.tableBytes += b.table.bytes - before
+	d := id.digest()
+	b.count, b.digest = b.count+1, b.digest+d
+	s.count, s.digest = s.count+1, s.digest+d
+	return true
 }
 
 // expire forgets the buckets that took nothing in for the horizon.
 func (s *Seen) expire(logTime events.Time) {
 	for hour, b := range s.buckets {
-		if logTime-b.last > events.Time(s.horizon.Microseconds()) {
-			s.digest -= b.digest
-			s.count -= len(b.identities)
-			s.dropped = append(s.dropped, droppedBucket{hour, b.chunks})
-			delete(s.buckets, hour)
+		if logTime-b.last <= events.Time(s.horizon.Microseconds()) {
+			continue
+		}
+		s.digest -= b.digest
+		s.count -= b.count
+		s.sizes.tableBytes -= b.table.bytes
+		delete(s.buckets, hour)
+		if b.dropped = b.pending != nil; !b.dropped {
+			s.drop(b)
 		}
 	}
+}
+
+// drop notes that the next checkpoint has to delete what the one before holds
+// of a bucket.
+func (s *Seen) drop(b *seenBucket) {
+	for _, r := range b.runs {
+		s.uncount(r)
+	}
+	s.dropped = append(s.dropped, droppedBucket{hour: b.hour, chunks: b.chunks, runs: b.runs})
 }
 
 // sum digests the table: the identities, and when each bucket took in its last.
 func (s *Seen) sum() uint64 {
 	sum := s.digest
 	for hour, b := range s.buckets {
-		sum += digestStart(tableSeen).word(uint64(hour)).word(uint64(b.last)).word(uint64(len(b.identities))).sum()
+		sum += digestStart(tableSeen).word(uint64(hour)).word(uint64(b.last)).word(uint64(b.count)).sum()
 	}
 	return sum
-}
-
-func (id identity) digest() uint64 {
-	hi, lo := words(id)
-	return digestStart(tableSeen).word(hi).word(lo).sum()
 }
 
 // floorDiv divides towards minus infinity: times before 1970 have their own hours.

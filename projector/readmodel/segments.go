@@ -82,35 +82,3 @@ func (u *Users) freeze(i *Image) {
 		return records
 	})
 }
-
-// Identities are only ever added and forgotten by the bucket, so each bucket
-// is a list of chunks: hour, version → log time of its newest, identities.
-const seenKeySize = 1 + 8 + 8
-
-func seenKey(hour int64, version uint64) []byte {
-	k := binary.BigEndian.AppendUint64([]byte{spaceSeen}, uint64(hour)^1<<63)
-	return binary.BigEndian.AppendUint64(k, version)
-}
-
-func (s *Seen) freeze(i *Image) {
-	for _, d := range s.dropped {
-		for _, version := range d.chunks {
-			i.put(seenKey(d.hour, version), nil)
-		}
-	}
-	s.dropped = nil
-	for _, hour := range s.freshHours {
-		b := s.buckets[hour]
-		if b == nil || len(b.fresh) == 0 {
-			continue
-		}
-		value := record(nil).time(b.last)
-		for _, id := range b.fresh {
-			value = value.id(id)
-		}
-		i.put(seenKey(hour, i.Version), value)
-		b.chunks = append(b.chunks, i.Version)
-		b.fresh = nil
-	}
-	s.freshHours = nil
-}
