@@ -21,6 +21,7 @@ type keeper struct {
 	dir     string
 	store   *checkpoint.Store
 	fold    *fold
+	cfg     readmodel.Config
 	version uint64
 	images  int // written or torn
 }
@@ -33,7 +34,7 @@ func newKeeper(t fatal) *keeper {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	k := &keeper{t: t, dir: dir}
+	k := &keeper{t: t, dir: dir, cfg: testModelConfig()}
 	k.open()
 	return k
 }
@@ -50,10 +51,10 @@ func (k *keeper) open() {
 func (k *keeper) load() {
 	version, state := k.store.Latest()
 	if k.version = version; version == 0 {
-		k.fold = newFold()
+		k.fold = newFoldWith(k.cfg)
 		return
 	}
-	m, err := readmodel.Load(testModelConfig(), state, k.store.View())
+	m, err := readmodel.Load(k.cfg, state, k.store.View())
 	if err != nil {
 		k.t.Fatalf("load version %d: %v", version, err)
 	}

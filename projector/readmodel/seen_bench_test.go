@@ -84,6 +84,7 @@ func BenchmarkIdentityRepeat(b *testing.B) {
 	s := newSeen(0, 1<<40)
 	fill(s, identities)
 	b.ReportAllocs()
+	b.ResetTimer()
 	for n := range uint64(b.N) {
 		n = n * 0x9e3779b1 % identities
 		if !s.contains(int64(n%24), benchIdentity(n)) {
@@ -101,6 +102,7 @@ func BenchmarkSealedIdentityMiss(b *testing.B) {
 	sealAll(s, 1, nothing{}, func(_, _ []byte) bool { return true })
 	passed := 0
 	b.ReportAllocs()
+	b.ResetTimer()
 	for n := range uint64(b.N) {
 		if _, _, may := s.buckets[int64(n%24)].runs[0].page(benchIdentity(identities + n)); may {
 			passed++

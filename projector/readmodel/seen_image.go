@@ -59,8 +59,11 @@ type chunkRef struct {
 
 // appendBlock adds an identity to blocks that become chunks as they are.
 func appendBlock(blocks [][]byte, id identity) [][]byte {
-	if n := len(blocks); n == 0 || len(blocks[n-1]) == blockBytes {
-		blocks = append(blocks, nil)
+	switch n := len(blocks); {
+	case n == 0:
+		blocks = append(blocks, nil) // most hours get a few
+	case len(blocks[n-1]) == blockBytes:
+		blocks = append(blocks, make([]byte, 0, blockBytes))
 	}
 	last := &blocks[len(blocks)-1]
 	*last = appendIdentity(*last, id)
