@@ -32,13 +32,12 @@ const (
 // About what a table takes for each entry, in bytes. It may be too little: what
 // is not counted here counts as heap.
 const (
-	videoBytes    = 76
-	likeBytes     = 16
-	identityBytes = 20
+	videoBytes = 76
+	likeBytes  = 16
 )
 
 func tableBytes(s readmodel.Sizes) uint64 {
-	return uint64(videoBytes*s.Videos + likeBytes*s.Likes + identityBytes*s.Identities)
+	return uint64(videoBytes*s.Videos + likeBytes*s.Likes + s.IdentityTableBytes + s.IdentityFilterBytes)
 }
 
 // collector fits the pace to the heap.
