@@ -16,10 +16,10 @@ PROCESS = ./cmd/tidemark/...
 # The fuzz tests, one after the other.
 FUZZTIME ?= 10s
 
-.PHONY: help build check deps vet lint test race process fuzz clean
+.PHONY: help build check deps vet lint test race process fuzz bench bench-quick clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/tidemark, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tidemark ./cmd/tidemark
@@ -55,6 +55,12 @@ fuzz: ## each fuzz test for FUZZTIME (10s)
 	    echo "$$package $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; \
 	done
+
+bench: ## all measurements beside the floor and other stores; results in bench/results.json
+	cd bench && $(GO) run . run
+
+bench-quick: ## the same with fewer and shorter rounds
+	cd bench && $(GO) run . run --quick
 
 clean: ## remove what build made
 	rm -rf bin
