@@ -70,7 +70,8 @@ func TestCheckpointThatFailedIsWrittenWhenDraining(t *testing.T) {
 		}
 		if m.Seq == 10 {
 			// A write fails, and its image is held; what comes now is not in it.
-			w.p.unwritten, w.p.unwrittenMark = w.p.freeze()
+			w.p.version++
+			w.p.unwritten = w.p.freeze()
 		}
 		if m.Seq == 15 {
 			return enough

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // foldVersion is raised when the same log would fold to another state. A
@@ -40,6 +41,16 @@ func fingerprintOf(m *eventlog.Message) fingerprint {
 }
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
+
+// encode completes the marker with what is known once the image is written.
+func (m marker) encode(image *readmodel.Image) []byte {
+	m.Digest, m.Model = image.Digest.String(), image.State
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic(fmt.Sprintf("encode the checkpoint's marker: %v", err)) // plain fields only
+	}
+	return b
+}
 
 func decodeMarker(data []byte) (m marker, err error) {
 	if err := json.Unmarshal(data, &m); err != nil {

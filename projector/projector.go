@@ -18,6 +18,9 @@ import (
 // Config is what a projector needs.
 type Config struct {
 	Log *eventlog.Log
+	// Loading is what Preload returned for this configuration; nil if it was not
+	// called.
+	Loading *Loading
 	// ModelsDir holds the read models' checkpoints, one directory each.
 	ModelsDir string
 	// CheckpointInterval is how often a checkpoint is written when something
@@ -72,16 +75,15 @@ type Projector struct {
 	lastMsg *decodedMessage // its fingerprint is taken when a checkpoint asks for it
 	saved   events.Position
 	version uint64
-	// unwritten is the image of a checkpoint that failed, and its marker.
-	unwritten     *readmodel.Image
-	unwrittenMark []byte
-	started       time.Time
-	caughtUp      atomic.Bool
-	live          chan struct{} // closed when caughtUp begins to hold
-	fault         atomic.Pointer[error]
-	stats         stats
-	asOf          asOf
-	wg            sync.WaitGroup
+	// unwritten is a checkpoint that failed.
+	unwritten frozen
+	started   time.Time
+	caughtUp  atomic.Bool
+	live      chan struct{} // closed when caughtUp begins to hold
+	fault     atomic.Pointer[error]
+	stats     stats
+	asOf      asOf
+	wg        sync.WaitGroup
 }
 
 // inspection is a function that wants to see the model between two batches.
@@ -203,9 +205,9 @@ func (p *Projector) Run(ctx context.Context) error {
 	return p.drain(err)
 }
 
-func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, readErr <-chan error) error {
+func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, readErr <-chan error) (err error) {
 	saver := newSaver(p)
-	defer saver.wait()
+	defer func() { saver.wait(err != nil) }()
 	p.noteCaughtUp()
 	for {
 		select {
@@ -219,6 +221,9 @@ func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, r
 		case i := <-p.inspect:
 			i.fn(p.model)
 			close(i.done)
+		case a := <-saver.asks:
+			a.fn()
+			close(a.done)
 		case <-saver.tick():
 			saver.begin()
 		case result := <-saver.done:

@@ -79,13 +79,27 @@ func (k *keeper) rest(log []eventlog.Message) []eventlog.Message { return log[k.
 
 func (k *keeper) freeze() *readmodel.Image {
 	k.images++
+	image := k.fold.model.Plan(k.version + 1)
+	if err := image.Prepare(k.store, func(fn func()) error { fn(); return nil }); err != nil {
+		k.t.Fatalf("prepare: %v", err)
+	}
 	return k.fold.model.Freeze(k.version + 1)
 }
 
+func (k *keeper) writeFiles(i *readmodel.Image) {
+	if err := i.Write(k.store); err != nil {
+		k.t.Fatalf("write files: %v", err)
+	}
+}
+
 func (k *keeper) write(i *readmodel.Image) {
+	k.writeFiles(i)
 	view, err := k.store.Write(context.Background(), i.Version, i.Writes(), i.State)
 	if err != nil {
 		k.t.Fatalf("write: %v", err)
+	}
+	if err := k.store.KeepFiles(i.Needs); err != nil {
+		k.t.Fatalf("keep files: %v", err)
 	}
 	k.version = i.Version
 	k.fold.model.Kept(view)
@@ -93,6 +107,7 @@ func (k *keeper) write(i *readmodel.Image) {
 
 // tear lets the writing of an image end after so many entries, as a crash does.
 func (k *keeper) tear(i *readmodel.Image, after int) {
+	k.writeFiles(i)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var torn iter.Seq2[[]byte, []byte] = func(yield func(key, value []byte) bool) {

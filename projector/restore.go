@@ -45,8 +45,12 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 		waiters: newWaiters(), live: make(chan struct{}), inspect: make(chan inspection), stopped: make(chan struct{}), started: cfg.Now(),
 	}
 	p.asOf.raise(time.Time{})
+	if p.cfg.Loading == nil {
+		p.cfg.Loading = Preload(cfg)
+	}
 	first, last, err := cfg.Log.Bounds(ctx)
 	if err != nil {
+		p.cfg.Loading.Close()
 		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
 	}
 	p.target = last
@@ -64,7 +68,10 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 }
 
 func (p *Projector) restore(ctx context.Context, first, last uint64) error {
-	name, path, err := p.models.Current()
+	l := p.cfg.Loading
+	<-l.opened
+	p.store = l.store
+	name, path, err := l.name, l.path, l.currentErr
 	switch {
 	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, fs.ErrNotExist):
 		p.cfg.Logger.Error("the current read model is gone; rebuilding it from the log", "error", err)
@@ -75,7 +82,7 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	case name == "":
 		return p.fresh(first, "", "")
 	}
-	err = p.resume(ctx, name, path, first, last)
+	err = p.resume(ctx, l, first, last)
 	var doubt errDoubt
 	if !errors.As(err, &doubt) {
 		p.name = name
@@ -122,12 +129,9 @@ func (p *Projector) fresh(first uint64, retired, why string) error {
 // it belongs to before the first command is taken: a log that is lost after
 // that is missed, and not begun anew.
 func (p *Projector) writeFirst() error {
-	image, mark := p.freeze()
-	view, err := p.store.Write(context.Background(), image.Version, image.Writes(), mark)
-	if err != nil {
+	if err := p.saveNow(frozen{}); err != nil {
 		return fmt.Errorf("write the first checkpoint: %w", err)
 	}
-	p.kept(image, view)
 	return p.store.Sync()
 }
 
@@ -165,27 +169,24 @@ func (p *Projector) modelConfig(name string) readmodel.Config {
 	}
 }
 
-// resume loads the checkpoint and compares it with the log.
-func (p *Projector) resume(ctx context.Context, name, path string, first, last uint64) (err error) {
-	p.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger})
+// resume compares the checkpoint with the log, and takes over what was loaded.
+func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) (err error) {
+	defer func() { <-l.done }() // it reads the store
 	switch {
-	case errors.Is(err, checkpoint.ErrDamaged):
-		return errDoubt{err}
-	case err != nil:
-		return fmt.Errorf("open the checkpoint: %w", err)
-	}
-	version, data := p.store.Latest()
-	if version == 0 {
-		p.model = readmodel.New(p.modelConfig(name))
+	case errors.Is(l.openErr, checkpoint.ErrDamaged):
+		return errDoubt{l.openErr}
+	case l.openErr != nil:
+		return fmt.Errorf("open the checkpoint: %w", l.openErr)
+	case l.version == 0:
+		p.model = readmodel.New(p.modelConfig(l.name))
 		if first > 1 {
 			return fmt.Errorf("%w: it begins at message %d, and nothing was checkpointed yet", ErrLogIncomplete, first)
 		}
 		return nil
+	case l.markErr != nil:
+		return errDoubt{l.markErr}
 	}
-	m, err := decodeMarker(data)
-	if err != nil {
-		return errDoubt{err}
-	}
+	m := &l.mark
 	if !m.fits(p.cfg.Log.Incarnation()) {
 		return fmt.Errorf("%w: the read model was folded from log %s, this is log %v. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
 			ErrForeignLog, m.Incarnation, p.cfg.Log.Incarnation())
@@ -196,11 +197,11 @@ func (p *Projector) resume(ctx context.Context, name, path string, first, last u
 	if err := p.compare(ctx, &m.Last, first, last); err != nil {
 		return err
 	}
-	p.model, err = readmodel.Load(p.modelConfig(name), m.Model, p.store.View())
-	if err != nil {
-		return errDoubt{err}
+	if <-l.done; l.loadErr != nil {
+		return errDoubt{l.loadErr}
 	}
-	p.version, p.last = version, m.Last
+	p.model = l.model
+	p.version, p.last = l.version, m.Last
 	return nil
 }
 

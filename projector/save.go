@@ -2,7 +2,6 @@ package projector
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,21 +10,38 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// saver writes checkpoints beside the fold: the fold hands an image over, goes
-// on, and takes note when it is written. One runs at a time; one that failed
-// is tried again, since the image holds what no later one will.
+// saver writes checkpoints beside the fold and takes note when one is written.
+// One runs at a time. One that failed after the freeze is tried again, since
+// its image holds what no later one will.
 type saver struct {
 	p     *Projector
 	timer *time.Ticker
 	done  chan saved
-	image *readmodel.Image // being written, or to be tried again
-	mark  []byte
-	busy  bool
+	// asks are what the fold is to run between two record batches, refused is
+	// closed when it cannot any more.
+	asks    chan foldAsk
+	refused chan struct{}
+	frozen  frozen // failed, to be tried again
+	busy    bool
 	// retryAt is when a checkpoint that failed may be tried again.
 	retryAt time.Time
 }
 
+// foldAsk is a function that the fold is to run, and is closed when it did.
+type foldAsk struct {
+	fn   func()
+	done chan struct{}
+}
+
+// frozen is the image of a checkpoint with its marker; without an image it has
+// yet to be taken.
+type frozen struct {
+	image *readmodel.Image
+	mark  marker
+}
+
 type saved struct {
+	frozen
 	view *checkpoint.View
 	took time.Duration
 	err  error
@@ -35,7 +51,10 @@ type saved struct {
 const retryAfter = 5 * time.Second
 
 func newSaver(p *Projector) *saver {
-	return &saver{p: p, timer: time.NewTicker(p.cfg.CheckpointInterval), done: make(chan saved, 1)}
+	return &saver{
+		p: p, timer: time.NewTicker(p.cfg.CheckpointInterval), done: make(chan saved, 1),
+		asks: make(chan foldAsk), refused: make(chan struct{}),
+	}
 }
 
 func (s *saver) tick() <-chan time.Time { return s.timer.C }
@@ -43,7 +62,7 @@ func (s *saver) tick() <-chan time.Time { return s.timer.C }
 // begin starts a checkpoint, unless one runs, nothing changed, or the disk
 // may not be written to now.
 func (s *saver) begin() {
-	if s.busy || (s.image == nil && s.p.model.At() == s.p.saved) || s.p.cfg.Now().Before(s.retryAt) {
+	if s.busy || (s.frozen.image == nil && s.p.model.At() == s.p.saved) || s.p.cfg.Now().Before(s.retryAt) {
 		return
 	}
 	if err := s.p.cfg.MayWrite(); err != nil {
@@ -51,19 +70,28 @@ func (s *saver) begin() {
 		s.p.stats.postponed.Add(1)
 		return
 	}
-	if s.image == nil {
-		s.image, s.mark = s.p.freeze()
-	}
 	s.busy = true
-	image, mark := s.image, s.mark
+	again := s.frozen
 	s.p.wg.Go(func() {
 		start := s.p.cfg.Now()
-		view, err := s.p.write(image, mark)
+		f, view, err := s.p.save(again, s.ask)
 		if err == nil {
 			s.p.store.CollectGarbage()
 		}
-		s.done <- saved{view, s.p.cfg.Now().Sub(start), err}
+		s.done <- saved{f, view, s.p.cfg.Now().Sub(start), err}
 	})
+}
+
+// ask has the fold run a function between two record batches, and waits for it.
+func (s *saver) ask(fn func()) error {
+	a := foldAsk{fn, make(chan struct{})}
+	select {
+	case s.asks <- a:
+		<-a.done
+		return nil
+	case <-s.refused:
+		return ErrStopped
+	}
 }
 
 // finish takes note of a checkpoint that was written, or failed.
@@ -73,13 +101,13 @@ func (s *saver) finish(r saved) error {
 		return r.err
 	}
 	if r.err != nil {
+		s.frozen = r.frozen
 		s.failed(r.err)
 		return nil
 	}
-	image := s.image
-	s.image, s.mark = nil, nil
-	s.p.kept(image, r.view)
-	s.p.stats.noteCheckpoint(image, r.took)
+	s.frozen = frozen{}
+	s.p.kept(r.image, r.view)
+	s.p.stats.noteCheckpoint(r.image, r.took)
 	if err := s.p.replaceModel(); err != nil {
 		s.failed(err) // the model is good, and the next checkpoint comes back to it
 	}
@@ -93,18 +121,31 @@ func (s *saver) failed(err error) {
 }
 
 // wait lets a checkpoint that runs end, so that the next writer is alone, and
-// leaves one that failed to it.
-func (s *saver) wait() {
+// leaves one that failed to it. A fold that stopped at a fault is not looked at
+// any more.
+func (s *saver) wait(fault bool) {
 	s.timer.Stop()
-	if s.busy {
-		if r := <-s.done; r.err != nil {
-			s.failed(r.err)
-		} else {
-			s.p.kept(s.image, r.view)
-			s.image, s.mark = nil, nil
+	if fault {
+		close(s.refused)
+	}
+	for s.busy {
+		select {
+		case a := <-s.asks:
+			a.fn()
+			close(a.done)
+		case r := <-s.done:
+			s.busy = false
+			s.frozen = r.frozen
+			switch {
+			case r.err == nil:
+				s.p.kept(r.image, r.view)
+				s.frozen = frozen{}
+			case !errors.Is(r.err, ErrStopped):
+				s.failed(r.err)
+			}
 		}
 	}
-	s.p.unwritten, s.p.unwrittenMark = s.image, s.mark
+	s.p.unwritten = s.frozen
 }
 
 // drain writes the last checkpoint, after one that failed before it. After a
@@ -113,7 +154,7 @@ func (p *Projector) drain(fault error) error {
 	if fault != nil || p.replaces && !p.caughtUp.Load() {
 		return nil
 	}
-	if p.unwritten == nil && p.model.At() == p.saved {
+	if p.unwritten.image == nil && p.model.At() == p.saved {
 		return p.replaceModel()
 	}
 	if err := p.cfg.MayWrite(); err != nil {
@@ -121,32 +162,64 @@ func (p *Projector) drain(fault error) error {
 		p.cfg.Logger.Warn("the last checkpoint is not written; the next start folds more of the log", "error", err)
 		return nil
 	}
-	if p.unwritten != nil {
-		if err := p.writeLast(p.unwritten, p.unwrittenMark); err != nil {
-			return err
+	if p.unwritten.image != nil {
+		if err := p.saveNow(p.unwritten); err != nil {
+			return fmt.Errorf("write the last checkpoint: %w", err)
 		}
-		p.unwritten, p.unwrittenMark = nil, nil
+		p.unwritten = frozen{}
 	}
 	if p.model.At() != p.saved {
-		if err := p.writeLast(p.freeze()); err != nil {
-			return err
+		if err := p.saveNow(frozen{}); err != nil {
+			return fmt.Errorf("write the last checkpoint: %w", err)
 		}
 	}
 	return p.replaceModel()
 }
 
-func (p *Projector) writeLast(image *readmodel.Image, mark []byte) error {
-	view, err := p.write(image, mark)
-	if err != nil {
-		return fmt.Errorf("write the last checkpoint: %w", err)
+// saveNow writes a checkpoint where no fold runs.
+func (p *Projector) saveNow(f frozen) error {
+	f, view, err := p.save(f, func(fn func()) error { fn(); return nil })
+	if err == nil {
+		p.kept(f.image, view)
 	}
-	p.kept(image, view)
-	return nil
+	return err
 }
 
-// write writes an image. It fails also where what is merged into the image
-// cannot be read back from the checkpoint before.
-func (p *Projector) write(image *readmodel.Image, mark []byte) (view *checkpoint.View, err error) {
+// save writes a checkpoint beside the fold, which it asks to run what only the
+// fold may do. It returns the image as soon as there is one, also with an error.
+func (p *Projector) save(f frozen, fold func(func()) error) (frozen, *checkpoint.View, error) {
+	if f.image == nil {
+		var image *readmodel.Image
+		err := fold(func() {
+			p.version++
+			image = p.model.Plan(p.version)
+		})
+		if err == nil {
+			err = image.Prepare(p.store, fold)
+		}
+		if err == nil {
+			err = fold(func() { f = p.freeze() })
+		}
+		if err != nil {
+			return f, nil, err
+		}
+	}
+	if err := f.image.Write(p.store); err != nil {
+		return f, nil, err
+	}
+	view, err := p.writeKeys(f)
+	if err != nil {
+		return f, nil, err
+	}
+	if err := p.store.KeepFiles(f.image.Needs); err != nil {
+		p.cfg.Logger.Warn("files of older checkpoints could not be removed", "error", err)
+	}
+	return f, view, nil
+}
+
+// writeKeys writes the keys of an image and its marker. It fails also where what
+// is merged into the image cannot be read back from the checkpoint before.
+func (p *Projector) writeKeys(f frozen) (view *checkpoint.View, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			failure, ok := fault.(readmodel.RowsFailure)
@@ -156,30 +229,24 @@ func (p *Projector) write(image *readmodel.Image, mark []byte) (view *checkpoint
 			err = failure.Err
 		}
 	}()
-	return p.store.Write(context.Background(), image.Version, image.Writes(), mark)
+	return p.store.Write(context.Background(), f.image.Version, f.image.Writes(), f.mark.encode(f.image))
 }
 
-// freeze takes an image of all changes since the last checkpoint, with its marker.
-func (p *Projector) freeze() (*readmodel.Image, []byte) {
-	p.version++
-	image := p.model.Freeze(p.version)
+// freeze takes an image of all changes since the last checkpoint, with what its
+// marker says of the log.
+func (p *Projector) freeze() frozen {
 	if p.lastMsg != nil {
 		p.last = fingerprintOf(&p.lastMsg.Message)
 	}
-	mark, err := json.Marshal(marker{
-		FoldVersion: foldVersion, Incarnation: p.model.Incarnation().String(), Last: p.last,
-		Digest: image.Digest.String(), SavedAt: p.cfg.Now().UTC(), Model: image.State,
-	})
-	if err != nil {
-		panic(fmt.Sprintf("encode the checkpoint's marker: %v", err)) // plain fields only
-	}
-	return image, mark
+	return frozen{p.model.Freeze(p.version), marker{
+		FoldVersion: foldVersion, Incarnation: p.model.Incarnation().String(), Last: p.last, SavedAt: p.cfg.Now().UTC(),
+	}}
 }
 
 func (p *Projector) kept(image *readmodel.Image, view *checkpoint.View) {
-	p.saved = image.Digest.At
+	p.saved = image.At
 	p.model.Kept(view)
-	p.stats.saved.Store(image.Digest.At.Packed())
+	p.stats.saved.Store(image.At.Packed())
 }
 
 // replaceModel makes a rebuilt model the current one, once it has caught up

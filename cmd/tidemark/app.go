@@ -72,17 +72,20 @@ func (a *app) open(ctx context.Context) (err error) {
 	models := filepath.Join(cfg.DataDir, "models")
 	logConfig := cfg.logConfig(logger)
 	logConfig.Existing = projector.Begun(models)
-	if a.log, err = eventlog.Open(ctx, logConfig); err != nil {
-		return err
-	}
-	a.projector, err = projector.New(ctx, projector.Config{
-		Log: a.log, ModelsDir: models,
+	folding := projector.Config{
+		ModelsDir:          models,
 		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: int(cfg.CheckpointBytes),
 		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		IdentityBytes: int(cfg.IdentityMemory),
 		MayWrite:      a.disk.Check, Logger: logger, Now: time.Now,
-	})
-	if err != nil {
+	}
+	folding.Loading = projector.Preload(folding)
+	if a.log, err = eventlog.Open(ctx, logConfig); err != nil {
+		folding.Loading.Close()
+		return err
+	}
+	folding.Log = a.log
+	if a.projector, err = projector.New(ctx, folding); err != nil {
 		return err
 	}
 	writes := newWriteMetrics(a.registry)

@@ -69,6 +69,14 @@ func (s *dirtySet) add(number uint32) bool {
 	return true
 }
 
+// hand returns the set's bits and empties it. spare, if not nil, takes their
+// place: all its bits are zero.
+func (s *dirtySet) hand(spare []uint64) []uint64 {
+	bits := s.bits
+	s.bits, s.list = spare, s.list[:0]
+	return bits
+}
+
 func (s *dirtySet) clear() {
 	for _, number := range s.list {
 		s.bits[number>>6] = 0

@@ -3,6 +3,9 @@ package readmodel
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,10 +20,9 @@ func testConfig() Config {
 	return Config{Incarnation: events.Incarnation{1}, DedupeHorizon: 6 * time.Hour, OutcomeHorizon: time.Hour}
 }
 
-// small makes stripes and chunks of segments so small that there are many.
+// small makes stripes so small that there are many.
 func small(m *Model) *Model {
-	m.Videos.stripe, m.Videos.segments.chunk = 3, 2*videoRecordSize
-	m.Users.stripe, m.Users.segments.chunk = 2, 60
+	m.Videos.log.size, m.Users.log.size = 3, 2
 	return m
 }
 
@@ -99,18 +101,27 @@ func sameTables(a, b *Model) error {
 
 func TestImagesAddUpToTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "tidemark-image-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
 		m := small(New(testConfig()))
-		var kept *memory
+		kept := newMemory(dir)
 		rounds := rapid.IntRange(1, 25).Draw(t, "rounds")
 		for round := 1; round <= rounds; round++ {
 			for range rapid.IntRange(0, 2).Draw(t, "batches") {
 				change(t, m, m.At().Seq+1)
 			}
-			image := m.Freeze(uint64(round))
-			if rapid.Bool().Draw(t, "beside") {
-				change(t, m, m.At().Seq+1)
-			}
+			image := kept.freeze(m, uint64(round), func() {
+				if rapid.Bool().Draw(t, "beside") {
+					change(t, m, m.At().Seq+1)
+				}
+			})
 			kept = kept.with(image)
+			if rapid.Bool().Draw(t, "digest before kept") {
+				m.Digest()
+			}
 			m.Kept(kept)
 			loaded, err := Load(testConfig(), kept.state, kept)
 			if err != nil {
@@ -124,6 +135,9 @@ func TestImagesAddUpToTheModel(t *testing.T) {
 				if err := sameTables(m, loaded); err != nil {
 					t.Fatalf("round %d: %v", round, err)
 				}
+				if got := m.Digest(); got != image.Digest {
+					t.Fatalf("round %d: digest %v, of the image %v", round, got, image.Digest)
+				}
 				if rapid.Bool().Draw(t, "restart") {
 					m = loaded
 				}
@@ -132,19 +146,20 @@ func TestImagesAddUpToTheModel(t *testing.T) {
 	})
 }
 
-// TestDeltasAreDroppedOnceStripesCoverThem holds for a process that starts
-// anew after each checkpoint as well.
-func TestDeltasAreDroppedOnceStripesCoverThem(t *testing.T) {
+// TestFilesAreDroppedOnceStripesCoverThem holds for a process that starts anew
+// after each checkpoint as well, and for a table that changes seldom.
+func TestFilesAreDroppedOnceStripesCoverThem(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		m := small(New(testConfig()))
-		var kept *memory
+		kept := newMemory(t.TempDir())
 		for version := uint64(1); version <= 60; version++ {
 			m.Begin(version, testStart)
 			m.AddView(testID('v', int(version%20)), 0)
-			m.SetLike(events.VideoLike{Video: testID('v', 1), User: testID('u', int(version%20))}, When{Time: events.Time(version)}, true)
+			if version%3 == 0 {
+				m.SetLike(events.VideoLike{Video: testID('v', 1), User: testID('u', int(version%20))}, When{Time: events.Time(version)}, true)
+			}
 			m.Publish(0)
-			kept = kept.with(m.Freeze(version))
-			m.Kept(kept)
+			kept = kept.save(m)
 			if restart {
 				loaded, err := Load(testConfig(), kept.state, kept)
 				if err != nil {
@@ -153,60 +168,125 @@ func TestDeltasAreDroppedOnceStripesCoverThem(t *testing.T) {
 				m = small(loaded)
 			}
 		}
-		for _, l := range []*segmentLog{&m.Videos.segments, &m.Users.segments} {
-			if n := len(l.deltas); n > len(l.stripes) {
-				t.Errorf("restarts %t: table %d keeps %d deltas beside %d stripes", restart, l.table, n, len(l.stripes))
+		for _, l := range []*tableLog{&m.Videos.log, &m.Users.log} {
+			if n := len(l.files); n > len(l.since)+1 {
+				t.Errorf("restarts %t: table %d keeps %d files for %d stripes", restart, l.table, n, len(l.since))
 			}
+		}
+		files, err := os.ReadDir(kept.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most := len(m.Videos.log.files) + len(m.Users.log.files) + 2; len(files) > most {
+			t.Errorf("restarts %t: %d files on the disk, at most %d are needed", restart, len(files), most)
 		}
 	}
 }
 
-func TestChangedByteOfASegmentIsFound(t *testing.T) {
-	var kept *memory
-	want := rapid.Custom(func(t *rapid.T) *Model {
-		kept = nil
+func TestChangedByteIsFound(t *testing.T) {
+	kept := newMemory(t.TempDir())
+	want := rapid.Custom(func(r *rapid.T) *Model {
+		kept = newMemory(t.TempDir())
 		m := small(New(testConfig()))
 		for version := uint64(1); version <= 6; version++ {
-			change(t, m, version)
-			kept = kept.with(m.Freeze(version))
-			m.Kept(kept)
+			change(r, m, version)
+			kept = kept.save(m)
 		}
 		return m
 	}).Example(1)
-	found, covered := 0, 0
-	for _, space := range []byte{spaceSegments, spaceSeen, spaceTrending} {
+	mustNotLoad := func(what string, at int) {
+		t.Helper()
+		if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
+			t.Errorf("%s, byte %d: %v", what, at, err)
+		}
+	}
+	for _, space := range []byte{spaceTables, spaceSeen, spaceTrending} {
 		for _, key := range kept.keys([]byte{space}) {
 			value := kept.values[key].value
 			for at := range value {
-				for _, bit := range []byte{1 << (at % 8)} {
-					value[at] ^= bit
-					loaded, err := Load(testConfig(), kept.state, kept)
-					switch {
-					case errors.Is(err, ErrState):
-						found++
-					case err != nil:
-						t.Fatalf("key %x byte %d: %v", key, at, err)
-					default: // a record that a later one covers
-						covered++
-						if err := sameTables(want, loaded); err != nil {
-							t.Fatalf("key %x byte %d: loaded a wrong state: %v", key, at, err)
-						}
-						if space == spaceTrending {
-							t.Fatalf("key %x byte %d: not found", key, at)
-						}
+				value[at] ^= 1 << (at % 8)
+				loaded, err := Load(testConfig(), kept.state, kept)
+				switch {
+				case errors.Is(err, ErrState):
+				case err != nil || space != spaceSeen: // whose times of chunks may be covered by later ones
+					t.Errorf("key %x, byte %d: %v", key, at, err)
+				default:
+					if err := sameTables(want, loaded); err != nil {
+						t.Errorf("key %x, byte %d: loaded a wrong state: %v", key, at, err)
 					}
-					value[at] ^= bit
 				}
+				value[at] ^= 1 << (at % 8)
 			}
 		}
 	}
-	t.Logf("%d changed bytes found, %d in records that later ones cover", found, covered)
-	if found < covered {
-		t.Error("most were not found")
+	changedFiles(t, kept, mustNotLoad)
+}
+
+// changedFiles changes each byte that a start reads of the files. What a start
+// does not read is what a later block covers.
+func changedFiles(t *testing.T, kept *memory, mustNotLoad func(what string, at int)) {
+	read := map[string][]bool{}
+	for _, l := range []*tableLog{{table: tableVideos}, {table: tableUsers}} {
+		r, err := l.open(kept, 1<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range r.opened {
+			info, err := f.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			read[f.Name()] = make([]bool, info.Size())
+		}
+		for _, f := range l.files {
+			bytes := read[filepath.Join(kept.dir, fileName(l.table, f.version))]
+			for at := f.directory; at < int64(len(bytes)); at++ {
+				bytes[at] = true
+			}
+		}
+		for _, p := range slices.Concat(r.stripes...) {
+			for at := range int64(p.bytes) {
+				read[p.file.Name()][p.offset+at] = true
+			}
+		}
+		r.close()
+	}
+	for path, bytes := range read {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, isRead := range bytes {
+			if !isRead || at%3 != 0 { // a changed bit in each number
+				continue
+			}
+			data[at] ^= 1 << (at % 8)
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mustNotLoad(filepath.Base(path), at)
+			data[at] ^= 1 << (at % 8)
+		}
+		for _, size := range []int{0, 1, len(data) - 1, len(data) / 2} {
+			if err := os.WriteFile(path, data[:size], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mustNotLoad(filepath.Base(path)+" cut", size)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		mustNotLoad(filepath.Base(path)+" removed", 0)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Load(testConfig(), kept.state, kept); err != nil {
+		t.Fatal(err)
 	}
 }
 
-func TestMissingSegmentIsFound(t *testing.T) {
+func TestMissingKeyIsFound(t *testing.T) {
 	m := small(New(testConfig()))
 	for n := range 20 {
 		m.Begin(uint64(n+1), testStart)
@@ -214,34 +294,29 @@ func TestMissingSegmentIsFound(t *testing.T) {
 		m.SetLike(events.VideoLike{Video: testID('v', 1), User: testID('u', n)}, When{Time: 1}, true)
 		m.Publish(0)
 	}
-	kept := (*memory)(nil).with(m.Freeze(1))
-	m.Kept(kept)
+	kept := newMemory(t.TempDir()).save(m)
 	m.Begin(21, testStart)
 	for n := range 20 {
 		m.AddView(testID('v', n), m.LogTime())
 	}
 	m.Publish(0)
-	kept = kept.with(m.Freeze(2))
+	kept = kept.save(m)
 	if _, err := Load(testConfig(), kept.state, kept); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range kept.keys([]byte{spaceTrending}) {
+	for _, key := range append(kept.keys([]byte{spaceTables}), kept.keys([]byte{spaceTrending})...) {
 		value := kept.values[key]
 		delete(kept.values, key)
 		if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
 			t.Errorf("without %x: %v", key, err)
 		}
-		kept.values[key] = value
-	}
-	for _, cut := range []int{1, 7} {
-		for _, key := range append(kept.keys([]byte{spaceSegments}), kept.keys([]byte{spaceTrending})...) {
-			value := kept.values[key]
+		for _, cut := range []int{1, 7} {
 			kept.values[key] = memoryValue{value.value[:len(value.value)-cut], value.version}
 			if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
 				t.Errorf("%x cut by %d: %v", key, cut, err)
 			}
-			kept.values[key] = value
 		}
+		kept.values[key] = value
 	}
 	for _, state := range [][]byte{nil, kept.state[1:], append([]byte{99}, kept.state[1:]...)} {
 		if _, err := Load(testConfig(), state, kept); !errors.Is(err, ErrState) {

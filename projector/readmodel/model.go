@@ -51,6 +51,7 @@ type Model struct {
 	folded     uint64          // events folded since the log began
 	abandoned  bool            // a record batch could not be folded whole
 	snapshot   atomic.Pointer[Snapshot]
+	image      *Image // planned, or frozen and not kept yet
 }
 
 // Snapshot is the read model as of one position: what a query reads. Rows in
@@ -199,6 +200,10 @@ func (s *Snapshot) Generation() uint32 { return s.generation }
 func (m *Model) Digest() Digest {
 	d := Digest{At: m.at, Folded: m.folded, LogTime: m.logTime}
 	d.Tables[0] = m.Videos.digest
+	if c := m.Videos.capture; c != nil {
+		c.rest()
+		d.Tables[0] += c.sum.Load()
+	}
 	for _, number := range m.Videos.dirty.list {
 		d.Tables[0] += m.Videos.slot(number).digest()
 	}

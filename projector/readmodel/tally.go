@@ -12,8 +12,9 @@ type tally struct {
 	// replaced and never written to: readers keep it.
 	scores []score
 	moves  []move
-	saved  bool // as it is, by the last checkpoint
-	summed bool // digest is of the present scores
+	saved  bool   // as it is, by the last checkpoint
+	values uint32 // that the last checkpoint has it in
+	summed bool   // digest is of the present scores
 	digest uint64
 }
 

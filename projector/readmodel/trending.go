@@ -64,7 +64,13 @@ type part struct {
 	width   int64 // microseconds
 	first   int64 // the oldest bucket kept
 	buckets map[int64]*tally
-	dropped []int64 // since the last checkpoint
+	dropped []droppedTally // since the last checkpoint
+}
+
+// droppedTally is a bucket that is gone, and its values in the checkpoint.
+type droppedTally struct {
+	at     int64
+	values uint32
 }
 
 // lastBucket is the bucket of the times from from up to until.
@@ -139,7 +145,7 @@ func (t *Trending) rollUp(r Ranking, w Window) {
 			next := floorDiv(at*p.width, windowShape[w+1].width)
 			whole[next] = append(whole[next], b.scores)
 		}
-		p.dropped = append(p.dropped, at)
+		p.dropped = append(p.dropped, droppedTally{at, b.values})
 		delete(p.buckets, at)
 	}
 	for at, parts := range whole {

@@ -4,14 +4,21 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
-// A bucket of trending is one value: pairs of the video's number and its score,
-// in the order of the videos. The key is the ranking, the window and the bucket.
-const trendingKeySize = 1 + 1 + 1 + 8
+// A bucket of trending is pairs of the video's number and its score, in the order
+// of the videos, in as many values as it takes: a bucket may hold every video,
+// and a value of the checkpoint is bounded. The key is the ranking, the window,
+// the bucket and the number of the value.
+const trendingKeySize = 1 + 1 + 1 + 8 + 4
 
-func trendingKey(r, w int, bucket int64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{spaceTrending, byte(r), byte(w)}, uint64(bucket)^1<<63)
+// trendingScores is how many scores one value holds at most.
+const trendingScores = 1 << 14
+
+func trendingKey(r, w int, bucket int64, value uint32) []byte {
+	k := binary.BigEndian.AppendUint64([]byte{spaceTrending, byte(r), byte(w)}, uint64(bucket)^1<<63)
+	return binary.BigEndian.AppendUint32(k, value)
 }
 
 func (t *Trending) freeze(i *Image) {
@@ -26,28 +33,44 @@ func (t *Trending) freeze(i *Image) {
 }
 
 func (p *part) freeze(i *Image, r, w int, spare *moveSorter) {
-	for _, at := range p.dropped {
-		if p.buckets[at] == nil { // and has not come back since
-			i.put(trendingKey(r, w, at), nil)
+	for _, d := range p.dropped {
+		if b := p.buckets[d.at]; b != nil { // it has come back since
+			b.values, b.saved = max(b.values, d.values), false
+			continue
+		}
+		for n := range d.values {
+			i.put(trendingKey(r, w, d.at, n), nil)
 		}
 	}
 	p.dropped = nil
 	for at, b := range p.buckets {
 		b.settle(spare)
-		switch {
-		case len(b.scores) == 0:
-			i.put(trendingKey(r, w, at), nil)
+		if !b.saved || len(b.scores) == 0 {
+			b.write(i, r, w, at)
+		}
+		if len(b.scores) == 0 {
 			delete(p.buckets, at)
-		case !b.saved:
-			i.put(trendingKey(r, w, at), b.encode())
-			b.saved = true
 		}
 	}
 }
 
-func (b *tally) encode() []byte {
-	value := make(record, 0, 8*len(b.scores))
-	for _, s := range b.scores {
+// write puts the bucket's values into the image, and deletes those that the
+// checkpoint before has beyond them.
+func (b *tally) write(i *Image, r, w int, at int64) {
+	n := uint32(0)
+	for part := range slices.Chunk(b.scores, trendingScores) {
+		i.records = append(i.records, entry{key: trendingKey(r, w, at, n), scores: part})
+		n++
+	}
+	for gone := n; gone < b.values; gone++ {
+		i.put(trendingKey(r, w, at, gone), nil)
+	}
+	b.values, b.saved = n, true
+}
+
+func encodeScores(scores []score) []byte {
+	value := make(record, 0, 8*len(scores))
+	for _, s := range scores {
 		value = value.uint32(s.video).uint32(uint32(s.count))
 	}
 	return value
@@ -57,7 +80,7 @@ func (b *tally) decode(f fields) bool {
 	if len(f)%8 != 0 {
 		return false
 	}
-	b.scores = make([]score, 0, len(f)/8)
+	b.scores = slices.Grow(b.scores, len(f)/8)
 	for len(f) > 0 {
 		s := score{f.uint32(), int32(f.uint32())}
 		if n := len(b.scores); s.count == 0 || n > 0 && b.scores[n-1].video >= s.video {
@@ -65,6 +88,7 @@ func (b *tally) decode(f fields) bool {
 		}
 		b.scores = append(b.scores, s)
 	}
+	b.values++
 	b.saved = true
 	return true
 }
@@ -72,13 +96,16 @@ func (b *tally) decode(f fields) bool {
 func (t *Trending) load(src Source) error {
 	var broken error
 	err := src.Scan([]byte{spaceTrending}, []byte{spaceTrending}, func(key, value []byte) bool {
-		b := &tally{}
-		if len(key) != trendingKeySize || key[1] >= byte(rankingCount) || key[2] >= byte(windowCount) || !b.decode(value) {
+		if len(key) != trendingKeySize || key[1] >= byte(rankingCount) || key[2] >= byte(windowCount) {
+			broken = fmt.Errorf("%w: a key of trending is cut short", ErrState)
+			return false
+		}
+		f := fields(key[3:])
+		b := t.parts[key[1]][key[2]].bucket(int64(f.uint64() ^ 1<<63))
+		if f.uint32() != b.values || !b.decode(value) {
 			broken = fmt.Errorf("%w: a bucket of trending is cut short or out of order", ErrState)
 			return false
 		}
-		at := fields(key[3:])
-		t.parts[key[1]][key[2]].buckets[int64(at.uint64()^1<<63)] = b
 		return true
 	})
 	return cmp.Or(err, broken)

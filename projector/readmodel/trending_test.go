@@ -58,7 +58,7 @@ func TestTrendingEqualsARecount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tr, other := newTrending(), newTrending() // the other one is never saved
 		var moves [rankingCount][]said
-		var kept *memory
+		kept := newMemory("")
 		start := events.TimeOf(time.Unix(rapid.Int64Range(0, 30*86400).Draw(t, "start"), 0))
 		logTime := start
 		tr.advance(logTime)
@@ -93,7 +93,7 @@ func TestTrendingEqualsARecount(t *testing.T) {
 			if rapid.Bool().Draw(t, "save") {
 				i := &Image{Version: uint64(round + 1), rows: View{active: newLayer()}}
 				tr.freeze(i)
-				kept = kept.with(i)
+				kept = kept.put(i)
 				if rapid.Bool().Draw(t, "restart") {
 					tr = newTrending()
 					if err := tr.load(kept); err != nil {

@@ -20,9 +20,8 @@ type Users struct {
 	digest  uint64
 	changes []byte // of users and pairs since the last checkpoint, in order
 
-	segments segmentLog
-	stripe   uint32 // users in one
-	saved    uint32 // how many the checkpoint holds that is being loaded
+	log   tableLog
+	saved uint32 // how many the checkpoint holds that is being loaded
 }
 
 const (
@@ -44,7 +43,7 @@ const (
 )
 
 func newUsers() *Users {
-	u := &Users{segments: segmentLog{table: tableUsers, chunk: segmentBytes}, stripe: stripeUsers}
+	u := &Users{log: tableLog{table: tableUsers, size: stripeUsers}}
 	u.chunks.Store(&[]*userChunk{})
 	u.index = newIndex(func(n uint32) (uint64, uint64) {
 		e := u.entry(n)

@@ -22,11 +22,11 @@ type Videos struct {
 	chunks atomic.Pointer[[]*videoChunk]
 	count  uint32 // the writer's alone
 	dirty  dirtySet
-	digest uint64 // of all slots that are not dirty
+	digest uint64 // of all slots that are neither dirty nor in the capture
 
-	segments segmentLog
-	stripe   uint32 // slots in one
-	saved    uint32 // how many the checkpoint holds that is being loaded
+	log     tableLog
+	capture *capture // of the checkpoint being written; nil if none is
+	saved   uint32   // how many the checkpoint holds that is being loaded
 }
 
 const (
@@ -68,7 +68,7 @@ type Slot struct {
 func (s *Slot) Visible() bool { return s.Known && !s.Deleted }
 
 func newVideos() *Videos {
-	v := &Videos{segments: segmentLog{table: tableVideos, chunk: segmentBytes}, stripe: stripeVideos}
+	v := &Videos{log: tableLog{table: tableVideos, size: stripeVideos}}
 	v.chunks.Store(&[]*videoChunk{})
 	v.index = newIndex(func(n uint32) (uint64, uint64) {
 		s := v.slot(n)
@@ -212,9 +212,7 @@ func (v *Videos) change(number uint32, delta Counts, flags uint64, at events.Pos
 	if delta == (Counts{}) && flags == oldFlags {
 		return
 	}
-	if v.dirty.add(number) {
-		v.digest -= s.digest()
-	}
+	v.changes(number, s)
 	after := at.Packed()<<slotFlags | flags
 	if !visible(oldFlags) && !visible(flags) && oldFlags&slotDeleted == flags&slotDeleted {
 		after = before&^(slotKnown|slotDeleted) | flags
@@ -226,6 +224,19 @@ func (v *Videos) change(number uint32, delta Counts, flags uint64, at events.Pos
 		}
 	}
 	s.state.Store(after)
+}
+
+// changes notes that a slot is about to change: the checkpoint under way gets it
+// as it is now, the next one as it will be. It comes before every change.
+func (v *Videos) changes(number uint32, s *slot) {
+	if !v.dirty.add(number) {
+		return
+	}
+	old := s.digest()
+	v.digest -= old
+	if v.capture != nil {
+		v.capture.keep(number, s, old)
+	}
 }
 
 func visible(flags uint64) bool { return flags&(slotKnown|slotDeleted) == slotKnown }

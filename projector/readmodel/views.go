@@ -59,9 +59,7 @@ func (v *Videos) addView(number uint32, at events.Position) {
 		v.change(number, Counts{events.Views: 1}, before&slotDeleted|slotKnown, at)
 		return
 	}
-	if v.dirty.add(number) {
-		v.digest -= s.digest()
-	}
+	v.changes(number, s)
 	s.state.Store(before | slotBusy)
 	s.counts[events.Views].Store(s.counts[events.Views].Load() + 1)
 	s.state.Store(at.Packed()<<slotFlags | slotKnown)

@@ -1,0 +1,67 @@
+package projector
+
+import (
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Loading is a read model that is being loaded from its last checkpoint. That
+// needs no event log, so it goes on while the log is opened, which after a crash
+// takes a scan of it all. Whether the two belong together is for New to say.
+type Loading struct {
+	name, path string // of the current model's directory; empty if there is none
+	currentErr error
+
+	opened  chan struct{} // closed when the fields below hold
+	store   *checkpoint.Store
+	openErr error
+	version uint64
+	mark    marker
+	markErr error
+
+	done    chan struct{} // closed when the fields below hold
+	model   *readmodel.Model
+	loadErr error
+}
+
+// Preload begins to load the current read model: pass it to New in the same
+// configuration, or Close it.
+func Preload(cfg Config) *Loading {
+	l := &Loading{opened: make(chan struct{}), done: make(chan struct{})}
+	l.name, l.path, l.currentErr = checkpoint.Models{Dir: cfg.ModelsDir}.Current()
+	go l.run(cfg)
+	return l
+}
+
+func (l *Loading) run(cfg Config) {
+	defer close(l.done)
+	l.open(cfg)
+	close(l.opened)
+	if l.store == nil || l.version == 0 || l.markErr != nil || l.mark.FoldVersion != foldVersion {
+		return
+	}
+	l.model, l.loadErr = readmodel.Load(readmodel.Config{
+		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: cfg.OutcomeHorizon, IdentityBytes: cfg.IdentityBytes,
+	}, l.mark.Model, l.store.View())
+}
+
+func (l *Loading) open(cfg Config) {
+	if l.currentErr != nil || l.name == "" {
+		return
+	}
+	var data []byte
+	if l.store, l.openErr = checkpoint.Open(l.path, checkpoint.Options{Logger: cfg.Logger}); l.openErr != nil {
+		return
+	}
+	if l.version, data = l.store.Latest(); l.version > 0 {
+		l.mark, l.markErr = decodeMarker(data)
+	}
+}
+
+// Close lets go of what nobody took over.
+func (l *Loading) Close() {
+	<-l.done
+	if l.store != nil {
+		_ = l.store.Close() // it was only read
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package readmodel
+
+// preferHugePages does nothing where the kernel takes no such hint.
+func preferHugePages([]videoChunk) {}

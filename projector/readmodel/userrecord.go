@@ -1,0 +1,57 @@
+package readmodel
+
+import "encoding/binary"
+
+// What files hold of users. All numbers are little-endian. A delta is a
+// sequence of changes, in the order in which they came:
+//
+//	user   'u', number (4), key (16), flags (4)
+//	like   'l', number of the user (4), number of the video (4), version (8)
+//
+// A whole stripe holds for each user the key (16), flags (4), how many cells its
+// likes take (4), how many likes there are (4), and of each the number of the
+// video (4) and the version (8).
+const (
+	recordUser     = 'u'
+	recordLike     = 'l'
+	userRecordSize = 1 + 4 + 16 + 4
+	likeRecordSize = 1 + 4 + 4 + 8
+	wholeUserSize  = 16 + 4 + 4 + 4
+	wholeLikeSize  = 4 + 8
+)
+
+func appendUserRecord(dst []byte, number uint32, u *user) []byte {
+	dst = binary.LittleEndian.AppendUint32(append(dst, recordUser), number)
+	dst = binary.LittleEndian.AppendUint64(dst, u.hi)
+	dst = binary.LittleEndian.AppendUint64(dst, u.lo)
+	return binary.LittleEndian.AppendUint32(dst, u.flags.Load())
+}
+
+func appendLikeRecord(dst []byte, number, video uint32, v likeVersion) []byte {
+	dst = binary.LittleEndian.AppendUint32(append(dst, recordLike), number)
+	dst = binary.LittleEndian.AppendUint32(dst, video)
+	return binary.LittleEndian.AppendUint64(dst, uint64(v))
+}
+
+// userRecordEnd is the size of the first record.
+func userRecordEnd(records []byte) int {
+	if records[0] == recordUser {
+		return userRecordSize
+	}
+	return likeRecordSize
+}
+
+func userRecordNumber(records []byte) uint32 { return binary.LittleEndian.Uint32(records[1:]) }
+
+func appendWholeUser(dst []byte, u *user) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, u.hi)
+	dst = binary.LittleEndian.AppendUint64(dst, u.lo)
+	dst = binary.LittleEndian.AppendUint32(dst, u.flags.Load())
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(u.likes.cells)))
+	dst = binary.LittleEndian.AppendUint32(dst, u.likes.used)
+	u.likes.each(func(video uint32, v likeVersion) {
+		dst = binary.LittleEndian.AppendUint32(dst, video)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(v))
+	})
+	return dst
+}
