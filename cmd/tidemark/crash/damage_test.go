@@ -39,6 +39,8 @@ func TestDamagedReadModel(t *testing.T) {
 		{"CURRENT empty", func(t *testing.T, models string) { must(t, os.Truncate(filepath.Join(models, "CURRENT"), 0)) }},
 		{"MANIFEST garbled", func(t *testing.T, models string) { garble(t, models, "MANIFEST", 8) }},
 		{"tables garbled", func(t *testing.T, models string) { garble(t, models, ".sst", 64) }},
+		{"files of tables garbled", func(t *testing.T, models string) { garble(t, models, ".flat", 64) }},
+		{"files of tables removed", func(t *testing.T, models string) { removeFiles(t, models, ".flat") }},
 		{"value logs garbled", func(t *testing.T, models string) { garble(t, models, ".vlog", 64) }},
 		{"write-ahead logs garbled", func(t *testing.T, models string) { garble(t, models, ".mem", 64) }},
 		{"everything emptied", func(t *testing.T, models string) { empty(t, models) }},
@@ -148,6 +150,15 @@ func garble(t *testing.T, models, name string, spare int) {
 	if found == 0 {
 		t.Logf("there is no %s file to garble", name)
 	}
+}
+
+func removeFiles(t *testing.T, models, suffix string) {
+	t.Helper()
+	eachFile(t, models, func(path string) {
+		if strings.HasSuffix(path, suffix) {
+			must(t, os.Remove(path))
+		}
+	})
 }
 
 func empty(t *testing.T, models string) {

@@ -20,7 +20,7 @@ import (
 
 // site is one data directory and the process that serves it, start after start.
 type site struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	flags []string
 	url   string
@@ -34,7 +34,7 @@ type site struct {
 }
 
 // newSite is a data directory that is not served yet.
-func newSite(t *testing.T, dir string, flags ...string) *site {
+func newSite(t testing.TB, dir string, flags ...string) *site {
 	s := &site{t: t, dir: dir, flags: flags, log: newLogBuffer()}
 	t.Cleanup(func() {
 		s.kill()
