@@ -125,15 +125,10 @@ func (t *videoPart) write(i *Image, files Files) error {
 // take collects the changed slots by stripe.
 func (t *videoPart) take() {
 	size := t.log.size
-	var body []byte
 	for stripe := range stripesOf(t.count, size) {
-		from, before := len(body), uint32(0)
-		body, before = t.capture.take(stripe*size, min(t.count, (stripe+1)*size), body)
-		if before > 0 {
-			t.deltas = append(t.deltas, delta{stripe, before, body[from:len(body):len(body)]})
-		}
-		if len(body) > 1<<20 {
-			body = nil
+		body, n := t.capture.take(stripe*size, min(t.count, (stripe+1)*size))
+		if n > 0 {
+			t.deltas = append(t.deltas, delta{stripe, n, body})
 		}
 	}
 	for kept := t.capture.takeKept(); len(kept) > 0; {
