@@ -1,10 +1,9 @@
 package projector
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,103 +13,138 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
+// BenchmarkRestore folds a view of each of many videos, and likes, with a
+// checkpoint after every half million events, and then loads the read model
+// again and again. It reports how long it takes to open Badger and to load the
+// tables, the longest that the fold had to stand still for a checkpoint, and what
+// the checkpoint takes on disk. Views are of one minute where trending is said to
+// hold them, and too old for it otherwise.
+//
+//	go test ./projector -run '^$' -bench Restore/videos=10000000 -benchtime 5x
+func BenchmarkRestore(b *testing.B) {
+	for _, size := range []struct {
+		videos, likes int
+		trending      bool
+	}{{1e6, 0, false}, {1e6, 1e6, false}, {1e7, 0, false}, {1e7, 0, true}, {1e7, 1e7, false}} {
+		b.Run(fmt.Sprintf("videos=%d/likes=%d/trending=%t", size.videos, size.likes, size.trending), func(b *testing.B) {
+			dir := b.TempDir()
+			r := &restorable{b: b, p: &Projector{cfg: Config{Now: time.Now}, model: readmodel.New(testModelConfig())}}
+			if size.trending {
+				r.viewed = events.TimeOf(testTime)
+			}
+			r.fill(dir, size.videos, size.likes)
+			state := r.state
+			r.p = nil
+			var opening, loading time.Duration
+			b.ResetTimer()
+			for range b.N {
+				begun := time.Now()
+				store, err := checkpoint.Open(dir, checkpoint.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				opened := time.Now()
+				if _, err = readmodel.Load(testModelConfig(), state, store.View()); err != nil {
+					b.Fatal(err)
+				}
+				opening, loading = opening+opened.Sub(begun), loading+time.Since(opened)
+				if err := store.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(opening.Seconds()/float64(b.N), "s-open")
+			b.ReportMetric(loading.Seconds()/float64(b.N), "s-load")
+			b.ReportMetric(r.pause.Seconds()*1e3, "ms-longest-pause")
+			b.ReportMetric(r.weight(dir)/float64(size.videos), "disk-bytes/video")
+		})
+	}
+}
+
+// restorable makes a read model that is worth restoring.
+type restorable struct {
+	b      *testing.B
+	p      *Projector
+	viewed events.Time
+	pause  time.Duration
+	state  []byte
+	count  int
+}
+
+func (r *restorable) fill(dir string, videos, likes int) {
+	var err error
+	if r.p.store, err = checkpoint.Open(dir, checkpoint.Options{}); err != nil {
+		r.b.Fatal(err)
+	}
+	for n := range videos {
+		r.step()
+		r.p.model.AddView(spread('v', n), r.viewed)
+	}
+	for n := range likes {
+		r.step()
+		like := events.VideoLike{Video: spread('v', n*7919%videos), User: spread('u', n%(likes/20))}
+		r.p.model.SetLike(like, readmodel.When{Time: 5}, true)
+	}
+	r.p.model.Publish(0)
+	r.save()
+	if err := r.p.store.Close(); err != nil {
+		r.b.Fatal(err)
+	}
+}
+
+// step moves on to the next event, in record batches of 500.
+func (r *restorable) step() {
+	m := r.p.model
+	if r.count%500 == 0 {
+		if r.count > 0 {
+			m.Publish(0)
+		}
+		if r.count > 0 && r.count%500_000 == 0 {
+			r.save()
+		}
+		m.Begin(uint64(r.count/500+1), testTime)
+	}
+	m.Step(uint16(r.count % 500))
+	r.count++
+}
+
+// save writes a checkpoint and measures what the fold is asked to run for it.
+func (r *restorable) save() {
+	f, view, err := r.p.save(frozen{}, func(fn func()) error {
+		begun := time.Now()
+		fn()
+		r.pause = max(r.pause, time.Since(begun))
+		return nil
+	})
+	if err != nil {
+		r.b.Fatal(err)
+	}
+	r.p.model.Kept(view)
+	r.p.store.CollectGarbage()
+	r.state = f.image.State
+}
+
+func (r *restorable) weight(dir string) (bytes float64) {
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			bytes += float64(info.Size())
+		}
+		return err
+	})
+	if err != nil {
+		r.b.Fatal(err)
+	}
+	return bytes
+}
+
+// spread makes an ID of a number, as evenly spread as random ones.
 func spread(kind byte, n int) (id [16]byte) {
 	h := (uint64(n) + uint64(kind)<<40) * 0x9e3779b97f4a7c15
 	binary.BigEndian.PutUint64(id[:8], h^h>>29)
 	binary.BigEndian.PutUint64(id[8:], uint64(n)<<8|uint64(kind))
 	return id
-}
-
-func BenchmarkRestart(b *testing.B) {
-	for _, n := range []struct{ videos, likes int }{{1e6, 0}, {1e6, 1e6}, {1e7, 0}, {1e7, 1e7}} {
-		b.Run(fmt.Sprintf("videos=%d,likes=%d", n.videos, n.likes), func(b *testing.B) {
-			dir := b.TempDir()
-			s, err := checkpoint.Open(dir, checkpoint.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			m := readmodel.New(testModelConfig())
-			version, seq := uint64(0), uint64(0)
-			var maxFreeze, writeTime time.Duration
-			var state []byte
-			save := func() {
-				version++
-				t := time.Now()
-				longest := time.Duration(0)
-				image := m.Plan(version)
-				if err := image.Prepare(s, func(fn func()) error {
-					t := time.Now()
-					fn()
-					longest = max(longest, time.Since(t))
-					return nil
-				}); err != nil {
-					b.Fatal(err)
-				}
-				f := time.Now()
-				m.Freeze(version)
-				longest = max(longest, time.Since(f))
-				maxFreeze = max(maxFreeze, longest)
-				if err := image.Write(s); err != nil {
-					b.Fatal(err)
-				}
-				view, err := s.Write(context.Background(), version, image.Writes(), image.State)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := s.KeepFiles(image.Needs); err != nil {
-					b.Fatal(err)
-				}
-				m.Kept(view)
-				state = image.State
-				s.CollectGarbage()
-				writeTime += time.Since(t)
-			}
-			begun := time.Now()
-			step := func(i int) {
-				if i%500 == 0 {
-					if seq > 0 {
-						m.Publish(0)
-						if seq%1000 == 0 {
-							save()
-						}
-					}
-					seq++
-					m.Begin(seq, testTime)
-				}
-				m.Step(uint16(i % 500))
-			}
-			for i := range n.videos {
-				step(i)
-				m.AddView(spread('v', i), 0)
-			}
-			for i := range n.likes {
-				step(i)
-				m.SetLike(events.VideoLike{Video: spread('v', i*7919%n.videos), User: spread('u', i%(n.likes/20))}, readmodel.When{Time: 5}, true)
-			}
-			m.Publish(0)
-			save()
-			fmt.Printf("filled in %v; longest pause of the fold %v; write %v; %d checkpoints\n", time.Since(begun), maxFreeze, writeTime, version)
-			t := time.Now()
-			s.Close()
-			fmt.Printf("close %v\n", time.Since(t))
-			size := int64(0)
-			filepath.Walk(dir, func(p string, i os.FileInfo, err error) error { size += i.Size(); return nil })
-			fmt.Printf("on disk %.1f MB, %.1f bytes/video\n", float64(size)/1e6, float64(size)/float64(n.videos))
-			m = nil
-			for range b.N {
-				t := time.Now()
-				s, err := checkpoint.Open(dir, checkpoint.Options{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				t2 := time.Now()
-				_, err = readmodel.Load(testModelConfig(), state, s.View())
-				if err != nil {
-					b.Fatal(err)
-				}
-				fmt.Printf("open %v, load %v\n", t2.Sub(t), time.Since(t2))
-				s.Close()
-			}
-		})
-	}
 }

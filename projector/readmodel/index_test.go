@@ -64,3 +64,46 @@ func TestEntriesOfOneTagAreToldApart(t *testing.T) {
 		t.Errorf("a key that was not added is number %d", number)
 	}
 }
+
+// TestIndexIsFilledAsItWouldHaveGrown fills indexes of sizes around those at
+// which the directory doubles, finds all keys, and lets them grow on.
+func TestIndexIsFilledAsItWouldHaveGrown(t *testing.T) {
+	for _, count := range []uint32{0, 1, segmentFull, segmentFull + 1, 2*segmentFull - 200, 5 * segmentFull, 13 * segmentFull} {
+		x := newIndex(func(n uint32) (uint64, uint64) { return words(numberedID(uint64(n))) })
+		sizes := newKeyCounts(count)
+		for n := range count {
+			sizes.note(x.hash(x.key(n)))
+		}
+		if err := x.fill(count, sizes); err != nil {
+			t.Fatal(err)
+		}
+		for n := range count + 2*segmentFull {
+			hi, lo := x.key(n)
+			number, ok := x.find(x.hash(hi, lo), hi, lo)
+			if ok != (n < count) || ok && number != n {
+				t.Fatalf("of %d: key %d is number %d, %t", count, n, number, ok)
+			}
+			if !ok {
+				x.add(x.hash(hi, lo), n)
+			}
+		}
+		for n := range count + 2*segmentFull {
+			hi, lo := x.key(n)
+			if number, ok := x.find(x.hash(hi, lo), hi, lo); !ok || number != n {
+				t.Fatalf("of %d, grown: key %d is number %d, %t", count, n, number, ok)
+			}
+		}
+		used := uint32(0)
+		for i, s := range x.segments {
+			if i == 0 || s != x.segments[i-1] {
+				used += s.used
+			}
+			if span := len(x.segments) >> s.depth; x.segments[i&^(span-1)] != s || x.directory.Load().entries[i].Load() != s.cells {
+				t.Errorf("of %d: entry %d is not of the segment of depth %d", count, i, s.depth)
+			}
+		}
+		if used != count+2*segmentFull {
+			t.Errorf("of %d: segments say that they hold %d of %d", count, used, count+2*segmentFull)
+		}
+	}
+}

@@ -76,37 +76,63 @@ func encodeScores(scores []score) []byte {
 	return value
 }
 
-func (b *tally) decode(f fields) bool {
-	if len(f)%8 != 0 {
-		return false
+// decodeScores reads one value. It returns false if it is none.
+func decodeScores(f fields) ([]score, bool) {
+	if len(f)%8 != 0 || len(f) == 0 {
+		return nil, false
 	}
-	b.scores = slices.Grow(b.scores, len(f)/8)
-	for len(f) > 0 {
-		s := score{f.uint32(), int32(f.uint32())}
-		if n := len(b.scores); s.count == 0 || n > 0 && b.scores[n-1].video >= s.video {
+	scores := make([]score, len(f)/8)
+	for i := range scores {
+		scores[i] = score{f.uint32(), int32(f.uint32())}
+	}
+	return scores, true
+}
+
+// inOrder reports whether the scores may stand in a bucket.
+func inOrder(scores []score) bool {
+	for i, s := range scores {
+		if s.count == 0 || i > 0 && scores[i-1].video >= s.video {
 			return false
 		}
-		b.scores = append(b.scores, s)
 	}
-	b.values++
-	b.saved = true
 	return true
 }
 
+// load reads the values of each bucket, which lie side by side, and puts them
+// together at their size: grown value by value, a bucket of millions is copied
+// over and over.
 func (t *Trending) load(src Source) error {
-	var broken error
+	var (
+		bucket *tally
+		values [][]score
+		broken error
+	)
+	put := func() {
+		if bucket == nil {
+			return
+		}
+		bucket.scores, bucket.values, bucket.saved = slices.Concat(values...), uint32(len(values)), true
+		if !inOrder(bucket.scores) {
+			broken = fmt.Errorf("%w: a bucket of trending is out of order", ErrState)
+		}
+	}
 	err := src.Scan([]byte{spaceTrending}, []byte{spaceTrending}, func(key, value []byte) bool {
 		if len(key) != trendingKeySize || key[1] >= byte(rankingCount) || key[2] >= byte(windowCount) {
 			broken = fmt.Errorf("%w: a key of trending is cut short", ErrState)
 			return false
 		}
 		f := fields(key[3:])
-		b := t.parts[key[1]][key[2]].bucket(int64(f.uint64() ^ 1<<63))
-		if f.uint32() != b.values || !b.decode(value) {
-			broken = fmt.Errorf("%w: a bucket of trending is cut short or out of order", ErrState)
-			return false
+		if b := t.parts[key[1]][key[2]].bucket(int64(f.uint64() ^ 1<<63)); b != bucket {
+			put()
+			bucket, values = b, values[:0]
 		}
-		return true
+		scores, ok := decodeScores(value)
+		if !ok || f.uint32() != uint32(len(values)) {
+			broken = fmt.Errorf("%w: a bucket of trending is cut short", ErrState)
+		}
+		values = append(values, scores)
+		return broken == nil
 	})
+	put()
 	return cmp.Or(err, broken)
 }

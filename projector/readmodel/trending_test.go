@@ -137,3 +137,72 @@ func TestTrendingOfManyMoves(t *testing.T) {
 		t.Errorf("settled: %d videos, recounted %d, and they differ", len(got), len(want))
 	}
 }
+
+// TestBucketsOfManyVideosAreSavedInParts lets a bucket grow over several parts,
+// shrink to one, and go, with a restart after each: no value gets long, and none
+// is left over.
+func TestBucketsOfManyVideosAreSavedInParts(t *testing.T) {
+	const parts = 3
+	tr, kept, logTime := newTrending(), newMemory(t.TempDir()), events.TimeOf(testStart)
+	tr.advance(logTime)
+	restart := func(want int) {
+		t.Helper()
+		i := &Image{Version: kept.version + 1, rows: View{active: newLayer()}}
+		tr.freeze(i)
+		kept = kept.with(i)
+		if got := len(kept.keys([]byte{spaceTrending})); got != want {
+			t.Fatalf("version %d has %d values, want %d", i.Version, got, want)
+		}
+		for key, value := range kept.values {
+			if len(value.value) > 8*trendingScores {
+				t.Fatalf("value %x has %d bytes", key, len(value.value))
+			}
+		}
+		before := tr.digest()
+		tr = newTrending()
+		if err := tr.load(kept); err != nil {
+			t.Fatal(err)
+		}
+		tr.settle(logTime)
+		if after := tr.digest(); before != after {
+			t.Fatalf("digest %x, after a restart %x", before, after)
+		}
+	}
+	for video := range uint32(parts * trendingScores) {
+		tr.add(ByLikes, video, logTime, 1)
+	}
+	restart(parts)
+	for video := range uint32((parts - 1) * trendingScores) {
+		tr.add(ByLikes, video, logTime, -1)
+	}
+	restart(1)
+	tr.add(ByLikes, 0, logTime, 1)
+	restart(2)
+	logTime += events.Time((2 * time.Hour).Microseconds())
+	tr.advance(logTime) // into the ten minutes
+	restart(2)
+	logTime += events.Time((200 * time.Hour).Microseconds())
+	tr.advance(logTime)
+	restart(0)
+}
+
+// TestMissingPartOfABucketIsFound takes away each part.
+func TestMissingPartOfABucketIsFound(t *testing.T) {
+	tr, kept := newTrending(), newMemory(t.TempDir())
+	tr.advance(events.TimeOf(testStart))
+	for video := range uint32(2*trendingScores + 1) {
+		tr.add(ByViews, video, events.TimeOf(testStart), 1)
+	}
+	i := &Image{Version: 1, rows: View{active: newLayer()}}
+	tr.freeze(i)
+	kept = kept.with(i)
+	for _, key := range kept.keys([]byte{spaceTrending}) {
+		gone := kept.values[key]
+		delete(kept.values, key)
+		loaded := newTrending()
+		if err := loaded.load(kept); err == nil && loaded.digest() == tr.digest() {
+			t.Errorf("nothing is missed without %x", key)
+		}
+		kept.values[key] = gone
+	}
+}
