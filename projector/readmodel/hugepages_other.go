@@ -3,4 +3,4 @@
 package readmodel
 
 // preferHugePages does nothing where the kernel takes no such hint.
-func preferHugePages([]videoChunk) {}
+func preferHugePages[T any]([]T) {}
