@@ -73,32 +73,37 @@ func ParseUUID[T string | []byte](dst *[16]byte, text T) bool {
 // the two halves of the ID as big-endian numbers, which are undefined where
 // the text had not the canonical form.
 //
-// It reads the digits eight at a time, in place of 32 table look-ups an ID.
+// It reads the digits eight at a time, in place of 32 table look-ups an ID, and
+// looks once at the end whether all of them were digits.
 func ParseUUIDWords(text *[36]byte) (hi, lo uint64, ok bool) {
-	a, badA := hexWord(binary.BigEndian.Uint64(text[0:]))
-	b, badB := hexWord(uint64(binary.BigEndian.Uint32(text[9:]))<<32 | uint64(binary.BigEndian.Uint32(text[14:])))
-	c, badC := hexWord(uint64(binary.BigEndian.Uint32(text[19:]))<<32 | uint64(binary.BigEndian.Uint32(text[24:])))
-	d, badD := hexWord(binary.BigEndian.Uint64(text[28:]))
+	a, badA := hexDigits(binary.BigEndian.Uint64(text[0:]))
+	b, badB := hexDigits(uint64(binary.BigEndian.Uint32(text[9:]))<<32 | uint64(binary.BigEndian.Uint32(text[14:])))
+	c, badC := hexDigits(uint64(binary.BigEndian.Uint32(text[19:]))<<32 | uint64(binary.BigEndian.Uint32(text[24:])))
+	d, badD := hexDigits(binary.BigEndian.Uint64(text[28:]))
+	bad := (badA | badB | badC | badD) & 0xf0f0f0f0f0f0f0f0
 	dashes := (text[8] ^ '-') | (text[13] ^ '-') | (text[18] ^ '-') | (text[23] ^ '-')
-	return a<<32 | b, c<<32 | d, badA|badB|badC|badD|uint64(dashes) == 0
+	return packDigits(a)<<32 | packDigits(b), packDigits(c)<<32 | packDigits(d), bad|uint64(dashes) == 0
 }
 
-// hexWord reads eight hex digits of either case, the first in the highest
-// byte. bad is not zero if one of the bytes is no hex digit; value means
-// nothing then.
-func hexWord(text uint64) (value, bad uint64) {
+// hexDigits reads eight hex digits of either case, each in the byte where it
+// stands. If one of the bytes is no hex digit, bad has a bit in the upper half
+// of a byte.
+func hexDigits(text uint64) (digits, bad uint64) {
 	const ones = 0x0101010101010101
-	const highs = 0x80 * ones
-	// Below 0x80 no sum passes from one byte into the next, and the high bit of
-	// each sum says whether the byte is at least the bound that it stands for.
-	digit := (text + (0x80-'0')*ones) &^ (text + (0x80-'9'-1)*ones)
-	lower := text | 0x20*ones
-	letter := (lower + (0x80-'a')*ones) &^ (lower + (0x80-'f'-1)*ones) & highs
-	bad = (digit|letter)&highs ^ highs | text&highs
-	value = text&(0x0f*ones) + letter>>7*9
-	value = (value | value>>4) & 0x00ff00ff00ff00ff
-	value = (value | value>>8) & 0x0000ffff0000ffff
-	return (value | value>>16) & 0xffffffff, bad
+	// Letters have bit 6. In lower case they stand 0x27 too high to follow the
+	// nine; bytes with the bit are at least 0x60 by then, so nothing is borrowed.
+	letter := text >> 6 & ones
+	digits = (text | letter<<5) - letter*0x27 ^ '0'*ones
+	// What is above fifteen now was no digit, nor was a letter below ten or
+	// another character from ten on. Only a byte that is bad already carries.
+	return digits, digits | (digits+6*ones^letter<<4)&(0x10*ones)
+}
+
+// packDigits joins eight digits, the first in the highest byte, to a number.
+func packDigits(digits uint64) uint64 {
+	digits = (digits | digits>>4) & 0x00ff00ff00ff00ff
+	digits = (digits | digits>>8) & 0x0000ffff0000ffff
+	return (digits | digits>>16) & 0xffffffff
 }
 
 // AppendTo appends the canonical text form, in lower case.

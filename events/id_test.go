@@ -40,6 +40,27 @@ func TestParseIDTakesTheCanonicalFormOnly(t *testing.T) {
 	}
 }
 
+// TestParseUUIDKnowsEachByteAtEachPlace puts each byte at each place, among
+// digits that carry into their neighbours if any do.
+func TestParseUUIDKnowsEachByteAtEachPlace(t *testing.T) {
+	for _, around := range []string{"ffffffff-ffff-ffff-ffff-ffffffffffff", "00000000-0000-0000-0000-000000000000", plainID} {
+		for i := range around {
+			for c := range 256 {
+				text := []byte(around)
+				text[i] = byte(c)
+				var id [16]byte
+				want := canonicalID.Match(text)
+				if got := ParseUUID(&id, text); got != want {
+					t.Fatalf("ParseUUID(%q) = %t, want %t", text, got, want)
+				}
+				if digits, _ := hex.DecodeString(strings.ReplaceAll(string(text), "-", "")); want && string(id[:]) != string(digits) {
+					t.Fatalf("ParseUUID(%q) = %x", text, id)
+				}
+			}
+		}
+	}
+}
+
 var canonicalID = regexp.MustCompile(`\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\z`)
 
 func FuzzParseUUID(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -30,7 +31,10 @@ type List[T ~[16]byte] struct {
 	// Entries are the distinct spellings in the order of the request.
 	Entries []Entry
 
-	byID hashSet // places in entries, of the first spelling of each ID
+	filter filter
+	// byID has the places in Entries of the first spelling of each ID, once
+	// there are more entries than shortList.
+	byID hashSet
 	// bySpelling knows spellings other than an ID's first. It is a set of its
 	// own so that a thousand spellings of one ID do not cost a thousand squared.
 	bySpelling hashSet
@@ -56,6 +60,7 @@ func (l *List[T]) Reset() {
 		l.seed[1] = maphash.Bytes(l.spellSeed, []byte{1}) | 1
 	}
 	l.IDs, l.Entries = l.IDs[:0], l.Entries[:0]
+	l.filter = filter{}
 	l.byID.reset()
 	l.bySpelling.reset()
 }
@@ -63,15 +68,59 @@ func (l *List[T]) Reset() {
 // Add takes the ID that text spells, unless it has this spelling already. It
 // returns false where text is no UUID.
 func (l *List[T]) Add(text *Spelling) bool {
-	first, last, ok := events.ParseUUIDWords((*[SpellingLen]byte)(text))
+	hi, lo, ok := events.ParseUUIDWords((*[SpellingLen]byte)(text))
 	if !ok {
 		return false
 	}
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:8], first)
-	binary.BigEndian.PutUint64(id[8:], last)
-	hi, lo := bits.Mul64(first^l.seed[0], last^l.seed[1])
-	hash := uint32((hi ^ lo) * 0x9e3779b97f4a7c15 >> 32)
+	if len(l.Entries) >= shortList {
+		l.addLong(text, hi, lo)
+	} else if !l.filter.mayHave(hi, lo) || !l.repeats(text, hi, lo) {
+		l.put(text, hi, lo)
+	}
+	return true
+}
+
+// put takes an ID that is not listed.
+func (l *List[T]) put(text *Spelling, hi, lo uint64) {
+	n, id := len(l.Entries), len(l.IDs)
+	// Written where they stay: a copy by way of the stack would wait for itself.
+	l.Entries = slices.Grow(l.Entries, 1)[:n+1]
+	e := &l.Entries[n]
+	e.Text, e.ID = *text, uint32(id)
+	l.IDs = slices.Grow(l.IDs, 1)[:id+1]
+	binary.BigEndian.PutUint64(l.IDs[id][:8], hi)
+	binary.BigEndian.PutUint64(l.IDs[id][8:], lo)
+}
+
+// is reports whether the ID at that place is the given one.
+func (l *List[T]) is(id int, hi, lo uint64) bool {
+	return binary.BigEndian.Uint64(l.IDs[id][:8]) == hi && binary.BigEndian.Uint64(l.IDs[id][8:]) == lo
+}
+
+// repeats reports whether a short list has the ID, and takes its spelling then.
+func (l *List[T]) repeats(text *Spelling, hi, lo uint64) bool {
+	for id := range l.IDs {
+		if !l.is(id, hi, lo) {
+			continue
+		}
+		place := id // or later, where other spellings stand between
+		for l.Entries[place].ID != uint32(id) {
+			place++
+		}
+		if l.Entries[place].Text != *text {
+			l.addSpelling(text, uint32(id))
+		}
+		return true
+	}
+	return false
+}
+
+// addLong is Add where the list is no short one any more.
+func (l *List[T]) addLong(text *Spelling, hi, lo uint64) {
+	if l.byID.count == 0 {
+		l.index()
+	}
+	hash := l.hash(hi, lo)
 	cell := l.byID.first(hash)
 	for {
 		place, match, end := l.byID.at(cell, hash)
@@ -79,19 +128,40 @@ func (l *List[T]) Add(text *Spelling) bool {
 			break
 		}
 		if match {
-			if e := &l.Entries[place]; l.IDs[e.ID] == T(id) {
+			if e := &l.Entries[place]; l.is(int(e.ID), hi, lo) {
 				if e.Text != *text {
 					l.addSpelling(text, e.ID)
 				}
-				return true
+				return
 			}
 		}
 		cell = l.byID.next(cell)
 	}
 	l.byID.put(cell, hash, uint32(len(l.Entries)))
-	l.Entries = append(l.Entries, Entry{Text: *text, ID: uint32(len(l.IDs))})
-	l.IDs = append(l.IDs, T(id))
-	return true
+	l.put(text, hi, lo)
+}
+
+// index enters the IDs of a short list.
+func (l *List[T]) index() {
+	id := 0
+	for place := range l.Entries {
+		if l.Entries[place].ID != uint32(id) {
+			continue // not its first spelling
+		}
+		hash := l.hash(binary.BigEndian.Uint64(l.IDs[id][:8]), binary.BigEndian.Uint64(l.IDs[id][8:]))
+		cell := l.byID.first(hash)
+		for _, _, end := l.byID.at(cell, hash); !end; _, _, end = l.byID.at(cell, hash) {
+			cell = l.byID.next(cell)
+		}
+		l.byID.put(cell, hash, uint32(place))
+		id++
+	}
+}
+
+// hash is keyed: whoever picks the IDs must not be able to pick collisions.
+func (l *List[T]) hash(hi, lo uint64) uint32 {
+	high, low := bits.Mul64(hi^l.seed[0], lo^l.seed[1])
+	return uint32((high ^ low) * 0x9e3779b97f4a7c15 >> 32)
 }
 
 // addSpelling takes another spelling of an ID that is listed.
@@ -122,11 +192,7 @@ func (l *List[T]) Scan(s *strictjson.Scanner, limit int) (sent int) {
 	if !s.Array() {
 		return 0
 	}
-	// Text that is a UUID has nothing in it that the scanner must look at.
-	for text := s.Peek(SpellingLen); text != nil && sent < limit && l.Add((*Spelling)(text)); text = s.Peek(SpellingLen) {
-		s.Take()
-		sent++
-	}
+	sent = l.scanPlain(s, limit)
 	for s.Element() {
 		if sent++; sent > limit {
 			continue
@@ -138,6 +204,36 @@ func (l *List[T]) Scan(s *strictjson.Scanner, limit int) (sent int) {
 	}
 	if sent > limit {
 		s.Fail("lists more than " + strconv.Itoa(limit) + " IDs, the most for one request")
+	}
+	return sent
+}
+
+// scanPlain reads the elements up to the first that has anything unusual about
+// it. Before an element it takes one space at most. Text that is a UUID has
+// nothing in it that the scanner must look at.
+func (l *List[T]) scanPlain(s *strictjson.Scanner, limit int) (sent int) {
+	const quoted = SpellingLen + 2
+	ahead := s.Ahead()
+	end := 0
+	for ; sent < limit; sent++ {
+		at := end
+		if sent > 0 {
+			if at == len(ahead) || ahead[at] != ',' {
+				break
+			}
+			at++
+		}
+		if at < len(ahead) && ahead[at] == ' ' {
+			at++
+		}
+		if len(ahead)-at < quoted || ahead[at] != '"' || ahead[at+quoted-1] != '"' ||
+			!l.Add((*Spelling)(ahead[at+1:at+1+SpellingLen])) {
+			break
+		}
+		end = at + quoted
+	}
+	if sent > 0 {
+		s.Advance(end, sent)
 	}
 	return sent
 }

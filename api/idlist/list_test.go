@@ -2,6 +2,7 @@ package idlist
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -104,5 +105,43 @@ func TestResultsAreKeyedByTheVeryStringSent(t *testing.T) {
 	want := `"results":{"` + lower + `":"word0","` + upper + `":"word0","` + other + `":"word1"}`
 	if got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestListsAroundTheShortOnes repeats IDs, in two spellings too, in lists that
+// stay short, that just do, and that do not.
+func TestListsAroundTheShortOnes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var l List[events.VideoID]
+	for _, size := range []int{shortList - 1, shortList, shortList + 1, 3 * shortList} {
+		for _, pool := range []int{1, 5, size / 2, size, 100 * size} {
+			l.Reset()
+			ids, texts, want := map[string]int{}, map[string]bool{}, []string(nil)
+			for range 2 * size {
+				text := events.VideoID{0: 0xab, 7: byte(random.IntN(2)), 15: byte(random.IntN(pool)), 14: byte(random.IntN(pool) >> 8)}.String()
+				if random.IntN(4) == 0 {
+					text = strings.ToUpper(text)
+				}
+				id := strings.ToLower(text)
+				if _, ok := ids[id]; !ok {
+					ids[id] = len(ids)
+				}
+				if !texts[text] {
+					texts[text] = true
+					want = append(want, fmt.Sprintf("%s %d", text, ids[id]))
+				}
+				if !l.Add((*Spelling)([]byte(text))) {
+					t.Fatalf("%s was refused", text)
+				}
+			}
+			if got := spellings(&l); !slices.Equal(got, want) || len(l.IDs) != len(ids) {
+				t.Fatalf("%d of %d IDs: %v, want %v", 2*size, pool, got, want)
+			}
+			for id, place := range ids {
+				if l.IDs[place].String() != id {
+					t.Fatalf("%d is %v, want %s", place, l.IDs[place], id)
+				}
+			}
+		}
 	}
 }

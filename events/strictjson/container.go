@@ -32,39 +32,27 @@ func (s *Scanner) Member() (name []byte, ok bool) {
 // false at the end of the array, which is left with it, and after a syntax error.
 func (s *Scanner) Element() bool { return s.moved(true) }
 
-// Peek is a short way through arrays of strings of one length. It returns what
-// would be the text of the next element, if a comma, where there must be one,
-// one space at most and a quote stand before it, and a quote after it; and nil
-// where anything else stands, or a value is left unread. It checks nothing of
-// the text and moves nowhere: the caller must find that no byte of it is a
-// quote, a backslash, a control character or beyond ASCII, and then call Take,
-// or go on with Element.
-func (s *Scanner) Peek(size int) (text []byte) {
-	if !s.read || s.syntax != nil || s.depth == 0 || !s.frames[s.depth-1].array {
+// Ahead is a short way through arrays of plain strings. Just after Array it
+// returns what stands behind the bracket; anywhere else it returns nil. Whoever
+// knows the form of the elements reads as many of them as stand there in that
+// form, and then calls Advance for those and goes on with Element. It must have
+// found of every byte it passed that strict JSON has it there: nothing looks at
+// them again.
+func (s *Scanner) Ahead() []byte {
+	if !s.read || s.syntax != nil || s.depth == 0 {
 		return nil
 	}
-	rest := s.data[s.pos:]
-	start := 0
-	if s.frames[s.depth-1].count > 0 {
-		if len(rest) == 0 || rest[0] != ',' {
-			return nil
-		}
-		start = 1
-	}
-	if start < len(rest) && rest[start] == ' ' {
-		start++
-	}
-	if len(rest) < start+size+2 || rest[start] != '"' || rest[start+1+size] != '"' {
+	if f := &s.frames[s.depth-1]; !f.array || f.count > 0 {
 		return nil
 	}
-	s.peeked = s.pos + start + size + 2
-	return rest[start+1 : start+1+size : start+1+size]
+	return s.data[s.pos:]
 }
 
-// Take moves past the element that Peek has just returned, as one that was read.
-func (s *Scanner) Take() {
-	s.pos = s.peeked
-	s.frames[s.depth-1].count++
+// Advance moves past elements that were read from what Ahead has just returned,
+// the last of which ends before the given offset.
+func (s *Scanner) Advance(offset, elements int) {
+	s.pos += offset
+	s.frames[s.depth-1].count += int32(elements)
 }
 
 // moved skips a value left unread and moves on in the innermost frame.

@@ -55,7 +55,6 @@ type Scanner struct {
 	pos    int // the next byte to look at
 	depth  int // open objects and arrays: frames[:depth]
 	read   bool
-	peeked int // where the element ends that Peek has returned
 	syntax *SyntaxError
 
 	content ContentErrors
