@@ -117,10 +117,15 @@ func (s *slot) read(into *Slot) {
 	}
 }
 
-// Lookup reads the slots of many videos in three passes over memory: all index
-// cells are touched first, all slots after, and only then is a slot read, so
-// that cache misses overlap. It fills found[i] with whether ids[i] is in the
-// table, and slots[i] where it is. The three slices have one length.
+// Lookup reads the slots of many videos in passes over memory: all index cells
+// are touched first, all slots after, and only then is a slot read, so that
+// cache misses overlap. It fills found[i] with whether ids[i] is in the table,
+// and slots[i] where it is. The three slices have one length.
+//
+// A pass that touches does nothing else: a load that misses keeps all
+// instructions behind it waiting to retire, and a processor that holds some
+// hundred of them then has so many more misses under way as there are loads among
+// them.
 func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) {
 	const group = 32
 	var (
@@ -133,15 +138,20 @@ func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) {
 		directory := v.index.directory.Load()
 		for i := range batch {
 			hash := v.index.hash(words(batch[i]))
-			c := directory.at(hash)
-			c.touch(hash)
-			hashes[i], where[i] = hash, c
+			hashes[i], where[i] = hash, directory.at(hash)
+		}
+		for i, c := range where[:len(batch)] {
+			c.touch(hashes[i])
 		}
 		for i := range batch {
 			seen[i] = nil
 			if number, _, ok := where[i].candidate(hashes[i], 0); ok {
 				seen[i] = v.slot(number)
-				seen[i].state.Load()
+			}
+		}
+		for _, s := range seen[:len(batch)] {
+			if s != nil {
+				s.state.Load()
 			}
 		}
 		for i, s := range seen[:len(batch)] {
