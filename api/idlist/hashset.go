@@ -2,8 +2,8 @@ package idlist
 
 // hashSet is an open-addressing table from hashes to places in a list that the
 // caller keeps. Emptying it costs nothing: cells of an earlier epoch count as
-// empty, so that a batch of twenty touches twenty cells of a table that has
-// once served a thousand.
+// empty, so that a list touches as many cells as it enters, of a table that may
+// once have served a thousand.
 type hashSet struct {
 	cells []hashCell
 	epoch uint32
@@ -12,7 +12,7 @@ type hashSet struct {
 
 type hashCell struct{ epoch, hash, place uint32 }
 
-// firstHashCells holds a feed's page of 20 to 50 without growing.
+// firstHashCells holds 64 entries without growing.
 const firstHashCells = 128
 
 // reset empties the set.

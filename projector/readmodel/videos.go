@@ -122,10 +122,9 @@ func (s *slot) read(into *Slot) {
 // cache misses overlap. It fills found[i] with whether ids[i] is in the table,
 // and slots[i] where it is. The three slices have one length.
 //
-// A pass that touches does nothing else: a load that misses keeps all
-// instructions behind it waiting to retire, and a processor that holds some
-// hundred of them then has so many more misses under way as there are loads among
-// them.
+// A pass that touches does nothing else. No instruction behind a load that
+// misses can retire, and a processor holds some hundred such: the more of them
+// are loads, the more misses are under way at a time.
 func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) {
 	const group = 32
 	var (
