@@ -174,6 +174,10 @@ func (r *reader) deliver(ctx context.Context, messages jetstream.MessagesContext
 	for {
 		msg, err := messages.Next(jetstream.NextMaxWait(r.log.cfg.watchdog / 2))
 		if errors.Is(err, nats.ErrTimeout) {
+			// A consumer that went with its stream need not say so.
+			if err := r.log.foreignErr(); err != nil {
+				return err
+			}
 			_, last := r.log.Contact()
 			if behind && last >= r.next {
 				return r.missed(ctx, "goes silent")

@@ -252,6 +252,21 @@ func flip(t *testing.T, dir string, text []byte) {
 	}
 }
 
+// TestForeignLogEndsAReaderWhoseConsumerIsSilent finds the log foreign while
+// the reader's consumer is well, and has nothing to deliver.
+func TestForeignLogEndsAReaderWhoseConsumerIsSilent(t *testing.T) {
+	l := openLog(t, testConfig(t))
+	w := l.NewWriter(WriterConfig{})
+	go func() { _ = w.Run(testContext(t)) }() // ends with the log
+	seqs, done := follow(t, l, 1)
+	commit(t, w, "x")
+	expect(t, seqs, 1)
+	l.declareForeign(fmt.Errorf("%w: found by the probe", ErrForeignLog))
+	if err := ends(t, done); !errors.Is(err, ErrForeignLog) {
+		t.Errorf("read: %v", err)
+	}
+}
+
 func TestForeignLogEndsReadersAndWriters(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, l *Log, js jetstream.JetStream){
 		"deleted": func(t *testing.T, _ *Log, js jetstream.JetStream) {
