@@ -12,7 +12,7 @@ import (
 // Where a repeat would count twice, or would undo what came in between, the
 // event's identity is remembered; all other types have a natural key in the
 // state.
-func (f *fold) apply(e *events.Event) (readmodel.Effect, error) {
+func (f *Fold) apply(e *events.Event) (readmodel.Effect, error) {
 	switch e.Type {
 	case events.TypeVideoPublished:
 		d, err := events.Decode[events.VideoPublished](e)
@@ -22,7 +22,7 @@ func (f *fold) apply(e *events.Event) (readmodel.Effect, error) {
 		return f.model.PublishVideo(d.Video, d.Author), nil
 	case events.TypeVideoViewed:
 		d, err := events.Decode[events.VideoViewed](e)
-		return once(f, e, d, err, (*fold).foldVideoViewed)
+		return once(f, e, d, err, (*Fold).foldVideoViewed)
 	case events.TypeVideoLiked, events.TypeVideoUnliked:
 		d, err := events.Decode[events.VideoLike](e)
 		if err != nil {
@@ -43,13 +43,13 @@ func (f *fold) apply(e *events.Event) (readmodel.Effect, error) {
 		return f.foldItemDeleted(itemOf(e.Type, &d), d.Author), nil
 	case events.TypeVideoDeleted, events.TypeVideoRestored:
 		d, err := events.Decode[events.VideoVisibility](e)
-		return once(f, e, d, err, (*fold).foldVisibility)
+		return once(f, e, d, err, (*Fold).foldVisibility)
 	case events.TypeCounterBaseline:
 		d, err := events.Decode[events.CounterBaseline](e)
-		return once(f, e, d, err, (*fold).foldBaseline)
+		return once(f, e, d, err, (*Fold).foldBaseline)
 	case events.TypeAccountBlocked, events.TypeAccountUnblocked:
 		d, err := events.Decode[events.AccountBlock](e)
-		return once(f, e, d, err, (*fold).foldAccount)
+		return once(f, e, d, err, (*Fold).foldAccount)
 	case events.TypeUserBlocked, events.TypeUserUnblocked:
 		d, err := events.Decode[events.UserBlock](e)
 		if err != nil {
@@ -64,7 +64,7 @@ func (f *fold) apply(e *events.Event) (readmodel.Effect, error) {
 		return f.model.CreateJob(d, e.Time), nil
 	case events.TypeJobUpdated:
 		d, err := events.Decode[events.JobUpdated](e)
-		return once(f, e, d, err, (*fold).foldJobUpdated)
+		return once(f, e, d, err, (*Fold).foldJobUpdated)
 	case events.TypeJobCancelled:
 		d, err := events.Decode[events.JobCancelled](e)
 		if err != nil {
@@ -79,14 +79,14 @@ func (f *fold) apply(e *events.Event) (readmodel.Effect, error) {
 		return f.model.SendNotification(&d, e.Time), nil
 	case events.TypeNotificationRead:
 		d, err := events.Decode[events.NotificationRead](e)
-		return once(f, e, d, err, (*fold).foldNotificationRead)
+		return once(f, e, d, err, (*Fold).foldNotificationRead)
 	}
 	return readmodel.Poisoned, fmt.Errorf("%w: no fold for %v", events.ErrRule, e.Type)
 }
 
 // once folds a decoded event unless its identity was seen before. What turns
 // out to be poison is not marked as seen.
-func once[T any](f *fold, e *events.Event, d T, err error, apply func(*fold, *events.Event, T) (readmodel.Effect, error)) (readmodel.Effect, error) {
+func once[T any](f *Fold, e *events.Event, d T, err error, apply func(*Fold, *events.Event, T) (readmodel.Effect, error)) (readmodel.Effect, error) {
 	if err != nil {
 		return readmodel.Poisoned, err
 	}
@@ -104,13 +104,13 @@ func itemOf(t events.Type, d *events.VideoItem) readmodel.Item {
 	return readmodel.Item{Video: d.Video, Kind: t.ItemCounter(), ID: d.Item}
 }
 
-func (f *fold) foldVideoViewed(e *events.Event, d events.VideoViewed) (readmodel.Effect, error) {
+func (f *Fold) foldVideoViewed(e *events.Event, d events.VideoViewed) (readmodel.Effect, error) {
 	return f.model.AddView(d.Video, e.Time), nil
 }
 
 // foldItemDeleted judges a caller's command: only what was seen can be deleted,
 // and by its author or a privileged caller only. An event is taken at its word.
-func (f *fold) foldItemDeleted(i readmodel.Item, author events.UserID) readmodel.Effect {
+func (f *Fold) foldItemDeleted(i readmodel.Item, author events.UserID) readmodel.Effect {
 	if c := f.command.Command; c != nil && c.Kind == events.DeleteItem {
 		switch state := f.model.ItemState(i); {
 		case !state.Created && !state.Deleted:
@@ -122,7 +122,7 @@ func (f *fold) foldItemDeleted(i readmodel.Item, author events.UserID) readmodel
 	return f.model.DeleteItem(i, author)
 }
 
-func (f *fold) foldVisibility(e *events.Event, d events.VideoVisibility) (readmodel.Effect, error) {
+func (f *Fold) foldVisibility(e *events.Event, d events.VideoVisibility) (readmodel.Effect, error) {
 	effect := f.model.SetDeleted(d.Video, e.Type == events.TypeVideoDeleted)
 	kind := events.RestoreVideos
 	if e.Type == events.TypeVideoDeleted {
@@ -132,7 +132,7 @@ func (f *fold) foldVisibility(e *events.Event, d events.VideoVisibility) (readmo
 	return effect, nil
 }
 
-func (f *fold) foldAccount(e *events.Event, d events.AccountBlock) (readmodel.Effect, error) {
+func (f *Fold) foldAccount(e *events.Event, d events.AccountBlock) (readmodel.Effect, error) {
 	if e.Type == events.TypeAccountUnblocked {
 		effect := f.model.UnblockAccount(d.User)
 		f.target(e, events.UnblockAccounts, d.User, d.Admin, d.Reason, effect)
@@ -146,7 +146,7 @@ func (f *fold) foldAccount(e *events.Event, d events.AccountBlock) (readmodel.Ef
 
 // target notes for the audit what an administrator's event was about: as part
 // of its command, or by itself where it came the bulk way.
-func (f *fold) target(e *events.Event, kind events.CommandKind, target [16]byte, admin events.UserID, reason []byte, effect readmodel.Effect) {
+func (f *Fold) target(e *events.Event, kind events.CommandKind, target [16]byte, admin events.UserID, reason []byte, effect readmodel.Effect) {
 	if c := f.command.Command; c != nil && c.Kind.Audited() {
 		f.command.targets, f.command.became = append(f.command.targets, target), append(f.command.became, effect)
 		return
@@ -158,23 +158,23 @@ func (f *fold) target(e *events.Event, kind events.CommandKind, target [16]byte,
 	})
 }
 
-func (f *fold) foldBaseline(_ *events.Event, d events.CounterBaseline) (readmodel.Effect, error) {
+func (f *Fold) foldBaseline(_ *events.Event, d events.CounterBaseline) (readmodel.Effect, error) {
 	return f.model.SetBaseline(d)
 }
 
-func (f *fold) foldJobUpdated(e *events.Event, d events.JobUpdated) (readmodel.Effect, error) {
+func (f *Fold) foldJobUpdated(e *events.Event, d events.JobUpdated) (readmodel.Effect, error) {
 	return f.model.UpdateJob(&d, e.Time), nil
 }
 
 // foldJobCancelled judges a caller's command by the state that it meets.
-func (f *fold) foldJobCancelled(job events.JobID, at events.Time) readmodel.Effect {
+func (f *Fold) foldJobCancelled(job events.JobID, at events.Time) readmodel.Effect {
 	if c := f.command.Command; c != nil {
 		return f.model.CancelJob(job, c.Actor, c.Privileged, at)
 	}
 	return f.model.CancelJob(job, events.UserID{}, true, at)
 }
 
-func (f *fold) foldNotificationRead(_ *events.Event, d events.NotificationRead) (readmodel.Effect, error) {
+func (f *Fold) foldNotificationRead(_ *events.Event, d events.NotificationRead) (readmodel.Effect, error) {
 	result := f.model.MarkRead(&d)
 	if f.command.Command != nil {
 		f.command.outcome.Read = result

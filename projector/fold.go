@@ -18,10 +18,12 @@ type Decided struct {
 // viewsAtOnce bounds the views that are read before they are counted.
 const viewsAtOnce = 256
 
-// fold turns record batches into changes of a read model. It is deterministic:
-// what it does depends on the log alone.
-type fold struct {
-	model *readmodel.Model
+// Fold turns messages of the log into changes of a read model. It is
+// deterministic: what it does depends on the log, and on its options, alone. It
+// is for one goroutine.
+type Fold struct {
+	model   *readmodel.Model
+	options FoldOptions
 	// decided collects the outcomes of the present record batch.
 	decided []Decided
 	// poisoned counts dead letters since the log began, on this process.
@@ -42,6 +44,8 @@ type openCommand struct {
 	outcome readmodel.Outcome
 	// skip: the command was folded before, or may not be folded.
 	skip bool
+	// leftOut counts the events that the fold's options left out.
+	leftOut int
 	// targets of an administrator's command, and what became of each.
 	targets [][16]byte
 	retract bool // the block takes contributions out of the counters
@@ -57,7 +61,7 @@ var ErrUnreadable = errors.New("record batch of this service cannot be read")
 //
 // So must it on a panic: the same message would bring it again after a restart,
 // and then nobody could read any more.
-func (f *fold) message(msg *decodedMessage) (err error) {
+func (f *Fold) message(msg *decodedMessage) (err error) {
 	f.decided = f.decided[:0]
 	f.model.Begin(msg.Seq, msg.Stored)
 	defer func() {
@@ -85,7 +89,7 @@ func foldFault(fault any) error {
 	return fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
 }
 
-func (f *fold) batch(msg *decodedMessage) error {
+func (f *Fold) batch(msg *decodedMessage) error {
 	reason := msg.err
 	known := f.model.Incarnation()
 	f.outside = msg.batch.Incarnation == events.Incarnation{}
@@ -106,18 +110,21 @@ func (f *fold) batch(msg *decodedMessage) error {
 		return nil
 	}
 	if f.outside && f.model.SeenBatch(msg.batch.ID) {
+		f.observeRepeat(&msg.batch)
 		return nil
 	}
 	f.entries(&msg.batch)
 	return nil
 }
 
-func (f *fold) entries(b *events.Batch) {
+func (f *Fold) entries(b *events.Batch) {
 	cursor := b.Cursor()
 	for {
-		if n := cursor.Views(f.views[:], f.latest()); n > 0 {
-			f.model.AddViews(f.views[:n])
-			continue
+		if f.options.plain() {
+			if n := cursor.Views(f.views[:], f.latest()); n > 0 {
+				f.model.AddViews(f.views[:n])
+				continue
+			}
 		}
 		step, err := cursor.Next(&f.event)
 		switch step {
@@ -130,7 +137,11 @@ func (f *fold) entries(b *events.Batch) {
 			if cursor.Command == nil {
 				f.command = openCommand{}
 			}
-			f.one(err)
+			if err == nil && f.options.leavesOut(&f.event) {
+				f.stepOver()
+			} else {
+				f.one(err)
+			}
 		}
 		if cursor.Closes() {
 			f.close()
@@ -139,11 +150,11 @@ func (f *fold) entries(b *events.Batch) {
 }
 
 // latest is the latest time that an event of the present message may claim.
-func (f *fold) latest() events.Time { return f.stored + events.Time(events.MaxAhead.Microseconds()) }
+func (f *Fold) latest() events.Time { return f.stored + events.Time(events.MaxAhead.Microseconds()) }
 
 // begin opens a command. One with a key that is remembered is not folded
 // again: its first outcome stands.
-func (f *fold) begin(c *events.Command) {
+func (f *Fold) begin(c *events.Command) {
 	f.command = openCommand{Command: c}
 	f.command.outcome.Request, f.command.outcome.Time, f.command.outcome.Privileged = c.Request, c.Time, c.Privileged
 	if f.outside {
@@ -163,7 +174,7 @@ func (f *fold) begin(c *events.Command) {
 
 // close ends a command: its outcome is remembered where it has a key, audited
 // where it is an administrator's, and handed to who waits for it.
-func (f *fold) close() {
+func (f *Fold) close() {
 	c := &f.command
 	if !c.skip {
 		c.outcome.Position, c.outcome.Tag = f.model.At(), f.tag
@@ -171,7 +182,7 @@ func (f *fold) close() {
 			f.model.Remember(c.ID, &c.outcome)
 		}
 		// One without events did nothing, and has no position of its own.
-		if c.Kind.Audited() && c.Events > 0 {
+		if c.Kind.Audited() && c.Events > c.leftOut {
 			f.model.Audit(&readmodel.AuditEntry{
 				At: c.Time, Actor: c.Actor, Action: c.Kind, Position: c.outcome.Position,
 				Reason: c.Reason, Targets: c.targets, Effects: c.became, Retract: c.retract,
@@ -186,11 +197,9 @@ func (f *fold) close() {
 
 // one folds the present event, or records it as a dead letter. framing is why
 // the event could not even be read.
-func (f *fold) one(framing error) {
+func (f *Fold) one(framing error) {
 	if f.command.Command != nil && f.command.skip {
-		if f.outside {
-			f.deadLetter(fmt.Errorf("%w: commands are the service's own", events.ErrRule), f.event.Raw)
-		}
+		f.skipped()
 		return
 	}
 	effect, err := readmodel.Poisoned, framing
@@ -209,12 +218,27 @@ func (f *fold) one(framing error) {
 		effect = readmodel.Poisoned
 		f.deadLetter(err, f.event.Raw)
 	}
+	f.observe(effect, err)
 	if f.command.Command != nil {
 		f.command.outcome.Effects = append(f.command.outcome.Effects, effect)
 	}
 }
 
-func (f *fold) deadLetter(reason error, raw []byte) {
+// skipped deals with the present event of a command that is not folded.
+func (f *Fold) skipped() {
+	switch {
+	case f.outside:
+		reason := fmt.Errorf("%w: commands are the service's own", events.ErrRule)
+		f.deadLetter(reason, f.event.Raw)
+		f.observe(readmodel.Poisoned, reason)
+	case f.command.outcome.Repeat:
+		f.observe(readmodel.Duplicate, nil)
+	default:
+		f.observe(readmodel.Conflict, nil)
+	}
+}
+
+func (f *Fold) deadLetter(reason error, raw []byte) {
 	f.poisoned++
 	f.model.AddDeadLetter(readmodel.DeadLetter{
 		Position: f.model.At(), Reason: reason.Error(), Subject: f.subject, Raw: raw,

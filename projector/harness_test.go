@@ -58,9 +58,9 @@ func recount(messages []eventlog.Message) *oracle.State {
 }
 
 // newFold returns a fold into an empty model.
-func newFold() *fold { return &fold{model: readmodel.New(testModelConfig())} }
+func newFold() *Fold { return NewFold(readmodel.New(testModelConfig()), FoldOptions{}) }
 
-func foldAll(t fatal, f *fold, messages []eventlog.Message) {
+func foldAll(t fatal, f *Fold, messages []eventlog.Message) {
 	for i := range messages {
 		if err := f.message(decode(messages[i])); err != nil {
 			t.Fatalf("fold: %v", err)
@@ -77,7 +77,7 @@ type fatal interface {
 // compares what became of their commands.
 type both struct {
 	t      testing.TB
-	fold   *fold
+	fold   *Fold
 	oracle *oracle.State
 	seq    uint64
 }
@@ -121,7 +121,7 @@ func (b *both) equal() {
 	mustEqual(b.t, "state", b.oracle, b.fold.model)
 }
 
-func newFoldWith(cfg readmodel.Config) *fold { return &fold{model: readmodel.New(cfg)} }
+func newFoldWith(cfg readmodel.Config) *Fold { return NewFold(readmodel.New(cfg), FoldOptions{}) }
 
 // garbage is a message that is no record batch.
 func garbage(seq uint64, text string) eventlog.Message {

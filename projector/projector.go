@@ -55,7 +55,7 @@ const (
 type Projector struct {
 	cfg     Config
 	model   *readmodel.Model
-	fold    fold
+	fold    *Fold
 	models  checkpoint.Models
 	store   *checkpoint.Store
 	name    string // of the model's directory
@@ -247,7 +247,7 @@ func (p *Projector) foldMessage(msg *decodedMessage) error {
 		return err
 	}
 	p.lastMsg = msg
-	p.stats.note(msg, &p.fold)
+	p.stats.note(msg, p.fold)
 	p.asOf.folded(p.model.LogTime())
 	p.waiters.wake(p.model.At(), p.fold.decided)
 	p.noteCaughtUp()

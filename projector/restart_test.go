@@ -20,7 +20,7 @@ type keeper struct {
 	t       fatal
 	dir     string
 	store   *checkpoint.Store
-	fold    *fold
+	fold    *Fold
 	cfg     readmodel.Config
 	version uint64
 	images  int // written or torn
@@ -58,7 +58,7 @@ func (k *keeper) load() {
 	if err != nil {
 		k.t.Fatalf("load version %d: %v", version, err)
 	}
-	k.fold = &fold{model: m}
+	k.fold = NewFold(m, FoldOptions{})
 }
 
 func (k *keeper) close() {

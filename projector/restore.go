@@ -60,7 +60,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 		}
 		return nil, err
 	}
-	p.fold = fold{model: p.model}
+	p.fold = NewFold(p.model, FoldOptions{})
 	p.saved = p.model.At()
 	p.stats.saved.Store(p.saved.Packed())
 	p.asOf.folded(p.model.LogTime())

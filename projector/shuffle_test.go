@@ -41,7 +41,7 @@ func drawNatural(t *rapid.T) (entries []events.Entry) {
 
 // naturalState is what must not depend on order: counters, who is blocked, how
 // many notifications are unread.
-func naturalState(t *rapid.T, f *fold) (state []string) {
+func naturalState(t *rapid.T, f *Fold) (state []string) {
 	for _, v := range []string{"v1", "v2", "v3", "v4"} {
 		state = append(state, showVideo(f.model, name16(v))...)
 		state = append(state, "/")

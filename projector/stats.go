@@ -17,7 +17,7 @@ type stats struct {
 	checkpointNanos, checkpointKeys      atomic.Int64
 }
 
-func (s *stats) note(msg *decodedMessage, f *fold) {
+func (s *stats) note(msg *decodedMessage, f *Fold) {
 	s.messages.Add(1)
 	s.events.Add(int64(msg.batch.Events))
 	s.commands.Add(int64(len(f.decided)))

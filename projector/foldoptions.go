@@ -1,0 +1,73 @@
+package projector
+
+import (
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// FoldOptions make of a fold a report, or an explanation. The zero value is the
+// fold that serves: no event costs anything for options that it has not.
+type FoldOptions struct {
+	// Only lets through the events that are to be folded; nil lets all through.
+	// An event that is left out is stepped over: positions count it, and it
+	// changes nothing. Commands are opened and closed all the same, so that the
+	// repeat of one stays a repeat. What cannot even be read is not asked about: it
+	// is a dead letter in any case. Only must not keep the event.
+	Only func(*events.Event) bool
+	// Observe is told what each event did that Only lets through, and of poison
+	// why. The event lies at the sequence of the model's position and its own index.
+	// Observe must not keep the event, nor change the model.
+	Observe func(e *events.Event, effect readmodel.Effect, reason error)
+}
+
+// plain reports whether views may be counted without a look at each.
+func (o *FoldOptions) plain() bool { return o.Only == nil && o.Observe == nil }
+
+func (o *FoldOptions) leavesOut(e *events.Event) bool { return o.Only != nil && !o.Only(e) }
+
+// NewFold returns a fold into the model, which may hold a part of the log
+// already. The model is the fold's alone to change.
+func NewFold(model *readmodel.Model, options FoldOptions) *Fold {
+	return &Fold{model: model, options: options}
+}
+
+// Model returns the model that is folded into.
+func (f *Fold) Model() *readmodel.Model { return f.model }
+
+// Message folds one message, which must be the next of the log. It fails with
+// ErrUnreadable for a record batch of our own that cannot be read, or when rows
+// cannot be read back from a checkpoint: the fold ends there.
+func (f *Fold) Message(msg eventlog.Message) error { return f.message(decode(msg)) }
+
+// stepOver leaves out the present event.
+func (f *Fold) stepOver() {
+	c := &f.command
+	if c.Command == nil || c.skip {
+		return
+	}
+	c.leftOut++
+	c.outcome.Effects = append(c.outcome.Effects, readmodel.None)
+}
+
+// observe tells what the present event did.
+func (f *Fold) observe(effect readmodel.Effect, reason error) {
+	if f.options.Observe != nil {
+		f.options.Observe(&f.event, effect, reason)
+	}
+}
+
+// observeRepeat tells of the events of a record batch that was folded before.
+func (f *Fold) observeRepeat(b *events.Batch) {
+	if f.options.Observe == nil {
+		return
+	}
+	for cursor := b.Cursor(); ; {
+		switch step, err := cursor.Next(&f.event); {
+		case step == events.StepEnd:
+			return
+		case step == events.StepEvent && (err != nil || !f.options.leavesOut(&f.event)):
+			f.observe(readmodel.Duplicate, nil)
+		}
+	}
+}
