@@ -16,7 +16,7 @@ PROCESS = ./cmd/tidemark/...
 # The fuzz tests, one after the other.
 FUZZTIME ?= 10s
 
-.PHONY: help build check deps vet lint test race process fuzz bench bench-quick clean
+.PHONY: help build check deps vet lint test race process fuzz peers bench bench-quick clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,10 +56,14 @@ fuzz: ## each fuzz test for FUZZTIME (10s)
 	  done; \
 	done
 
-bench: ## all measurements beside the floor and other stores; results in bench/results.json
+# A peer that cannot be installed is named in the results; the rest is measured.
+peers:
+	@bench/install-peers.sh
+
+bench: peers ## all measurements beside the floor and other stores; results in bench/results.json
 	cd bench && $(GO) run . run
 
-bench-quick: ## the same with fewer and shorter rounds
+bench-quick: peers ## the same with fewer and shorter rounds
 	cd bench && $(GO) run . run --quick
 
 clean: ## remove what build made

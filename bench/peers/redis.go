@@ -25,9 +25,12 @@ const fields = "vlcrg"
 func redisKey(id [16]byte) string { return "v:" + string(id[:]) }
 
 func (s *redisSocket) rueidis() (rueidis.Client, error) {
-	return rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{"unix://" + s.Socket}, ForceSingleClient: true, DisableCache: true,
-	})
+	option, err := rueidis.ParseURL("unix://" + s.Socket)
+	if err != nil {
+		return nil, err
+	}
+	option.ForceSingleClient, option.DisableCache = true, true
+	return rueidis.NewClient(option)
 }
 
 type rueidisCmd struct {

@@ -30,9 +30,8 @@ func (st *stage) batch(ids int) scenario.Scenario {
 		if err := st.ready(ctx, env); err != nil {
 			return nil, err
 		}
-		w := newWorkload(st.videos, ids)
-		subjects := st.named("floor-gin", "floor-nethttp", "tidemark", "redis-rueidis", "redis-go-redis", "postgres-pgx")
-		return closedLoop(ctx, env, name, map[string]string{"ids": strconv.Itoa(ids)}, subjects, w)
+		subjects := st.named(everybody...)
+		return closedLoop(ctx, env, name, map[string]string{"ids": strconv.Itoa(ids)}, subjects, st.batches[ids])
 	}}
 }
 

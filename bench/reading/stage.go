@@ -17,7 +17,9 @@ import (
 // the first scenario that runs, and filled once.
 type stage struct {
 	videos   world.Videos
+	batches  map[int]*workload // by the number of IDs
 	subjects []*subject
+	stores   []*process.Server // behind the peers
 }
 
 // ready starts the servers, unless they run.
@@ -26,6 +28,10 @@ func (st *stage) ready(ctx context.Context, env *scenario.Env) error {
 		return nil
 	}
 	st.videos = scenario.Pick[world.Videos](env, 1_000_000, 1_000_000, 10_000)
+	st.batches = make(map[int]*workload)
+	for _, ids := range batchSizes {
+		st.batches[ids] = newWorkload(st.videos, ids)
+	}
 	for _, start := range []func(context.Context, *scenario.Env) error{st.startFloors, st.startTidemarks, st.startRedis, st.startPostgres} {
 		if err := start(ctx, env); err != nil {
 			return err
@@ -37,9 +43,9 @@ func (st *stage) ready(ctx context.Context, env *scenario.Env) error {
 func (st *stage) startFloors(ctx context.Context, env *scenario.Env) error {
 	sizes := []string{fmt.Sprint(len(pollBody))}
 	for _, ids := range batchSizes {
-		sizes = append(sizes, fmt.Sprint(floorSize(ids)))
+		sizes = append(sizes, fmt.Sprint(st.batches[ids].size))
 	}
-	for _, command := range []string{"floor-gin", "floor-nethttp"} {
+	for _, command := range []string{floorGin, floorPlain} {
 		s := &subject{name: command, floor: true}
 		if err := st.startPeer(ctx, env, s, command, "--size", strings.Join(sizes, ",")); err != nil {
 			return err
@@ -62,11 +68,11 @@ func (st *stage) startPeer(ctx context.Context, env *scenario.Env, s *subject, c
 }
 
 func (st *stage) startTidemarks(ctx context.Context, env *scenario.Env) error {
-	if err := st.startTidemark(ctx, env, "tidemark", env.Tidemark); err != nil {
+	if err := st.startTidemark(ctx, env, tidemark, env.Tidemark); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(env.Also)) {
-		if err := st.startTidemark(ctx, env, "tidemark-"+name, env.Also[name]); err != nil {
+		if err := st.startTidemark(ctx, env, tidemark+"-"+name, env.Also[name]); err != nil {
 			return err
 		}
 	}
@@ -87,14 +93,11 @@ func (st *stage) startTidemark(ctx context.Context, env *scenario.Env, name, bin
 	return fill(ctx, t, st.videos)
 }
 
-func (st *stage) startRedis(ctx context.Context, env *scenario.Env) error    { return nil }
-func (st *stage) startPostgres(ctx context.Context, env *scenario.Env) error { return nil }
-
 // named returns the subjects with these names, those that are there.
 func (st *stage) named(names ...string) []*subject {
 	var found []*subject
 	for _, s := range st.subjects {
-		if slices.Contains(names, s.name) || s.tidemark != nil && slices.Contains(names, "tidemark") {
+		if slices.Contains(names, s.name) || s.tidemark != nil && slices.Contains(names, tidemark) {
 			found = append(found, s)
 		}
 	}
@@ -107,6 +110,9 @@ func (st *stage) close() error {
 	for _, s := range st.subjects {
 		err = errors.Join(err, s.close())
 	}
-	st.subjects = nil
+	for _, store := range st.stores {
+		err = errors.Join(err, store.Stop())
+	}
+	st.subjects, st.stores = nil, nil
 	return err
 }

@@ -2,7 +2,6 @@ package reading
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +17,8 @@ const Connections = 64
 type subject struct {
 	name    string
 	address string
-	// server speaks HTTP; store is the database behind it, nil where there is none.
+	// server speaks HTTP; store is the database behind it, which others share, nil
+	// where there is none.
 	server, store *process.Server
 	// tidemark is set where the server is one.
 	tidemark *process.Tidemark
@@ -94,9 +94,5 @@ func (s *subject) close() error {
 	if s.pool != nil {
 		s.pool.Close()
 	}
-	err := s.server.Stop()
-	if s.store != nil {
-		err = errors.Join(err, s.store.Stop())
-	}
-	return err
+	return s.server.Stop()
 }

@@ -12,6 +12,8 @@ import (
 // videos, and for the floor.
 type workload struct {
 	real, constant []load.Exchange
+	// size is that of the floor's constant: of the real answers, on average.
+	size int
 }
 
 const batchPath = "/v1/videos/batch-metadata"
@@ -24,41 +26,41 @@ func newWorkload(videos world.Videos, ids int) *workload {
 	count := min(4096, 200_000/ids) // the client's own memory must not get in the way
 	draw := videos.NewDraw(uint64(ids))
 	w := new(workload)
-	size := floorSize(ids)
-	constant := world.Constant(size)
+	var bodies [][]byte
 	for range count {
 		batch := draw.Distinct(ids)
-		body := world.AppendBatchRequest(nil, batch)
-		w.real = append(w.real, load.Exchange{Request: load.Post(batchPath, body), Want: world.AppendBatchAnswer(nil, batch)})
-		w.constant = append(w.constant, load.Exchange{Request: load.Post(floorPath(size), body), Want: constant})
+		body, answer := world.AppendBatchRequest(nil, batch), world.AppendBatchAnswer(nil, batch)
+		w.real = append(w.real, load.Exchange{Request: load.Post(batchPath, body), Want: answer})
+		w.size += len(answer)
+		bodies = append(bodies, body)
 	}
+	w.size /= count
+	w.addConstant(bodies)
 	return w
 }
 
-// floorSize is the size of the floor's constant for requests of as many IDs:
-// that of the real answers, on average over all videos.
-func floorSize(ids int) int {
-	videos := make([]int, 100)
-	for i := range videos {
-		videos[i] = i
+// addConstant gives the floor the same bodies.
+func (w *workload) addConstant(bodies [][]byte) {
+	constant := world.Constant(w.size)
+	for _, body := range bodies {
+		w.constant = append(w.constant, load.Exchange{Request: load.Post(floorPath(w.size), body), Want: constant})
 	}
-	entries := len(world.AppendBatchAnswer(nil, videos))
-	return entries * ids / len(videos)
 }
 
 // pollBody is the answer to a poll when nothing has changed.
 var pollBody = []byte(`{"videos":{}}`)
 
-// newPolls returns polls that ask what has changed since a position. Nothing
-// has.
-func newPolls(videos world.Videos, ids int, since string) *workload {
-	w := newWorkload(videos, ids)
-	constant := world.Constant(len(pollBody))
-	for i := range w.real {
-		_, body, _ := bytes.Cut(w.real[i].Request, []byte("\r\n\r\n"))
+// newPolls returns the requests of a workload as polls that ask what has changed
+// since a position. Nothing has.
+func newPolls(of *workload, since string) *workload {
+	w := &workload{size: len(pollBody)}
+	var bodies [][]byte
+	for i := range of.real {
+		_, body, _ := bytes.Cut(of.real[i].Request, []byte("\r\n\r\n"))
 		body = append(bytes.Clone(body[:len(body)-1]), `,"since":"`+since+`"}`...)
-		w.real[i] = load.Exchange{Request: load.Post(batchPath, body), Want: pollBody}
-		w.constant[i] = load.Exchange{Request: load.Post(floorPath(len(pollBody)), body), Want: constant}
+		w.real = append(w.real, load.Exchange{Request: load.Post(batchPath, body), Want: pollBody})
+		bodies = append(bodies, body)
 	}
+	w.addConstant(bodies)
 	return w
 }

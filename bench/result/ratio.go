@@ -51,9 +51,10 @@ type Goal struct {
 	// To is the row to compare with; zero for a figure by itself.
 	To Selector
 	// Limit is the greatest value that reaches the goal, or the least one where
-	// AtLeast is set. A goal without limit is only reported.
-	Limit   float64
-	AtLeast bool
+	// AtLeast is set. What is only Reported has none.
+	Limit    float64
+	AtLeast  bool
+	Reported bool
 }
 
 // Ratio is a goal with what was found.
@@ -94,24 +95,30 @@ func Judge(goals []Goal, rows []Row) []Ratio {
 
 func (g Goal) judge(rows []Row) Ratio {
 	r := Ratio{What: g.What, Figure: g.Figure, Of: g.Of, To: g.To}
-	switch {
-	case g.Limit != 0 && g.AtLeast:
-		r.Goal = fmt.Sprintf("≥ %g", g.Limit)
-	case g.Limit != 0:
-		r.Goal = fmt.Sprintf("≤ %g", g.Limit)
-	}
 	values, unit, err := g.values(rows)
 	if err != nil {
 		r.Missing = err.Error()
-		return r
+	} else {
+		f := NewFigure(unit, values...)
+		r.Unit, r.Value, r.Min, r.Max = f.Unit, f.Median, f.Min, f.Max
 	}
-	f := NewFigure(unit, values...)
-	r.Unit, r.Value, r.Min, r.Max = f.Unit, f.Median, f.Min, f.Max
-	r.Reached = r.Value <= g.Limit
-	if g.AtLeast {
-		r.Reached = r.Value >= g.Limit
+	switch {
+	case g.Reported:
+	case g.AtLeast:
+		r.Goal, r.Reached = "≥ "+limitText(g.Limit), err == nil && r.Value >= g.Limit
+	default:
+		r.Goal, r.Reached = "≤ "+limitText(g.Limit), err == nil && r.Value <= g.Limit
 	}
 	return r
+}
+
+// limitText prints a limit as one would say it.
+func limitText(limit float64) string {
+	text := number(limit)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text
 }
 
 // values returns the ratio of each round.
