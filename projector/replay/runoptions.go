@@ -1,0 +1,168 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Config is what runs need.
+type Config struct {
+	// Projector serves the model that runs compare with, mend and replace.
+	Projector *projector.Projector
+	// Audit writes down what was done, once it is decided and before it is
+	// done; nil writes nothing.
+	Audit  func(ctx context.Context, a Action) error
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	if c.Audit == nil {
+		c.Audit = func(context.Context, Action) error { return nil }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Action is what a run did to the serving model.
+type Action struct {
+	Order
+	// Kind is what was done: KindRebuild, KindSwitch, KindRollback or KindRepair.
+	Kind Kind
+	// Targets are the videos, jobs or users concerned, where there are such.
+	Targets [][16]byte
+	// Outcome says in a sentence what came of it.
+	Outcome string
+}
+
+// RebuildOptions say how to rebuild. The zero value reads the log at full speed
+// and switches if the digests are equal.
+type RebuildOptions struct {
+	Order
+	// EventsPerSecond bounds the rate; 0 does not.
+	EventsPerSecond int `json:"events_per_second,omitempty"`
+	// Accept switches although the rebuilt model differs from the serving one.
+	Accept bool `json:"accept,omitempty"`
+	// Hold rebuilds and compares, and leaves the switch to StartSwitch.
+	Hold bool `json:"hold,omitempty"`
+	// Fresh begins anew where a rebuild was begun before and did not get to its end.
+	Fresh bool `json:"fresh,omitempty"`
+}
+
+// SwitchOptions say how to switch to a rebuilt model that was held back.
+type SwitchOptions struct {
+	Order
+	Accept bool `json:"accept,omitempty"`
+}
+
+// RollbackOptions are who wants to go back, and why.
+type RollbackOptions struct{ Order }
+
+// VerifyOptions say how to verify.
+type VerifyOptions struct {
+	Order
+	// EventsPerSecond bounds the rate; 0 does not.
+	EventsPerSecond int `json:"events_per_second,omitempty"`
+}
+
+// RepairOptions say how to repair: it verifies first.
+type RepairOptions struct{ VerifyOptions }
+
+// RebuildResult is what a rebuild, a switch or a rollback came to.
+type RebuildResult struct {
+	// Model is the directory of the model folded, Replaced that of the one that
+	// served until then.
+	Model    string `json:"model"`
+	Replaced string `json:"replaced,omitempty"`
+	// Switched: the model serves now.
+	Switched bool `json:"switched"`
+	// Events were folded, in Seconds.
+	Events  int64   `json:"events"`
+	Seconds float64 `json:"seconds"`
+	// At is where the two were compared, and Equal whether they had one digest.
+	At          events.Position  `json:"-"`
+	Equal       bool             `json:"equal"`
+	Digest      readmodel.Digest `json:"-"`
+	LiveDigest  readmodel.Digest `json:"-"`
+	Differences *Differences     `json:"differences,omitempty"`
+	// PauseSeconds is how long the fold stood still for the switch.
+	PauseSeconds float64 `json:"pause_seconds,omitempty"`
+	// PeakBytes is the most memory that the process had in use meanwhile.
+	PeakBytes  uint64 `json:"peak_bytes,omitempty"`
+	Generation uint32 `json:"generation,omitempty"`
+}
+
+// VerifyResult is what a verification found.
+type VerifyResult struct {
+	// First and Last are the messages folded; Compared the positions between
+	// which buckets were compared.
+	First       uint64          `json:"first_sequence"`
+	Last        uint64          `json:"last_sequence"`
+	From        events.Position `json:"-"`
+	At          events.Position `json:"-"`
+	Events      int64           `json:"events"`
+	Seconds     float64         `json:"seconds"`
+	Buckets     int             `json:"buckets"`
+	Differences Differences     `json:"differences"`
+}
+
+// RepairResult is what a repair found and wrote anew.
+type RepairResult struct {
+	VerifyResult
+	// Repaired is how many keys were written anew.
+	Repaired   int    `json:"repaired"`
+	Generation uint32 `json:"generation,omitempty"`
+}
+
+// Differences are the keys in which the serving model is not what the log says.
+type Differences struct {
+	// Count is how many there are; Keys names the first of them.
+	Count int          `json:"count"`
+	Keys  []Difference `json:"keys"`
+}
+
+// Difference is one key.
+type Difference struct {
+	// Kind is the table: video, like, user, identities, trending, or that of a
+	// row (job, comment, …).
+	Kind string `json:"kind"`
+	// ID names the key in the table, for people.
+	ID string `json:"id"`
+	// Live is what the serving model has, Log what the log says; empty for nothing.
+	Live string `json:"live"`
+	Log  string `json:"log"`
+}
+
+// ErrDiffers is how a rebuild fails whose model differs from the serving one and
+// was not accepted. Its result names the keys; StartSwitch can accept it.
+var ErrDiffers = errors.New("the rebuilt model differs from the serving one: look at the differences, then switch with accept, or cancel")
+
+// errNotYet stands where work is under way.
+var errNotYet = errors.New("not built yet")
+
+// StartRebuild folds the log into a second model beside the serving one, which
+// takes its place when it has caught up and is equal, or accepted.
+func (r *Runs) StartRebuild(context.Context, RebuildOptions) (RunID, error) { return "", errNotYet }
+
+// StartSwitch lets a rebuilt model that was held back, or differed, take its place.
+func (r *Runs) StartSwitch(context.Context, SwitchOptions) (RunID, error) { return "", errNotYet }
+
+// StartRollback goes back to the model that served before the last switch.
+func (r *Runs) StartRollback(context.Context, RollbackOptions) (RunID, error) { return "", errNotYet }
+
+// StartVerify compares the serving model with a fold of the log.
+func (r *Runs) StartVerify(context.Context, VerifyOptions) (RunID, error) { return "", errNotYet }
+
+// StartRepair verifies, and writes anew what differs.
+func (r *Runs) StartRepair(context.Context, RepairOptions) (RunID, error) { return "", errNotYet }

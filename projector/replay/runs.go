@@ -1,0 +1,264 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// RunID names a run for as long as the process lives.
+type RunID string
+
+// Kind says what a run does.
+type Kind string
+
+// The kinds that this package starts. Others may start their own (Runs.Start).
+const (
+	KindRebuild  Kind = "rebuild"  // fold beside the serving model, and take its place
+	KindSwitch   Kind = "switch"   // let a rebuild take its place that was held back
+	KindRollback Kind = "rollback" // go back to the model that served before
+	KindVerify   Kind = "verify"   // compare the serving model with a fold of the log
+	KindRepair   Kind = "repair"   // and write anew what differs
+)
+
+// changes are the kinds that change which model serves, or what is in it. One
+// of them runs at a time.
+var changes = []Kind{KindRebuild, KindSwitch, KindRollback, KindRepair}
+
+// State is where a run is in its life.
+type State string
+
+// The states. The last three are final.
+const (
+	StateRunning   State = "running"
+	StateDone      State = "done"      // what it found or did is its result
+	StateFailed    State = "failed"    // its error says why; what it had may be gone on with
+	StateCancelled State = "cancelled" // by Cancel, or because the service stops
+)
+
+// Errors of Runs.
+var (
+	// ErrBusy is returned for a run that may not go beside one under way.
+	ErrBusy = errors.New("another run is under way: wait for its end, or cancel it")
+	// ErrNoRun is returned for a run that is not known: it is of an earlier
+	// process, or too many have ended since.
+	ErrNoRun = errors.New("no such run")
+	// ErrNotRunning is returned while the owner of runs does not run.
+	ErrNotRunning = errors.New("the service is starting or stopping: runs cannot be started")
+)
+
+// Order is who wants a run, and why: it goes into the audit.
+type Order struct {
+	Actor  string `json:"actor,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Run is a look at one run.
+type Run struct {
+	ID      RunID      `json:"run_id"`
+	Kind    Kind       `json:"kind"`
+	State   State      `json:"state"`
+	Order   Order      `json:"order"`
+	Started time.Time  `json:"started"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	// Progress is the newest; of a run that ended, the last.
+	Progress RunProgress `json:"progress"`
+	// Result is what the run found or did: a *RebuildResult, *VerifyResult,
+	// *RepairResult, or what its own kind says. It may be there beside an error.
+	Result any    `json:"result,omitempty"`
+	Error  string `json:"error,omitempty"`
+
+	err error
+}
+
+// Err is the error with which the run failed.
+func (r *Run) Err() error { return r.err }
+
+// keptRuns is how many runs that ended are remembered.
+const keptRuns = 64
+
+// Runs owns the runs under way and remembers the last that ended. Its methods
+// may be called by many at once.
+type Runs struct {
+	cfg Config
+
+	mu   sync.Mutex
+	ctx  context.Context // of Run; nil while that does not run
+	list []*run          // oldest first
+	wg   sync.WaitGroup
+}
+
+// run is one run; its fields are guarded by Runs.mu, but for the progress.
+type run struct {
+	Run
+	progress *Meter
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when it has ended
+}
+
+// NewRuns starts nothing: see Run.
+func NewRuns(cfg Config) *Runs { return &Runs{cfg: cfg.withDefaults()} }
+
+// Run lets runs be started until the context ends, then cancels those under way
+// and waits for them. A rebuild that a process before did not get to its end is
+// gone on with.
+func (r *Runs) Run(ctx context.Context) error {
+	r.mu.Lock()
+	r.ctx = ctx
+	r.mu.Unlock()
+	<-ctx.Done()
+	r.mu.Lock()
+	r.ctx = nil
+	r.mu.Unlock()
+	r.wg.Wait()
+	return nil
+}
+
+// Work is what a run does. It tells its progress to the meter and returns what
+// it found, also beside an error where that is of use.
+type Work func(ctx context.Context, m *Meter) (result any, err error)
+
+// Start begins a run of a kind, of which one runs at a time. It fails with
+// ErrBusy or ErrNotRunning.
+func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.acceptsLocked(); err != nil {
+		return "", err
+	}
+	for _, other := range r.list {
+		if other.State == StateRunning && excludes(kind, other.Kind) {
+			return "", fmt.Errorf("%w: %s %s since %s", ErrBusy, other.Kind, other.ID, other.Started.UTC().Format(time.RFC3339))
+		}
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	started := &run{
+		Run:      Run{ID: RunID(uuid.NewString()), Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
+		progress: newMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
+	}
+	r.remember(started)
+	r.wg.Go(func() {
+		defer cancel()
+		result, err := work(ctx, started.progress)
+		r.ended(ctx, started, result, err)
+	})
+	return started.ID, nil
+}
+
+// accepts returns nil while runs can be started.
+func (r *Runs) accepts() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.acceptsLocked()
+}
+
+func (r *Runs) acceptsLocked() error {
+	if r.ctx == nil || r.ctx.Err() != nil {
+		return ErrNotRunning
+	}
+	return nil
+}
+
+func excludes(a, b Kind) bool {
+	return a == b || slices.Contains(changes, a) && slices.Contains(changes, b)
+}
+
+// remember adds a run, and forgets the oldest that ended beyond keptRuns.
+func (r *Runs) remember(started *run) {
+	r.list = append(r.list, started)
+	for i := 0; len(r.list) > keptRuns && i < len(r.list); i++ {
+		if r.list[i].State != StateRunning {
+			r.list = slices.Delete(r.list, i, i+1)
+			i--
+		}
+	}
+}
+
+func (r *Runs) ended(ctx context.Context, ended *run, result any, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.cfg.Now()
+	ended.Ended, ended.Result, ended.State = &now, result, StateDone
+	switch {
+	case err != nil && ctx.Err() != nil:
+		ended.State = StateCancelled
+	case err != nil:
+		ended.State = StateFailed
+		r.cfg.Logger.Error("run failed", "kind", string(ended.Kind), "run", string(ended.ID), "error", err)
+	}
+	if err != nil {
+		ended.err, ended.Error = err, err.Error()
+	}
+	close(ended.done)
+}
+
+// List returns the runs under way and the last that ended, newest first.
+func (r *Runs) List() []Run {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]Run, 0, len(r.list))
+	for _, one := range slices.Backward(r.list) {
+		list = append(list, one.look())
+	}
+	return list
+}
+
+func (one *run) look() Run {
+	now := one.Run
+	now.Progress = one.progress.Progress()
+	return now
+}
+
+// Status returns one run. It fails with ErrNoRun.
+func (r *Runs) Status(id RunID) (Run, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one, err := r.find(id)
+	if err != nil {
+		return Run{}, err
+	}
+	return one.look(), nil
+}
+
+func (r *Runs) find(id RunID) (*run, error) {
+	for _, one := range r.list {
+		if one.ID == id {
+			return one, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %.40q", ErrNoRun, string(id))
+}
+
+// Cancel ends a run, without waiting for it. A run that has ended stays as it
+// is. It fails with ErrNoRun.
+func (r *Runs) Cancel(id RunID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one, err := r.find(id)
+	if err != nil {
+		return err
+	}
+	one.cancel()
+	return nil
+}
+
+// Wait returns the run once it has ended, or the context's error.
+func (r *Runs) Wait(ctx context.Context, id RunID) (Run, error) {
+	r.mu.Lock()
+	one, err := r.find(id)
+	r.mu.Unlock()
+	if err != nil {
+		return Run{}, err
+	}
+	select {
+	case <-one.done:
+		return r.Status(id)
+	case <-ctx.Done():
+		return Run{}, ctx.Err()
+	}
+}

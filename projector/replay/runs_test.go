@@ -1,0 +1,154 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// running returns runs that can be started; they end with the test.
+func running(t *testing.T) *Runs {
+	t.Helper()
+	r := NewRuns(Config{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	for r.accepts() != nil {
+		time.Sleep(time.Millisecond)
+	}
+	return r
+}
+
+func shortly(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// untilCancelled is work that ends when it is cancelled.
+func untilCancelled(ctx context.Context, _ *Meter) (any, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestRunsThatExcludeOneAnother(t *testing.T) {
+	r := running(t)
+	first, err := r.Start(KindRebuild, Order{}, untilCancelled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, free := range map[Kind]bool{KindRebuild: false, KindSwitch: false, KindRepair: false, KindVerify: true, "export": true} {
+		if _, err := r.Start(kind, Order{}, untilCancelled); free != (err == nil) || !free && !errors.Is(err, ErrBusy) {
+			t.Errorf("%s beside a rebuild: %v", kind, err)
+		}
+	}
+	if err := r.Cancel(first); err != nil {
+		t.Fatal(err)
+	}
+	ended, err := r.Wait(shortly(t), first)
+	if err != nil || ended.State != StateCancelled || ended.Ended == nil {
+		t.Errorf("%+v %v", ended, err)
+	}
+	if _, err := r.Start(KindRepair, Order{}, untilCancelled); err != nil {
+		t.Errorf("after the rebuild has ended: %v", err)
+	}
+}
+
+func TestRunKeepsItsResultAndError(t *testing.T) {
+	r := running(t)
+	broken := errors.New("broken")
+	id, err := r.Start("export", Order{Reason: "why"}, func(_ context.Context, m *Meter) (any, error) {
+		m.Phase("reading")
+		m.Expect(9, 100)
+		m.Read(3, 40)
+		return 7, broken
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := r.Wait(shortly(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ended.State != StateFailed || !errors.Is(ended.Err(), broken) || ended.Result != 7 || ended.Order.Reason != "why" ||
+		ended.Progress.Events != 40 || ended.Progress.Seq != 3 || ended.Progress.Total != 100 {
+		t.Errorf("%+v", ended)
+	}
+	if _, err := r.Status("nothing"); !errors.Is(err, ErrNoRun) {
+		t.Error(err)
+	}
+}
+
+func TestRunsThatEndedAreForgottenInTheEnd(t *testing.T) {
+	r := running(t)
+	nothing := func(context.Context, *Meter) (any, error) { return nil, nil }
+	long, err := r.Start("long", Order{}, untilCancelled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range keptRuns + 10 {
+		id, err := r.Start("short", Order{}, nothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Wait(shortly(t), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := r.List()
+	if len(list) != keptRuns || list[len(list)-1].ID != long || list[0].Kind != "short" {
+		t.Errorf("%d runs are kept, the oldest is %s", len(list), list[len(list)-1].Kind)
+	}
+}
+
+func TestRunsEndWithTheirOwner(t *testing.T) {
+	r := NewRuns(Config{})
+	if _, err := r.Start("early", Order{}, untilCancelled); !errors.Is(err, ErrNotRunning) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	for r.accepts() != nil {
+		time.Sleep(time.Millisecond)
+	}
+	id, err := r.Start("long", Order{}, untilCancelled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-done
+	if ended, err := r.Status(id); err != nil || ended.State != StateCancelled {
+		t.Errorf("%+v %v", ended, err)
+	}
+}
+
+func TestRateIsOfTheLastSeconds(t *testing.T) {
+	now := time.Unix(0, 0)
+	m := newMeter(func() time.Time { return now })
+	m.Expect(100, 10_000)
+	for range 10 {
+		now = now.Add(time.Second)
+		m.Read(1, 100)
+		m.Progress()
+	}
+	now = now.Add(time.Second)
+	m.Read(1, 1000)
+	if p := m.Progress(); p.Rate < 150 || p.Rate > 1000 || p.SecondsLeft == 0 {
+		t.Errorf("%+v", p)
+	}
+	m.Reset(5, 500)
+	now = now.Add(time.Second)
+	m.Read(6, 300)
+	if p := m.Progress(); p.Rate != 300 || p.Events != 800 {
+		t.Errorf("%+v", p)
+	}
+}
