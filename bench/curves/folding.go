@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/tidemark-io/tidemark/bench/process"
 	"github.com/tidemark-io/tidemark/bench/result"
 	"github.com/tidemark-io/tidemark/bench/scenario"
+	"github.com/tidemark-io/tidemark/bench/world"
 )
 
 // byFolding polls at one rate while a producer puts more and more events into the
@@ -35,13 +37,16 @@ func byFolding(ctx context.Context, env *scenario.Env) (rows []result.Row, err e
 		return nil, err
 	}
 	defer producer.close()
+	if err := waitFolded(ctx, t, producer); err != nil {
+		return nil, err
+	}
 	for _, rate := range rates {
 		rows = append(rows, result.Row{
 			Scenario: Folding, Subject: Subject, Parameters: map[string]string{ByEvents: strconv.Itoa(rate)},
-			Note: fmt.Sprintf("20 IDs, %d polls/s at even steps from %d connections; events are views by popularity", pollRate, connections),
+			Note: fmt.Sprintf("20 IDs, %d polls/s at even steps from %d connections; events are views by popularity, and 20 of a thousand set all counters of a video that is looked at for torn answers", pollRate, connections),
 		})
 	}
-	script := newCounted(polls(videos), connections)
+	script := newTorn(videos, connections)
 	err = env.Interleave(ctx, len(rates), func(ctx context.Context, _, i int) error {
 		pool, err := load.Dial(ctx, t.Address, connections)
 		if err != nil {
@@ -58,50 +63,25 @@ func byFolding(ctx context.Context, env *scenario.Env) (rows []result.Row, err e
 		if published < 0.95*float64(rates[i]) {
 			env.Miss(fmt.Sprintf("polls while %d events/s are folded: the log took only %.0f/s, so what stands under that rate is of this one", rates[i], published))
 		}
-		return waitFolded(ctx, t)
+		return waitFolded(ctx, t, producer)
 	})
 	return rows, err
 }
 
-// counted is a script whose answers change, because their counters do: it checks
-// that each names its 20 videos.
-type counted struct {
-	*load.Cycle
-}
-
-func newCounted(list []load.Exchange, connections int) counted {
-	open := make([]load.Exchange, len(list))
-	for i := range list {
-		open[i] = load.Exchange{Request: list[i].Request}
-	}
-	return counted{load.NewCycle(open, connections)}
-}
-
-// Check counts the videos.
-func (c counted) Check(connection int, a *load.Answer) error {
-	if err := c.Cycle.Check(connection, a); err != nil {
-		return err
-	}
-	if n := bytes.Count(a.Body, []byte(`"view_count":`)); n != ids {
-		return fmt.Errorf("an answer names %d videos, %d were asked for: %.300s", n, ids, a.Body)
-	}
-	return nil
-}
-
-// waitFolded waits until nothing is left to fold, so that a round does not pay
-// for the one before.
-func waitFolded(ctx context.Context, t *process.Tidemark) error {
+// waitFolded waits until the last record batch is folded, so that a round does
+// not pay for the one before: its number then stands in the twins' counters.
+func waitFolded(ctx context.Context, t *process.Tidemark, p *producer) error {
+	body := world.AppendBatchRequest(nil, []int{twin(p.videos, 0)})
 	for {
-		resp, err := http.Get("http://" + t.Address + "/metrics")
+		resp, err := http.Post("http://"+t.Address+batchPath, "application/json", bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
-		var text bytes.Buffer
-		_, err = text.ReadFrom(resp.Body)
+		answer, err := io.ReadAll(resp.Body)
 		if err := errors.Join(err, resp.Body.Close(), ctx.Err()); err != nil {
 			return err
 		}
-		if bytes.Contains(text.Bytes(), []byte("\ntidemark_projector_lag_events 0\n")) {
+		if bytes.Contains(answer, fmt.Appendf(nil, `"view_count":%d,`, p.next)) {
 			return nil
 		}
 	}

@@ -29,6 +29,9 @@ const (
 	Subject = "tidemark"
 	// ids is how many a poll lists.
 	ids = 20
+	// requestsKept is how many different polls are sent in turn.
+	requestsKept = 4096
+	batchPath    = "/v1/videos/batch-metadata"
 )
 
 // Group returns the curves.
@@ -79,9 +82,8 @@ func stop(t *process.Tidemark) error {
 // polls are requests for 20 videos drawn by popularity, with their answers as
 // long as nothing is folded.
 func polls(videos int) []load.Exchange {
-	const kept = 4096
 	draw := world.Videos(videos).NewDraw(3)
-	list := make([]load.Exchange, kept)
+	list := make([]load.Exchange, requestsKept)
 	for i := range list {
 		asked := draw.Distinct(ids)
 		want := []byte(`{"videos":{`)
@@ -92,7 +94,7 @@ func polls(videos int) []load.Exchange {
 			want = world.AppendEntry(want, world.ID(v), [5]int64{1})
 		}
 		list[i] = load.Exchange{
-			Request: load.Post("/v1/videos/batch-metadata", world.AppendBatchRequest(nil, asked)), Want: append(want, "}}"...),
+			Request: load.Post(batchPath, world.AppendBatchRequest(nil, asked)), Want: append(want, "}}"...),
 		}
 	}
 	return list
@@ -122,8 +124,9 @@ func measure(ctx context.Context, row *result.Row, t *process.Tidemark, pool *lo
 	row.Add(result.Rate, result.PerSecond, report.Rate())
 	row.Add(result.P50, result.Milliseconds, report.Latency.Quantile(0.5))
 	row.Add(result.P99, result.Milliseconds, report.Latency.Quantile(0.99))
+	row.Add(result.P999, result.Milliseconds, report.Latency.Quantile(0.999))
 	row.Add(result.Worst, result.Milliseconds, report.Latency.Max())
-	row.Add("late", "%", 100*float64(report.Late)/float64(max(1, report.Requests)))
+	row.Add(result.Late, result.Percent, report.LatePercent())
 	row.Add("resident", "MB", float64(memory)/1e6)
 	return err
 }

@@ -16,18 +16,21 @@ import (
 )
 
 const (
-	// batchEvents is how many events one record batch has.
-	batchEvents = 500
+	// batchEvents is how many events one record batch has: as many as the service's
+	// own writer joins when so much comes in.
+	batchEvents = events.MaxBatchEvents
 	// batchesKept is how many different ones are published in turn.
-	batchesKept = 256
+	batchesKept = 128
 )
 
 // producer is an outside producer of record batches, as the AsyncAPI document
 // describes them.
 type producer struct {
 	nc      *nats.Conn
-	entries [][]events.Entry
+	videos  int
+	entries [][]events.Entry // the first ones of each are the twins'
 	next    uint64
+	data    []byte
 }
 
 func newProducer(address string, videos int) (*producer, error) {
@@ -35,12 +38,12 @@ func newProducer(address string, videos int) (*producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the service's JetStream: %w", err)
 	}
-	p := &producer{nc: nc}
+	p := &producer{nc: nc, videos: videos}
 	draw := world.Videos(videos).NewDraw(17)
 	at := events.TimeOf(time.Now().Add(-10 * time.Minute))
 	for range batchesKept {
 		entries := make([]events.Entry, batchEvents)
-		for i := range entries {
+		for i := twins; i < batchEvents; i++ {
 			at++
 			meta := events.Meta{Type: events.TypeVideoViewed, Time: at}
 			frame := events.AppendEvent(nil, meta, events.VideoViewed{Video: history.Video(draw.Video())})
@@ -48,7 +51,7 @@ func newProducer(address string, videos int) (*producer, error) {
 		}
 		p.entries = append(p.entries, entries)
 	}
-	return p, nil
+	return p, p.one() // so that the twins are known
 }
 
 func (p *producer) close() { p.nc.Close() }
@@ -92,12 +95,14 @@ func (p *producer) publish(ctx context.Context, rate int, begun time.Time) (sent
 
 func (p *producer) one() error {
 	p.next++
+	entries := p.entries[p.next%batchesKept]
+	setTwins(entries[:twins], p.videos, int64(p.next))
 	// No incarnation: an outside producer does not know it. A batch ID is used once.
 	var header events.BatchHeader
 	binary.BigEndian.PutUint64(header.ID[:8], uint64(time.Now().UnixNano()))
 	binary.BigEndian.PutUint64(header.ID[8:], p.next)
-	data := events.AppendBatch(nil, header, p.entries[p.next%batchesKept])
-	answer, err := p.nc.Request(eventlog.BatchSubject, data, 10*time.Second)
+	p.data = events.AppendBatch(p.data[:0], header, entries)
+	answer, err := p.nc.Request(eventlog.BatchSubject, p.data, 10*time.Second)
 	if err != nil {
 		return fmt.Errorf("publish a record batch: %w", err)
 	}

@@ -42,6 +42,9 @@ type Report struct {
 // Rate is answers a second.
 func (r *Report) Rate() float64 { return float64(r.Requests) / r.Seconds }
 
+// LatePercent is the part of the requests that were late.
+func (r *Report) LatePercent() float64 { return 100 * float64(r.Late) / float64(max(1, r.Requests)) }
+
 // MeanBody is the mean size of a body in bytes.
 func (r *Report) MeanBody() float64 { return float64(r.BodyBytes) / float64(max(1, r.Requests)) }
 

@@ -20,6 +20,7 @@ func Group() scenario.Group {
 	for _, ids := range batchSizes {
 		g.Scenarios = append(g.Scenarios, st.batch(ids))
 	}
+	g.Scenarios = append(g.Scenarios, st.polls(), st.openLoop())
 	return g
 }
 
@@ -30,25 +31,45 @@ func (st *stage) batch(ids int) scenario.Scenario {
 		if err := st.ready(ctx, env); err != nil {
 			return nil, err
 		}
-		subjects := st.named(everybody...)
-		return closedLoop(ctx, env, name, map[string]string{"ids": strconv.Itoa(ids)}, subjects, st.batches[ids])
+		var entrants []*entrant
+		for _, s := range st.named(everybody...) {
+			e := newEntrant(name, s, st.batches[ids])
+			e.row.Parameters = map[string]string{"ids": strconv.Itoa(ids)}
+			entrants = append(entrants, e)
+		}
+		return measure(ctx, env, entrants)
 	}}
 }
 
-// closedLoop measures the subjects with the same requests, interleaved.
-func closedLoop(ctx context.Context, env *scenario.Env, name string, parameters map[string]string, subjects []*subject, w *workload) ([]result.Row, error) {
-	rows := make([]result.Row, len(subjects))
-	for i, s := range subjects {
-		rows[i] = result.Row{Scenario: name, Subject: s.name, Parameters: parameters, Note: s.note}
-	}
-	err := env.Interleave(ctx, len(subjects), func(ctx context.Context, round, i int) error {
-		s := subjects[i]
-		script := load.NewCycle(s.exchanges(w), Connections)
-		report, u, err := s.run(ctx, load.Plan{Script: script, Duration: env.Window()})
-		if err == nil {
-			s.add(&rows[i], report, u)
+// entrant is a subject with what it is sent and the row for what it did.
+type entrant struct {
+	*subject
+	sent []load.Exchange
+	rate float64 // of an open loop; 0 is the closed one
+	row  result.Row
+}
+
+func newEntrant(scenario string, s *subject, w *workload) *entrant {
+	return &entrant{subject: s, sent: s.exchanges(w), row: result.Row{Scenario: scenario, Subject: s.name, Note: s.note}}
+}
+
+// measure measures the entrants, interleaved.
+func measure(ctx context.Context, env *scenario.Env, entrants []*entrant) ([]result.Row, error) {
+	err := env.Interleave(ctx, len(entrants), func(ctx context.Context, _, i int) error {
+		e := entrants[i]
+		report, u, err := e.run(ctx, load.Plan{Script: load.NewCycle(e.sent, Connections), Duration: env.Window(), Rate: e.rate})
+		if err != nil {
+			return err
 		}
-		return err
+		e.add(&e.row, report, u)
+		if e.rate > 0 {
+			e.row.Add(result.Late, result.Percent, report.LatePercent())
+		}
+		return nil
 	})
+	rows := make([]result.Row, len(entrants))
+	for i, e := range entrants {
+		rows[i] = e.row
+	}
 	return rows, err
 }

@@ -86,6 +86,7 @@ func (s *subject) add(row *result.Row, report *load.Report, u used) {
 	row.Add(result.Rate, result.PerSecond, report.Rate())
 	row.Add(result.P50, result.Milliseconds, report.Latency.Quantile(0.5))
 	row.Add(result.P99, result.Milliseconds, report.Latency.Quantile(0.99))
+	row.Add(result.P999, result.Milliseconds, report.Latency.Quantile(0.999))
 	row.Add(result.Worst, result.Milliseconds, report.Latency.Max())
 	row.Add(result.Body, result.Bytes, report.MeanBody())
 }

@@ -9,6 +9,7 @@ const (
 	Milliseconds = "ms"
 	Seconds      = "s"
 	Bytes        = "B"
+	Percent      = "%"
 	Count        = ""
 )
 

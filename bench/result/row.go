@@ -14,7 +14,9 @@ const (
 	StoreCPU = "cpu_database" // of it, the database behind it, µs
 	P50      = "p50"          // ms
 	P99      = "p99"          // ms
+	P999     = "p99.9"        // ms
 	Worst    = "max"          // ms
+	Late     = "late"         // requests of an open loop that left over 1 ms late, %
 	Body     = "body"         // mean size of an answer's body, B
 	Events   = "events"       // events taken or folded, /s
 )

@@ -58,19 +58,33 @@ func (r *Run) writeScenario(b *strings.Builder, scenario string) {
 		fmt.Fprintf(b, " %s |", heading(name, rows))
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(figures)) + "\n")
-	var notes []string
 	for _, row := range rows {
 		fmt.Fprintf(b, "| %s | %s |", row.Subject, row.ParameterText())
 		for _, name := range figures {
 			fmt.Fprintf(b, " %s |", cell(row.Figures[name]))
 		}
 		b.WriteByte('\n')
-		if note := row.Subject + ": " + row.Note; row.Note != "" && !slices.Contains(notes, note) {
-			notes = append(notes, note)
+	}
+	writeNotes(b, rows)
+}
+
+// writeNotes writes each note once, with the subjects that it is about.
+func writeNotes(b *strings.Builder, rows []*Row) {
+	var notes []string
+	about := make(map[string][]string)
+	for _, row := range rows {
+		if row.Note == "" {
+			continue
+		}
+		if about[row.Note] == nil {
+			notes = append(notes, row.Note)
+		}
+		if !slices.Contains(about[row.Note], row.Subject) {
+			about[row.Note] = append(about[row.Note], row.Subject)
 		}
 	}
 	for _, note := range notes {
-		fmt.Fprintf(b, "\n%s\n", note)
+		fmt.Fprintf(b, "\n%s: %s\n", strings.Join(about[note], ", "), note)
 	}
 }
 
