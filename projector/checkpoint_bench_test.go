@@ -27,9 +27,9 @@ func BenchmarkFoldBesideCheckpoints(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer store.Close()
-	k := &beside{b: b, saver: &Projector{
+	k := &beside{b: b, saver: &edition{
 		store: store, model: readmodel.New(testModelConfig()),
-		cfg: Config{Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+		cfg: &Config{Now: time.Now, Logger: slog.New(slog.DiscardHandler)}, stats: new(stats),
 	}}
 	for n := range videos {
 		k.step(n)
@@ -65,7 +65,7 @@ func BenchmarkFoldBesideCheckpoints(b *testing.B) {
 // beside is a fold whose checkpoints are written beside it.
 type beside struct {
 	b     *testing.B
-	saver *Projector
+	saver *edition
 	drawn []int // videos of a lap
 	seq   uint64
 	count int

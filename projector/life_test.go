@@ -70,8 +70,8 @@ func TestCheckpointThatFailedIsWrittenWhenDraining(t *testing.T) {
 		}
 		if m.Seq == 10 {
 			// A write fails, and its image is held; what comes now is not in it.
-			w.p.version++
-			w.p.unwritten = w.p.freeze()
+			w.p.live.version++
+			w.p.live.unwritten = w.p.live.freeze()
 		}
 		if m.Seq == 15 {
 			return enough

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -53,12 +52,12 @@ const (
 
 // Projector owns the fold and the read model. New restores; Run folds.
 type Projector struct {
-	cfg     Config
-	model   *readmodel.Model
-	fold    *Fold
-	models  checkpoint.Models
-	store   *checkpoint.Store
-	name    string // of the model's directory
+	cfg    Config
+	models checkpoint.Models
+	// live is the edition that is folded into and serves; the fold's alone.
+	live *edition
+	// serving is its model, for everybody.
+	serving atomic.Pointer[readmodel.Model]
 	rebuilt string // why the model was rebuilt at this start; empty if it was not
 	// replaces: the rebuilt model has yet to take the current one's place, which
 	// is in the directory retired, if that is still there.
@@ -66,34 +65,22 @@ type Projector struct {
 	retired  string
 
 	waiters *waiters
-	inspect chan inspection
+	asks    chan foldAsk  // of everybody but the saver
 	stopped chan struct{} // closed when the fold has ended
 	// target is the log's last sequence at the start: behind it lies what came since.
 	target uint64
 
-	last    fingerprint
-	lastMsg *decodedMessage // its fingerprint is taken when a checkpoint asks for it
-	saved   events.Position
-	version uint64
-	// unwritten is a checkpoint that failed.
-	unwritten frozen
-	started   time.Time
-	caughtUp  atomic.Bool
-	live      chan struct{} // closed when caughtUp begins to hold
-	fault     atomic.Pointer[error]
-	stats     stats
-	asOf      asOf
-	wg        sync.WaitGroup
-}
-
-// inspection is a function that wants to see the model between two batches.
-type inspection struct {
-	fn   func(*readmodel.Model)
-	done chan struct{}
+	started  time.Time
+	caughtUp atomic.Bool
+	isLive   chan struct{} // closed when caughtUp begins to hold
+	fault    atomic.Pointer[error]
+	stats    stats
+	asOf     asOf
+	wg       sync.WaitGroup
 }
 
 // Snapshot returns the read model as of the newest position folded.
-func (p *Projector) Snapshot() *readmodel.Snapshot { return p.model.Snapshot() }
+func (p *Projector) Snapshot() *readmodel.Snapshot { return p.Model().Snapshot() }
 
 // Read calls fn with the newest snapshot and keeps its rows readable meanwhile.
 func (p *Projector) Read(fn func(*readmodel.Snapshot) error) error {
@@ -111,8 +98,10 @@ func (p *Projector) Hold() *readmodel.Snapshot {
 	}
 }
 
-// Model returns the read model, for its tables that any reader may read.
-func (p *Projector) Model() *readmodel.Model { return p.model }
+// Model returns the read model that serves, for its tables that any reader may
+// read. Who reads several things that belong together asks for it once: another
+// may take its place.
+func (p *Projector) Model() *readmodel.Model { return p.serving.Load() }
 
 // ErrStopped is returned to who asks something of a fold that has stopped.
 var ErrStopped = errors.New("the fold has stopped")
@@ -120,11 +109,16 @@ var ErrStopped = errors.New("the fold has stopped")
 // Inspect runs fn in the fold, between two record batches, so that it sees all
 // tables at one position. fn must be quick and must not keep the model.
 func (p *Projector) Inspect(ctx context.Context, fn func(*readmodel.Model)) error {
-	i := inspection{fn: fn, done: make(chan struct{})}
+	return p.between(ctx, func() { fn(p.live.model) })
+}
+
+// between runs fn in the fold, between two record batches.
+func (p *Projector) between(ctx context.Context, fn func()) error {
+	a := foldAsk{fn: fn, done: make(chan struct{})}
 	select {
-	case p.inspect <- i:
+	case p.asks <- a:
 		// fn runs, and may write to what the caller shares with it.
-		<-i.done
+		<-a.done
 		return nil
 	case <-p.stopped:
 		return ErrStopped
@@ -161,7 +155,7 @@ func (p *Projector) Ready() error {
 }
 
 // Live returns a channel that is closed when CaughtUp begins to hold.
-func (p *Projector) Live() <-chan struct{} { return p.live }
+func (p *Projector) Live() <-chan struct{} { return p.isLive }
 
 // CaughtUp reports whether the model has reached where the log stood at the
 // start. From then on its answers may be shown.
@@ -183,7 +177,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	messages := make(chan *decodedMessage, readAheadMessages)
 	readErr := make(chan error, 1)
 	readCtx, stopReading := context.WithCancel(ctx)
-	p.wg.Go(func() { readErr <- p.readAhead(readCtx, p.model.At().Seq+1, messages) })
+	p.wg.Go(func() { readErr <- p.readAhead(readCtx, p.live.model.At().Seq+1, messages) })
 	p.wg.Go(func() { p.publishDeadLetters(readCtx) })
 	p.wg.Go(func() { p.watchContact(readCtx) })
 	err := p.loop(ctx, messages, readErr)
@@ -206,21 +200,19 @@ func (p *Projector) Run(ctx context.Context) error {
 }
 
 func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, readErr <-chan error) (err error) {
-	saver := newSaver(p)
-	defer func() { saver.wait(err != nil) }()
+	p.live.saver = newSaver(p.live, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
+	defer func() { p.live.saver.wait(err != nil) }()
 	p.noteCaughtUp()
 	for {
+		saver := p.live.saver
 		select {
 		case msg := <-messages:
 			if err := p.foldMessage(msg); err != nil {
 				return err
 			}
-			if p.model.DirtyBytes() > p.cfg.CheckpointBytes {
-				saver.begin()
-			}
-		case i := <-p.inspect:
-			i.fn(p.model)
-			close(i.done)
+		case a := <-p.asks:
+			a.fn()
+			close(a.done)
 		case a := <-saver.asks:
 			a.fn()
 			close(a.done)
@@ -243,13 +235,11 @@ func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, r
 }
 
 func (p *Projector) foldMessage(msg *decodedMessage) error {
-	if err := p.fold.message(msg); err != nil {
+	if err := p.live.foldMessage(msg); err != nil {
 		return err
 	}
-	p.lastMsg = msg
-	p.stats.note(msg, p.fold)
-	p.asOf.folded(p.model.LogTime())
-	p.waiters.wake(p.model.At(), p.fold.decided)
+	p.asOf.folded(p.live.model.LogTime())
+	p.waiters.wake(p.live.model.At(), p.live.fold.decided)
 	p.noteCaughtUp()
 	return nil
 }
@@ -269,18 +259,18 @@ func (p *Projector) foldRest(messages <-chan *decodedMessage) error {
 }
 
 func (p *Projector) noteCaughtUp() {
-	if !p.caughtUp.Load() && p.model.At().Seq >= p.target {
+	if m := p.live.model; !p.caughtUp.Load() && m.At().Seq >= p.target {
 		p.caughtUp.Store(true)
-		close(p.live)
-		p.cfg.Logger.Info("the read model has caught up", "position", p.model.At().String(),
-			"took", p.cfg.Now().Sub(p.started).Round(time.Millisecond).String(), "digest", p.model.Digest().String())
+		close(p.isLive)
+		p.cfg.Logger.Info("the read model has caught up", "position", m.At().String(),
+			"took", p.cfg.Now().Sub(p.started).Round(time.Millisecond).String(), "digest", m.Digest().String())
 	}
 }
 
 // Close lets go of the checkpoint. Call it when Run has returned, or was never
 // called.
 func (p *Projector) Close() {
-	if err := p.store.Close(); err != nil {
+	if err := p.live.store.Close(); err != nil {
 		p.cfg.Logger.Error("the checkpoint could not be closed cleanly", "error", err)
 	}
 }

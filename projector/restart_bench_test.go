@@ -28,13 +28,13 @@ func BenchmarkRestore(b *testing.B) {
 	}{{1e6, 0, false}, {1e6, 1e6, false}, {1e7, 0, false}, {1e7, 0, true}, {1e7, 1e7, false}} {
 		b.Run(fmt.Sprintf("videos=%d/likes=%d/trending=%t", size.videos, size.likes, size.trending), func(b *testing.B) {
 			dir := b.TempDir()
-			r := &restorable{b: b, p: &Projector{cfg: Config{Now: time.Now}, model: readmodel.New(testModelConfig())}}
+			r := &restorable{b: b, e: &edition{cfg: &Config{Now: time.Now}, model: readmodel.New(testModelConfig())}}
 			if size.trending {
 				r.viewed = events.TimeOf(testTime)
 			}
 			r.fill(dir, size.videos, size.likes)
 			state := r.state
-			r.p = nil
+			r.e = nil
 			var opening, loading time.Duration
 			b.ResetTimer()
 			for range b.N {
@@ -64,7 +64,7 @@ func BenchmarkRestore(b *testing.B) {
 // restorable makes a read model that is worth restoring.
 type restorable struct {
 	b      *testing.B
-	p      *Projector
+	e      *edition
 	viewed events.Time
 	pause  time.Duration
 	state  []byte
@@ -73,28 +73,28 @@ type restorable struct {
 
 func (r *restorable) fill(dir string, videos, likes int) {
 	var err error
-	if r.p.store, err = checkpoint.Open(dir, checkpoint.Options{}); err != nil {
+	if r.e.store, err = checkpoint.Open(dir, checkpoint.Options{}); err != nil {
 		r.b.Fatal(err)
 	}
 	for n := range videos {
 		r.step()
-		r.p.model.AddView(spread('v', n), r.viewed)
+		r.e.model.AddView(spread('v', n), r.viewed)
 	}
 	for n := range likes {
 		r.step()
 		like := events.VideoLike{Video: spread('v', n*7919%videos), User: spread('u', n%(likes/20))}
-		r.p.model.SetLike(like, readmodel.When{Time: 5}, true)
+		r.e.model.SetLike(like, readmodel.When{Time: 5}, true)
 	}
-	r.p.model.Publish(0)
+	r.e.model.Publish(0)
 	r.save()
-	if err := r.p.store.Close(); err != nil {
+	if err := r.e.store.Close(); err != nil {
 		r.b.Fatal(err)
 	}
 }
 
 // step moves on to the next event, in record batches of 500.
 func (r *restorable) step() {
-	m := r.p.model
+	m := r.e.model
 	if r.count%500 == 0 {
 		if r.count > 0 {
 			m.Publish(0)
@@ -110,7 +110,7 @@ func (r *restorable) step() {
 
 // save writes a checkpoint and measures what the fold is asked to run for it.
 func (r *restorable) save() {
-	f, view, err := r.p.save(frozen{}, func(fn func()) error {
+	f, view, err := r.e.save(frozen{}, func(fn func()) error {
 		begun := time.Now()
 		fn()
 		r.pause = max(r.pause, time.Since(begun))
@@ -119,8 +119,8 @@ func (r *restorable) save() {
 	if err != nil {
 		r.b.Fatal(err)
 	}
-	r.p.model.Kept(view)
-	r.p.store.CollectGarbage()
+	r.e.model.Kept(view)
+	r.e.store.CollectGarbage()
 	r.state = f.image.State
 }
 

@@ -42,8 +42,9 @@ func Begun(modelsDir string) bool {
 func New(ctx context.Context, cfg Config) (*Projector, error) {
 	p := &Projector{
 		cfg: cfg, models: checkpoint.Models{Dir: cfg.ModelsDir},
-		waiters: newWaiters(), live: make(chan struct{}), inspect: make(chan inspection), stopped: make(chan struct{}), started: cfg.Now(),
+		waiters: newWaiters(), isLive: make(chan struct{}), asks: make(chan foldAsk), stopped: make(chan struct{}), started: cfg.Now(),
 	}
+	p.live = p.edition()
 	p.asOf.raise(time.Time{})
 	if p.cfg.Loading == nil {
 		p.cfg.Loading = Preload(cfg)
@@ -55,22 +56,25 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 	}
 	p.target = last
 	if err := p.restore(ctx, first, last); err != nil {
-		if p.store != nil {
-			_ = p.store.Close() // what went wrong says more
+		if p.live.store != nil {
+			_ = p.live.store.Close() // what went wrong says more
 		}
 		return nil, err
 	}
-	p.fold = NewFold(p.model, FoldOptions{})
-	p.saved = p.model.At()
-	p.stats.saved.Store(p.saved.Packed())
-	p.asOf.folded(p.model.LogTime())
+	p.serving.Store(p.live.model)
+	p.asOf.folded(p.live.model.LogTime())
 	return p, nil
+}
+
+// edition returns an edition without a model, of the present fold.
+func (p *Projector) edition() *edition {
+	return &edition{cfg: &p.cfg, foldVersion: foldVersion, stats: &p.stats}
 }
 
 func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	l := p.cfg.Loading
 	<-l.opened
-	p.store = l.store
+	p.live.store = l.store
 	name, path, err := l.name, l.path, l.currentErr
 	switch {
 	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, fs.ErrNotExist):
@@ -85,11 +89,11 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	err = p.resume(ctx, l, first, last)
 	var doubt errDoubt
 	if !errors.As(err, &doubt) {
-		p.name = name
+		p.live.name = name
 		return err
 	}
-	if p.store != nil {
-		_ = p.store.Close() // it is set aside
+	if p.live.store != nil {
+		_ = p.live.store.Close() // it is set aside
 	}
 	p.cfg.Logger.Error("the checkpoint cannot be continued; rebuilding the read model from the log beside it",
 		"checkpoint", path, "reason", doubt)
@@ -111,28 +115,19 @@ func (p *Projector) fresh(first uint64, retired, why string) error {
 	if err != nil {
 		return fmt.Errorf("create a directory for the read model: %w", err)
 	}
-	if p.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger}); err != nil {
+	if p.live.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger}); err != nil {
 		return fmt.Errorf("open the new read model's checkpoint: %w", err)
 	}
-	p.name, p.retired, p.rebuilt, p.replaces = name, retired, why, why != ""
-	p.model = readmodel.New(p.modelConfig(name))
-	if err := p.writeFirst(); err != nil {
+	p.retired, p.rebuilt, p.replaces = retired, why, why != ""
+	p.live.name = name
+	p.live.begin(readmodel.New(p.modelConfig(name)))
+	if err := p.live.writeFirst(); err != nil {
 		return err
 	}
 	if why == "" {
 		return p.models.Use(name)
 	}
 	return nil
-}
-
-// writeFirst checkpoints the empty model, so that the directory knows which log
-// it belongs to before the first command is taken: a log that is lost after
-// that is missed, and not begun anew.
-func (p *Projector) writeFirst() error {
-	if err := p.saveNow(frozen{}); err != nil {
-		return fmt.Errorf("write the first checkpoint: %w", err)
-	}
-	return p.store.Sync()
 }
 
 // removeUnfinished deletes what an earlier rebuild left that did not get to its
@@ -178,7 +173,7 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 	case l.openErr != nil:
 		return fmt.Errorf("open the checkpoint: %w", l.openErr)
 	case l.version == 0:
-		p.model = readmodel.New(p.modelConfig(l.name))
+		p.live.begin(readmodel.New(p.modelConfig(l.name)))
 		if first > 1 {
 			return fmt.Errorf("%w: it begins at message %d, and nothing was checkpointed yet", ErrLogIncomplete, first)
 		}
@@ -200,8 +195,8 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 	if <-l.done; l.loadErr != nil {
 		return errDoubt{l.loadErr}
 	}
-	p.model = l.model
-	p.version, p.last = l.version, m.Last
+	p.live.begin(l.model)
+	p.live.version, p.live.last, p.live.digest = l.version, m.Last, l.model.Digest()
 	return nil
 }
 

@@ -1,0 +1,162 @@
+package projector
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// edition is a read model with the directory that keeps it: one serves, another
+// may be folded beside it. One goroutine folds into it; its checkpoints are
+// written beside that (saver).
+type edition struct {
+	cfg   *Config
+	name  string // of its directory
+	model *readmodel.Model
+	fold  *Fold
+	store *checkpoint.Store
+	// foldVersion is that of the binary that folded it from the beginning.
+	foldVersion int
+
+	last    fingerprint
+	lastMsg *decodedMessage // its fingerprint is taken when a checkpoint asks for it
+	saved   events.Position
+	digest  readmodel.Digest // of what is saved
+	version uint64
+	// unwritten is a checkpoint that failed.
+	unwritten frozen
+	stats     *stats
+	saver     *saver
+}
+
+// begin gives a model to the edition: an empty one, or one that was loaded.
+func (e *edition) begin(m *readmodel.Model) {
+	e.model, e.fold = m, NewFold(m, FoldOptions{})
+	e.saved = m.At()
+	e.stats.saved.Store(e.saved.Packed())
+}
+
+// foldMessage folds the next message of the log.
+func (e *edition) foldMessage(msg *decodedMessage) error {
+	if err := e.fold.message(msg); err != nil {
+		return err
+	}
+	e.lastMsg = msg
+	e.stats.note(msg, e.fold)
+	if e.saver != nil && e.model.DirtyBytes() > e.saver.bytes {
+		e.saver.begin()
+	}
+	return nil
+}
+
+// drain writes the last checkpoint, after one that failed before it. Where the
+// disk may not be written to, that is left to the next start.
+func (e *edition) drain() (written bool, err error) {
+	if e.unwritten.image == nil && e.model.At() == e.saved {
+		return true, nil
+	}
+	if err := e.cfg.MayWrite(); err != nil {
+		e.stats.postponed.Add(1)
+		e.cfg.Logger.Warn("the last checkpoint is not written; the next start folds more of the log", "error", err)
+		return false, nil
+	}
+	if e.unwritten.image != nil {
+		if err := e.saveNow(e.unwritten); err != nil {
+			return false, fmt.Errorf("write the last checkpoint: %w", err)
+		}
+		e.unwritten = frozen{}
+	}
+	if e.model.At() != e.saved {
+		if err := e.saveNow(frozen{}); err != nil {
+			return false, fmt.Errorf("write the last checkpoint: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// saveNow writes a checkpoint where no fold runs.
+func (e *edition) saveNow(f frozen) error {
+	f, view, err := e.save(f, func(fn func()) error { fn(); return nil })
+	if err == nil {
+		e.kept(f.image, view)
+	}
+	return err
+}
+
+// writeFirst checkpoints the empty model, so that the directory knows which log
+// it belongs to before the first command is taken: a log that is lost after
+// that is missed, and not begun anew.
+func (e *edition) writeFirst() error {
+	if err := e.saveNow(frozen{}); err != nil {
+		return fmt.Errorf("write the first checkpoint: %w", err)
+	}
+	return e.store.Sync()
+}
+
+// save writes a checkpoint beside the fold, which it asks to run what only the
+// fold may do. It returns the image as soon as there is one, also with an error.
+func (e *edition) save(f frozen, fold func(func()) error) (frozen, *checkpoint.View, error) {
+	if f.image == nil {
+		var image *readmodel.Image
+		err := fold(func() {
+			e.version++
+			image = e.model.Plan(e.version)
+		})
+		if err == nil {
+			err = image.Prepare(e.store, fold)
+		}
+		if err == nil {
+			err = fold(func() { f = e.freeze() })
+		}
+		if err != nil {
+			return f, nil, err
+		}
+	}
+	if err := f.image.Write(e.store); err != nil {
+		return f, nil, err
+	}
+	view, err := e.writeKeys(f)
+	if err != nil {
+		return f, nil, err
+	}
+	if err := e.store.KeepFiles(f.image.Needs); err != nil {
+		e.cfg.Logger.Warn("files of older checkpoints could not be removed", "error", err)
+	}
+	return f, view, nil
+}
+
+// writeKeys writes the keys of an image and its marker. It fails also where what
+// is merged into the image cannot be read back from the checkpoint before.
+func (e *edition) writeKeys(f frozen) (view *checkpoint.View, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			failure, ok := fault.(readmodel.RowsFailure)
+			if !ok {
+				panic(fault)
+			}
+			err = failure.Err
+		}
+	}()
+	return e.store.Write(context.Background(), f.image.Version, f.image.Writes(), f.mark.encode(f.image))
+}
+
+// freeze takes an image of all changes since the last checkpoint, with what its
+// marker says of the log.
+func (e *edition) freeze() frozen {
+	if e.lastMsg != nil {
+		e.last = fingerprintOf(&e.lastMsg.Message)
+	}
+	return frozen{e.model.Freeze(e.version), marker{
+		FoldVersion: e.foldVersion, Incarnation: e.model.Incarnation().String(), Last: e.last, SavedAt: e.cfg.Now().UTC(),
+	}}
+}
+
+// kept takes note that an image was written.
+func (e *edition) kept(image *readmodel.Image, view *checkpoint.View) {
+	e.saved, e.digest = image.At, image.Digest
+	e.model.Kept(view)
+	e.stats.saved.Store(image.At.Packed())
+}
