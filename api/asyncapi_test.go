@@ -104,15 +104,15 @@ func TestAsyncAPIKnowsEveryTypeAndCommand(t *testing.T) {
 		if message["name"] != typ.String() {
 			t.Errorf("there is no message for %s", typ)
 		}
-		if resolve(doc, "/channels/cloudEvents/messages/"+camel(typ.String())) == nil {
+		if !typ.Internal() && resolve(doc, "/channels/cloudEvents/messages/"+camel(typ.String())) == nil {
 			t.Errorf("%s is not among the messages of /v1/events", typ)
 		}
 	}
 	for k := events.CommandKind(1); k.Known(); k++ {
 		commands = append(commands, fmt.Sprintf("%d %s", k, k))
 	}
-	if ingested := resolve(loadJSON(t, api.OpenAPI), "/components/schemas/CloudEvent/oneOf").([]any); len(ingested) != len(types) {
-		t.Errorf("openapi.yaml has %d CloudEvents, the vocabulary %d types", len(ingested), len(types))
+	if ingested := resolve(loadJSON(t, api.OpenAPI), "/components/schemas/CloudEvent/oneOf").([]any); len(ingested) != len(events.PublicTypes()) {
+		t.Errorf("openapi.yaml has %d CloudEvents, the vocabulary %d types", len(ingested), len(events.PublicTypes()))
 	}
 	for name, want := range map[string][]string{"EventTypes": types, "CommandKinds": commands} {
 		var got []string
@@ -128,7 +128,7 @@ func TestAsyncAPIKnowsEveryTypeAndCommand(t *testing.T) {
 // camel turns video.viewed into VideoViewed.
 func camel(name string) string {
 	text := ""
-	for _, part := range strings.Split(name, ".") {
+	for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '-' }) {
 		text += strings.ToUpper(part[:1]) + part[1:]
 	}
 	return text

@@ -151,6 +151,9 @@ var samples = map[events.Type]struct {
 		events.CounterBaseline{Video: idA, Source: []byte("old"), Set: 1<<events.Views | 1<<events.Glitches, Values: [5]int64{3, 0, 0, 0, 4}},
 		fields{"video_id": textA, "source": "old", "set": uint64(17), "values": "\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x04"},
 	},
+	events.TypeDeadLetterRedriven: {events.DeadLetterMark{Letter: events.Position{Seq: 8112, Index: 17}}, fields{"sequence": uint64(8112), "index": uint64(17)}},
+	events.TypeDeadLetterDropped:  {events.DeadLetterMark{Letter: events.Position{Seq: 8112, Index: 17}}, fields{"sequence": uint64(8112), "index": uint64(17)}},
+	events.TypeOperationRecorded:  {events.OperationRecorded{Outcome: []byte("{}"), Targets: []byte(textA + textB)}, fields{"outcome": "{}", "targets": textA + textB}},
 }
 
 // TestLayoutsOfTheDocumentReadRecordBatches writes a record batch with the

@@ -113,7 +113,7 @@ func (r *CloudEventReader) readType(s *strictjson.Scanner) {
 		return
 	}
 	t, known := ParseType(text)
-	if !known {
+	if !known || t.Internal() {
 		s.Fail("is no event type of this service")
 		return
 	}

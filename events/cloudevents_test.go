@@ -184,7 +184,7 @@ func TestDataOfEveryTypeIsTakenByItsTable(t *testing.T) {
 			join(video, `"source":"s"`, `"like_count":-0`):                     "/data/like_count: must be an integer in plain digits",
 		},
 	}
-	for _, typ := range Types() {
+	for _, typ := range PublicTypes() {
 		if len(table[typ]) < 2 {
 			t.Errorf("%v has no cases", typ)
 		}
@@ -295,7 +295,7 @@ func TestExtensionsWithManyMembersKeepTheErrorsShort(t *testing.T) {
 func TestModerationNeedsAnAdminAndNamesTheCaller(t *testing.T) {
 	service := testRules
 	service.Admin = false
-	for _, typ := range Types() {
+	for _, typ := range PublicTypes() {
 		e := Event{Meta: sampleMeta(typ), data: samples()[typ].appendTo(nil)}
 		event, err := AppendCloudEvent(nil, &e, CloudEventDefaults{})
 		if err != nil {
@@ -433,7 +433,7 @@ func TestGoodEventsAllocateNothing(t *testing.T) {
 	batch := viewsAndLikes()
 	lines := bytes.ReplaceAll(batch[1:len(batch)-1], []byte("}},"), []byte("}}\n"))
 	every := []byte{}
-	for _, typ := range Types() {
+	for _, typ := range PublicTypes() {
 		e := Event{Meta: sampleMeta(typ), data: samples()[typ].appendTo(nil)}
 		every, _ = AppendCloudEvent(every, &e, CloudEventDefaults{})
 		every = append(every, '\n')
@@ -446,7 +446,7 @@ func TestGoodEventsAllocateNothing(t *testing.T) {
 	}{
 		"batch":      {batch, CloudEventBatch, 1000},
 		"lines":      {lines, CloudEventLines, 1000},
-		"every type": {every, CloudEventLines, len(Types())},
+		"every type": {every, CloudEventLines, len(PublicTypes())},
 	} {
 		read := func() {
 			if got, err := r.Read(c.body, c.format, testRules); err != nil || got.Events != c.count {

@@ -15,7 +15,7 @@ type CloudEventDefaults struct {
 }
 
 // AppendCloudEvent appends the event as a CloudEvent on one line, as
-// CloudEventReader takes it, without a line feed after it. It fails with
+// CloudEventReader takes it unless it is an internal one, without a line feed after it. It fails with
 // ErrRule where Decode does, and then returns dst as it was.
 //
 // What is read back is the same event, save that line breaks between the tokens
@@ -74,6 +74,10 @@ func (o *objectWriter) data(e *Event, reason []byte) error {
 		return writeData(o, e, func(d AccountBlock, o *objectWriter) { d.writeTo(o, reason) })
 	case TypeCounterBaseline:
 		return writeData(o, e, CounterBaseline.writeTo)
+	case TypeDeadLetterRedriven, TypeDeadLetterDropped:
+		return writeData(o, e, DeadLetterMark.writeTo)
+	case TypeOperationRecorded:
+		return writeData(o, e, OperationRecorded.writeTo)
 	}
 	return fmt.Errorf("%w: %v is unknown", ErrRule, e.Type)
 }
@@ -115,6 +119,19 @@ func (o *objectWriter) quoteID(id [16]byte) {
 	o.b = append(ItemID(id).AppendTo(append(o.b, '"')), '"')
 }
 
+// ids writes a list of IDs that stand one after the other.
+func (o *objectWriter) ids(name string, list []byte) {
+	o.key(name)
+	o.b = append(o.b, '[')
+	for i := 0; i < len(list); i += 16 {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.quoteID([16]byte(list[i : i+16]))
+	}
+	o.b = append(o.b, ']')
+}
+
 // optionalID leaves out a zero ID, which stands for none.
 func (o *objectWriter) optionalID(m member, id [16]byte) {
 	if id != [16]byte{} {
@@ -132,10 +149,10 @@ func (o *objectWriter) bool(m member, v bool) {
 	o.b = strconv.AppendBool(o.b, v)
 }
 
-// payload writes JSON that has been checked. Line breaks can only stand between
+// json writes JSON that has been checked. Line breaks can only stand between
 // its tokens.
-func (o *objectWriter) payload(raw []byte) {
-	o.key(memberNames[memberPayload])
+func (o *objectWriter) json(name string, raw []byte) {
+	o.key(name)
 	for _, c := range raw {
 		if c == '\n' || c == '\r' {
 			c = ' '

@@ -81,7 +81,7 @@ func (d NotificationSent) writeTo(o *objectWriter) {
 	o.text(memberNames[memberCategory], d.Category)
 	o.optionalID(memberActorID, d.Actor)
 	if len(d.Payload) > 0 {
-		o.payload(d.Payload)
+		o.json(memberNames[memberPayload], d.Payload)
 	}
 }
 
@@ -89,15 +89,7 @@ func (d NotificationRead) writeTo(o *objectWriter) {
 	o.id(memberUserID, d.User)
 	switch d.Scope {
 	case ReadByID:
-		o.key(memberNames[memberNotificationIDs])
-		o.b = append(o.b, '[')
-		for i := range d.IDCount() {
-			if i > 0 {
-				o.b = append(o.b, ',')
-			}
-			o.quoteID(d.ID(i))
-		}
-		o.b = append(o.b, ']')
+		o.ids(memberNames[memberNotificationIDs], d.IDs)
 	case ReadAll:
 		o.bool(memberAll, true)
 	case ReadCategory:
@@ -121,4 +113,17 @@ func (d CounterBaseline) writeTo(o *objectWriter) {
 			o.number(memberViewCount+member(i), v)
 		}
 	}
+}
+
+// The internal types have members of their own: nobody sends them.
+
+func (d DeadLetterMark) writeTo(o *objectWriter) {
+	o.text("letter", []byte(d.Letter.String()))
+}
+
+func (d OperationRecorded) writeTo(o *objectWriter) {
+	if len(d.Outcome) > 0 {
+		o.json("outcome", d.Outcome)
+	}
+	o.ids("targets", d.Targets)
 }

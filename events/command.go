@@ -30,38 +30,60 @@ const (
 	BlockAccounts
 	UnblockAccounts
 	IngestEvents
+	RedriveDeadLetters
+	DropDeadLetters
+	AdoptLog
+	RebuildReadModel
+	SwitchReadModel
+	RollBackReadModel
+	RepairReadModel
+	ImportLog
 	commandKindEnd
 )
 
 var commandKindNames = [commandKindEnd]string{
-	PublishVideo:      "video.publish",
-	RecordView:        "video.view",
-	LikeVideo:         "video.like",
-	UnlikeVideo:       "video.unlike",
-	CreateItem:        "item.create",
-	DeleteItem:        "item.delete",
-	CreateJob:         "job.create",
-	UpdateJob:         "job.update",
-	UpdateJobs:        "job.batch-update",
-	CancelJob:         "job.cancel",
-	SendNotifications: "notification.send",
-	MarkRead:          "notification.mark-read",
-	BlockUsers:        "user.block",
-	UnblockUsers:      "user.unblock",
-	DeleteVideos:      "video.delete",
-	RestoreVideos:     "video.restore",
-	BlockAccounts:     "account.block",
-	UnblockAccounts:   "account.unblock",
-	IngestEvents:      "events.ingest",
+	PublishVideo:       "video.publish",
+	RecordView:         "video.view",
+	LikeVideo:          "video.like",
+	UnlikeVideo:        "video.unlike",
+	CreateItem:         "item.create",
+	DeleteItem:         "item.delete",
+	CreateJob:          "job.create",
+	UpdateJob:          "job.update",
+	UpdateJobs:         "job.batch-update",
+	CancelJob:          "job.cancel",
+	SendNotifications:  "notification.send",
+	MarkRead:           "notification.mark-read",
+	BlockUsers:         "user.block",
+	UnblockUsers:       "user.unblock",
+	DeleteVideos:       "video.delete",
+	RestoreVideos:      "video.restore",
+	BlockAccounts:      "account.block",
+	UnblockAccounts:    "account.unblock",
+	IngestEvents:       "events.ingest",
+	RedriveDeadLetters: "dead-letter.redrive",
+	DropDeadLetters:    "dead-letter.drop",
+	AdoptLog:           "log.adopt",
+	RebuildReadModel:   "replay.rebuild",
+	SwitchReadModel:    "replay.switch",
+	RollBackReadModel:  "replay.rollback",
+	RepairReadModel:    "replay.repair",
+	ImportLog:          "replay.import",
 }
 
 // Known reports whether the kind is one of this vocabulary.
 func (k CommandKind) Known() bool { return k > 0 && k < commandKindEnd }
 
+// Moderates reports whether the command is an administrator's on videos or
+// accounts.
+func (k CommandKind) Moderates() bool { return k >= DeleteVideos && k <= UnblockAccounts }
+
+// Operates reports whether the command is an operator's on the log or the read
+// model.
+func (k CommandKind) Operates() bool { return k >= RedriveDeadLetters && k < commandKindEnd }
+
 // Audited reports whether the command is kept for the audit.
-func (k CommandKind) Audited() bool {
-	return k >= DeleteVideos && k <= UnblockAccounts
-}
+func (k CommandKind) Audited() bool { return k.Moderates() || k.Operates() }
 
 // String returns the kind's name, such as "video.delete".
 func (k CommandKind) String() string {

@@ -90,6 +90,9 @@ func checkDecoded(t *testing.T, e *Event) {
 	if err != nil {
 		t.Fatalf("%+v as a CloudEvent: %v", data, err)
 	}
+	if e.Type.Internal() {
+		return // nobody sends it
+	}
 	rules := testRules
 	rules.Now = MaxTime.Std()
 	var r CloudEventReader
@@ -106,7 +109,7 @@ func checkDecoded(t *testing.T, e *Event) {
 func FuzzCloudEvents(f *testing.F) {
 	all := samples()
 	var lines []byte
-	for _, typ := range Types() {
+	for _, typ := range PublicTypes() {
 		e := Event{Meta: sampleMeta(typ), data: all[typ].appendTo(nil)}
 		event, err := AppendCloudEvent(nil, &e, CloudEventDefaults{})
 		if err != nil {

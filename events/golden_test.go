@@ -100,6 +100,7 @@ func TestVariantsOfEventsAreReadAndWrittenAsEver(t *testing.T) {
 		"notification.read.all.v1":      {sampleMeta(TypeNotificationRead), NotificationRead{User: user, Scope: ReadAll}},
 		"counter.baseline.likes.v1":     {sampleMeta(TypeCounterBaseline), CounterBaseline{Video: testID[videoKind](1), Source: []byte("s"), Set: 1 << Likes, Values: [CounterCount]int64{Likes: 12}}},
 		"video.deleted.no-reason.v1":    {Meta{Type: TypeVideoDeleted, Time: 1}, VideoVisibility{Video: testID[videoKind](1), Admin: user}},
+		"operation.recorded.bare.v1":    {Meta{Type: TypeOperationRecorded, Time: 1}, OperationRecorded{}},
 		"notification.sent.no-actor.v1": {sampleMeta(TypeNotificationSent), NotificationSent{Notification: testID[notificationKind](6), User: user, Category: []byte("c")}},
 	} {
 		checkGolden(t, name, AppendEvent(nil, c.meta, c.data), c.meta, c.data)

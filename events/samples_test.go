@@ -60,6 +60,9 @@ func samples() map[Type]Data {
 		TypeCounterBaseline: CounterBaseline{
 			Video: video, Source: []byte("legacy"), Set: 1<<CounterCount - 1, Values: [CounterCount]int64{MaxBaseline, 0, 3, 4, 5},
 		},
+		TypeDeadLetterRedriven: DeadLetterMark{Letter: Position{Seq: 8112, Index: 17}},
+		TypeDeadLetterDropped:  DeadLetterMark{Letter: Position{Seq: maxSeq, Index: MaxBatchEvents - 1}},
+		TypeOperationRecorded:  OperationRecorded{Outcome: []byte(`{"differences":2}`), Targets: append(video[:], user[:]...)},
 	}
 }
 
@@ -96,6 +99,10 @@ func decodeAny(e *Event) (Data, error) {
 		return boxed(Decode[AccountBlock](e))
 	case TypeCounterBaseline:
 		return boxed(Decode[CounterBaseline](e))
+	case TypeDeadLetterRedriven, TypeDeadLetterDropped:
+		return boxed(Decode[DeadLetterMark](e))
+	case TypeOperationRecorded:
+		return boxed(Decode[OperationRecorded](e))
 	}
 	return nil, fmt.Errorf("%v has no data", e.Type)
 }
@@ -195,6 +202,16 @@ func drawData(t *rapid.T, typ Type) Data {
 			}
 		}
 		return d
+	case TypeDeadLetterRedriven, TypeDeadLetterDropped:
+		return DeadLetterMark{Letter: Position{
+			Seq: rapid.Uint64Range(1, maxSeq).Draw(t, "sequence"), Index: rapid.Uint16Range(0, MaxBatchEvents-1).Draw(t, "index"),
+		}}
+	case TypeOperationRecorded:
+		n := rapid.IntRange(0, 20).Draw(t, "targets")
+		return OperationRecorded{
+			Outcome: []byte(rapid.SampledFrom([]string{"", `{}`, `{"differences":3,"note":"a\u0000"}`}).Draw(t, "outcome")),
+			Targets: rapid.SliceOfN(rapid.Byte(), 16*n, 16*n).Draw(t, "target"),
+		}
 	}
 	return VideoItem{Video: video, Item: drawID[itemKind](t, "item"), Author: drawOptionalID[userKind](t, "author")}
 }

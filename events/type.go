@@ -30,32 +30,38 @@ const (
 	TypeAccountBlocked
 	TypeAccountUnblocked
 	TypeCounterBaseline
+	TypeDeadLetterRedriven
+	TypeDeadLetterDropped
+	TypeOperationRecorded
 	typeEnd
 )
 
 var typeNames = [typeEnd]string{
-	TypeVideoPublished:   "video.published",
-	TypeVideoViewed:      "video.viewed",
-	TypeVideoLiked:       "video.liked",
-	TypeVideoUnliked:     "video.unliked",
-	TypeCommentCreated:   "comment.created",
-	TypeCommentDeleted:   "comment.deleted",
-	TypeRemixCreated:     "remix.created",
-	TypeRemixDeleted:     "remix.deleted",
-	TypeGlitchCreated:    "glitch.created",
-	TypeGlitchDeleted:    "glitch.deleted",
-	TypeVideoDeleted:     "video.deleted",
-	TypeVideoRestored:    "video.restored",
-	TypeJobCreated:       "job.created",
-	TypeJobUpdated:       "job.updated",
-	TypeJobCancelled:     "job.cancelled",
-	TypeNotificationSent: "notification.sent",
-	TypeNotificationRead: "notification.read",
-	TypeUserBlocked:      "user.blocked",
-	TypeUserUnblocked:    "user.unblocked",
-	TypeAccountBlocked:   "account.blocked",
-	TypeAccountUnblocked: "account.unblocked",
-	TypeCounterBaseline:  "counter.baseline",
+	TypeVideoPublished:     "video.published",
+	TypeVideoViewed:        "video.viewed",
+	TypeVideoLiked:         "video.liked",
+	TypeVideoUnliked:       "video.unliked",
+	TypeCommentCreated:     "comment.created",
+	TypeCommentDeleted:     "comment.deleted",
+	TypeRemixCreated:       "remix.created",
+	TypeRemixDeleted:       "remix.deleted",
+	TypeGlitchCreated:      "glitch.created",
+	TypeGlitchDeleted:      "glitch.deleted",
+	TypeVideoDeleted:       "video.deleted",
+	TypeVideoRestored:      "video.restored",
+	TypeJobCreated:         "job.created",
+	TypeJobUpdated:         "job.updated",
+	TypeJobCancelled:       "job.cancelled",
+	TypeNotificationSent:   "notification.sent",
+	TypeNotificationRead:   "notification.read",
+	TypeUserBlocked:        "user.blocked",
+	TypeUserUnblocked:      "user.unblocked",
+	TypeAccountBlocked:     "account.blocked",
+	TypeAccountUnblocked:   "account.unblocked",
+	TypeCounterBaseline:    "counter.baseline",
+	TypeDeadLetterRedriven: "dead-letter.redriven",
+	TypeDeadLetterDropped:  "dead-letter.dropped",
+	TypeOperationRecorded:  "operation.recorded",
 }
 
 // Types returns all event types in the order of their numbers.
@@ -66,6 +72,9 @@ func Types() []Type {
 	}
 	return types
 }
+
+// PublicTypes returns the event types that producers may send.
+func PublicTypes() []Type { return Types()[:TypeDeadLetterRedriven-1] }
 
 // ParseType finds the type of that name.
 func ParseType[T string | []byte](name T) (Type, bool) {
@@ -79,6 +88,10 @@ func ParseType[T string | []byte](name T) (Type, bool) {
 
 // Known reports whether the type is one of this vocabulary.
 func (t Type) Known() bool { return t > 0 && t < typeEnd }
+
+// Internal reports whether events of the type are the service's own notes on
+// its log: they stand in commands of operations, and nobody else may send them.
+func (t Type) Internal() bool { return t >= TypeDeadLetterRedriven && t < typeEnd }
 
 // String returns the type's name, such as "video.viewed".
 func (t Type) String() string {

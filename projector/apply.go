@@ -80,6 +80,18 @@ func (f *Fold) apply(e *events.Event) (readmodel.Effect, error) {
 	case events.TypeNotificationRead:
 		d, err := events.Decode[events.NotificationRead](e)
 		return once(f, e, d, err, (*Fold).foldNotificationRead)
+	case events.TypeDeadLetterRedriven, events.TypeDeadLetterDropped:
+		d, err := events.Decode[events.DeadLetterMark](e)
+		if err != nil {
+			return readmodel.Poisoned, err
+		}
+		return f.foldMark(e, d)
+	case events.TypeOperationRecorded:
+		d, err := events.Decode[events.OperationRecorded](e)
+		if err != nil {
+			return readmodel.Poisoned, err
+		}
+		return f.foldOperation(e, d)
 	}
 	return readmodel.Poisoned, fmt.Errorf("%w: no fold for %v", events.ErrRule, e.Type)
 }
@@ -147,8 +159,8 @@ func (f *Fold) foldAccount(e *events.Event, d events.AccountBlock) (readmodel.Ef
 // target notes for the audit what an administrator's event was about: as part
 // of its command, or by itself where it came the bulk way.
 func (f *Fold) target(e *events.Event, kind events.CommandKind, target [16]byte, admin events.UserID, reason []byte, effect readmodel.Effect) {
-	if c := f.command.Command; c != nil && c.Kind.Audited() {
-		f.command.targets, f.command.became = append(f.command.targets, target), append(f.command.became, effect)
+	if c := f.command.Command; c != nil && c.Kind.Moderates() {
+		f.became(target, effect)
 		return
 	}
 	f.model.Audit(&readmodel.AuditEntry{

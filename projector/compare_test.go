@@ -288,10 +288,10 @@ func (c *comparison) audit() {
 		for _, id := range e.Targets {
 			targets = append(targets, oracle.ID(id))
 		}
-		got = append(got, spaced(int64(e.At), e.Position, oracle.ID(e.Actor), e.Action, string(e.Reason), targets, e.Effects))
+		got = append(got, spaced(int64(e.At), e.Position, oracle.ID(e.Actor), e.Action, string(e.Reason), targets, e.Effects, string(e.Outcome)))
 	}
 	for _, e := range slices.Backward(c.want.Audit) {
-		expected = append(expected, spaced(e.At, e.Position, e.Actor, e.Action, e.Reason, e.Targets, e.Effects))
+		expected = append(expected, spaced(e.At, e.Position, e.Actor, e.Action, e.Reason, e.Targets, e.Effects, e.Outcome))
 	}
 	c.equal("audit", strings.Join(got, "\n"), strings.Join(expected, "\n"))
 }

@@ -48,8 +48,11 @@ type openCommand struct {
 	leftOut int
 	// targets of an administrator's command, and what became of each.
 	targets [][16]byte
+	effects []readmodel.Effect
 	retract bool // the block takes contributions out of the counters
-	became  []readmodel.Effect
+	// note is the outcome of an operation.
+	note    []byte
+	redrive redrive
 }
 
 // ErrUnreadable is returned for a record batch of our own that is corrupt, or
@@ -185,7 +188,7 @@ func (f *Fold) close() {
 		if c.Kind.Audited() && c.Events > c.leftOut {
 			f.model.Audit(&readmodel.AuditEntry{
 				At: c.Time, Actor: c.Actor, Action: c.Kind, Position: c.outcome.Position,
-				Reason: c.Reason, Targets: c.targets, Effects: c.became, Retract: c.retract,
+				Reason: c.Reason, Targets: c.targets, Effects: c.effects, Retract: c.retract && c.Kind.Moderates(), Outcome: c.note,
 			})
 		}
 	}
@@ -202,7 +205,24 @@ func (f *Fold) one(framing error) {
 		f.skipped()
 		return
 	}
-	effect, err := readmodel.Poisoned, framing
+	var effect readmodel.Effect
+	if f.command.redrive.letter != (events.Position{}) && !f.event.Type.Internal() {
+		effect = f.redriven(framing)
+	} else {
+		var err error
+		if effect, err = f.judge(framing); err != nil {
+			effect = readmodel.Poisoned
+			f.deadLetter(err, f.event.Raw)
+		}
+		f.observe(effect, err)
+	}
+	if f.command.Command != nil {
+		f.command.outcome.Effects = append(f.command.outcome.Effects, effect)
+	}
+}
+
+// judge folds the present event unless it is poison.
+func (f *Fold) judge(err error) (effect readmodel.Effect, _ error) {
 	if err == nil && f.event.Arrival && !f.event.HasIdentity() {
 		// Nobody claims that time: it is of a service whose clock runs ahead of
 		// the log's, and the event was acknowledged.
@@ -211,17 +231,10 @@ func (f *Fold) one(framing error) {
 	if err == nil && f.event.Time > f.latest() {
 		err = f.event.CheckTime(f.stored.Std())
 	}
-	if err == nil {
-		effect, err = f.apply(&f.event)
-	}
 	if err != nil {
-		effect = readmodel.Poisoned
-		f.deadLetter(err, f.event.Raw)
+		return readmodel.Poisoned, err
 	}
-	f.observe(effect, err)
-	if f.command.Command != nil {
-		f.command.outcome.Effects = append(f.command.outcome.Effects, effect)
-	}
+	return f.apply(&f.event)
 }
 
 // skipped deals with the present event of a command that is not folded.

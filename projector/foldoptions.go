@@ -24,7 +24,11 @@ type FoldOptions struct {
 // plain reports whether views may be counted without a look at each.
 func (o *FoldOptions) plain() bool { return o.Only == nil && o.Observe == nil }
 
-func (o *FoldOptions) leavesOut(e *events.Event) bool { return o.Only != nil && !o.Only(e) }
+// leavesOut is never true of the service's own notes: what is redriven is folded
+// in place of a dead letter, whatever else is left out.
+func (o *FoldOptions) leavesOut(e *events.Event) bool {
+	return o.Only != nil && !e.Type.Internal() && !o.Only(e)
+}
 
 // NewFold returns a fold into the model, which may hold a part of the log
 // already. The model is the fold's alone to change.
@@ -47,6 +51,7 @@ func (f *Fold) stepOver() {
 		return
 	}
 	c.leftOut++
+	c.redrive.letter = events.Position{}
 	c.outcome.Effects = append(c.outcome.Effects, readmodel.None)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/oracle"
 )
 
 // generator makes up logs from few names, so that everything meets everything.
@@ -20,6 +21,9 @@ type generator struct {
 	outside  []sent
 	commands int
 	named    []events.Time // of events with an identity
+	// state is what the log adds up to so far, for its dead letters; nil where
+	// none are to be redriven.
+	state *oracle.State
 }
 
 // sent is a record batch of an outside producer.
@@ -38,11 +42,22 @@ type made struct {
 }
 
 func drawLog(t *rapid.T, least, most int) []made {
-	g := &generator{t: t, stored: testTime, logTime: testTime}
-	n := rapid.IntRange(least, most).Draw(t, "messages")
+	return (&generator{t: t, stored: testTime, logTime: testTime, state: oracle.New()}).log(least, most)
+}
+
+// drawLogToCut draws a log in which no event names the position of another.
+func drawLogToCut(t *rapid.T, least, most int) []made {
+	return (&generator{t: t, stored: testTime, logTime: testTime}).log(least, most)
+}
+
+func (g *generator) log(least, most int) []made {
+	n := rapid.IntRange(least, most).Draw(g.t, "messages")
 	log := make([]made, 0, n)
 	for range n {
-		log = append(log, g.message())
+		m := g.message()
+		if log = append(log, m); g.state != nil {
+			g.state.Fold(recountMessage(&m.Message))
+		}
 	}
 	return log
 }
@@ -136,7 +151,9 @@ func (g *generator) message() made {
 func (g *generator) own() made {
 	m := made{own: true, id: batchID(g.seq)}
 	for range g.pick(5, "entries") + 1 {
-		if g.chance(50, "command") {
+		if g.state != nil && len(g.state.DeadLetters) > 0 && g.chance(15, "letters") {
+			m.entries = append(m.entries, g.letters())
+		} else if g.chance(50, "command") {
 			m.entries = append(m.entries, g.command())
 		} else {
 			m.entries = append(m.entries, g.bare(false))
@@ -223,7 +240,7 @@ func (g *generator) bare(outside bool) events.Entry {
 // command is a command with a key or without, with events that its kind has.
 func (g *generator) command() events.Entry {
 	c := events.Command{
-		Kind: events.CommandKind(1 + g.pick(int(events.IngestEvents), "kind")), Keyed: g.chance(40, "keyed"),
+		Kind: events.CommandKind(1 + g.pick(int(events.ImportLog), "kind")), Keyed: g.chance(40, "keyed"),
 		Actor: g.user(), Privileged: g.chance(50, "privileged"), Time: events.TimeOf(g.time(false)), Reason: []byte("because"),
 	}
 	g.commands++
@@ -246,6 +263,35 @@ func (g *generator) command() events.Entry {
 	return events.Entry{Bytes: b, Events: c.Events}
 }
 
+// letters is a command that redrives or drops dead letters, now and then one
+// that is none.
+func (g *generator) letters() events.Entry {
+	c := events.Command{
+		Kind: events.RedriveDeadLetters, Actor: g.user(), Privileged: true, Time: events.TimeOf(g.stored), Reason: []byte("mended"),
+	}
+	mark := events.TypeDeadLetterRedriven
+	if g.chance(20, "drop") {
+		c.Kind, mark = events.DropDeadLetters, events.TypeDeadLetterDropped
+	}
+	var frames []byte
+	for range 1 + g.pick(4, "letters") {
+		d := g.state.DeadLetters[g.pick(len(g.state.DeadLetters), "letter")]
+		at := events.Position{Seq: d.At.Seq, Index: uint16(d.At.Index)}
+		if g.chance(10, "none") {
+			at.Index++
+		}
+		frames, c.Events = events.AppendEvent(frames, events.Meta{Type: mark, Time: c.Time}, events.DeadLetterMark{Letter: at}), c.Events+1
+		if c.Kind == events.RedriveDeadLetters && events.IsEventFrame(d.Raw) {
+			frames, c.Events = append(frames, d.Raw...), c.Events+1
+		}
+	}
+	// An operation's entry in the audit has a position of its own.
+	frames, c.Events = events.AppendEvent(frames, events.Meta{Type: events.TypeOperationRecorded, Time: c.Time}, events.OperationRecorded{}), c.Events+1
+	g.commands++
+	c.ID = commandID(g.commands)
+	return events.Entry{Bytes: append(events.AppendCommand(nil, c), frames...), Events: c.Events}
+}
+
 func typesOf(kind events.CommandKind) []events.Type {
 	switch kind {
 	case events.DeleteItem:
@@ -260,6 +306,9 @@ func typesOf(kind events.CommandKind) []events.Type {
 		return []events.Type{events.TypeVideoDeleted, events.TypeVideoRestored}
 	case events.BlockAccounts, events.UnblockAccounts:
 		return []events.Type{events.TypeAccountBlocked, events.TypeAccountUnblocked}
+	}
+	if kind.Operates() {
+		return []events.Type{events.TypeOperationRecorded}
 	}
 	return events.Types()
 }
@@ -297,6 +346,11 @@ func (g *generator) data(kind events.Type) events.Data {
 		}
 	case events.TypeNotificationRead:
 		return g.read()
+	case events.TypeDeadLetterRedriven, events.TypeDeadLetterDropped:
+		return events.DeadLetterMark{Letter: events.Position{Seq: uint64(1 + g.pick(10, "letter"))}}
+	case events.TypeOperationRecorded:
+		target := g.video()
+		return events.OperationRecorded{Outcome: []byte(`{"differences":1}`), Targets: target[:]}
 	}
 	return events.VideoItem{Video: g.name('v', 3), Item: g.name('c', 3), Author: g.maybe('u', 3)}
 }

@@ -39,7 +39,7 @@ func TestFoldEqualsRecount(t *testing.T) {
 
 func TestFoldDoesNotDependOnHowEventsAreBatched(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		log := drawLog(t, 1, 40)
+		log := drawLogToCut(t, 1, 40)
 		whole, cut := newFold(), newFold()
 		foldAll(t, whole, messagesOf(log))
 		parts := recut(log)

@@ -77,7 +77,8 @@ func readAuditFilter(actor, action param) (filter readmodel.AuditFilter, name st
 
 // appendAuditEntry appends one entry. Its outcome counts the targets by what
 // was done to them, such as {"applied":3,"none":1}: by the names of
-// readmodel.Effect, in their order, those that occur.
+// readmodel.Effect, in their order, those that occur. An operation on the read
+// model or the log says itself what became of it.
 func appendAuditEntry(dst []byte, s *readmodel.Snapshot, e *readmodel.AuditEntry) []byte {
 	dst = e.At.AppendTo(append(dst, `{"at":"`...))
 	dst = e.Actor.AppendTo(append(dst, `","actor":"`...))
@@ -86,15 +87,28 @@ func appendAuditEntry(dst []byte, s *readmodel.Snapshot, e *readmodel.AuditEntry
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(events.VideoID(target).AppendTo(append(dst, '"')), '"') // or a user: all IDs print alike
+		dst = appendTarget(dst, e.Action, target)
 	}
 	dst = appendString(append(dst, `],"reason":`...), e.Reason)
-	dst = appendOutcome(append(dst, `,"outcome":{`...), e)
-	dst = positionToken(s, e.Position).AppendTo(append(dst, `},"position":"`...))
+	dst = appendOutcome(append(dst, `,"outcome":`...), e)
+	dst = positionToken(s, e.Position).AppendTo(append(dst, `,"position":"`...))
 	return append(dst, `"}`...)
 }
 
+// appendTarget appends a video, a user or a job, which all print alike, or the
+// position of a dead letter.
+func appendTarget(dst []byte, action events.CommandKind, target [16]byte) []byte {
+	if action == events.RedriveDeadLetters || action == events.DropDeadLetters {
+		return appendString(dst, readmodel.TargetLetter(target).String())
+	}
+	return append(events.VideoID(target).AppendTo(append(dst, '"')), '"')
+}
+
 func appendOutcome(dst []byte, e *readmodel.AuditEntry) []byte {
+	if len(e.Outcome) > 0 {
+		return append(dst, e.Outcome...)
+	}
+	dst = append(dst, '{')
 	var counts [256]int
 	for _, effect := range e.Effects {
 		counts[effect]++
@@ -117,5 +131,5 @@ func appendOutcome(dst []byte, e *readmodel.AuditEntry) []byte {
 		}
 		dst = strconv.AppendInt(append(dst, `"retracted":`...), int64(len(e.Targets)), 10)
 	}
-	return dst
+	return append(dst, '}')
 }

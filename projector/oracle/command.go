@@ -27,6 +27,12 @@ type run struct {
 	// targets and what became of each, of an administrator's command
 	targets []ID
 	became  []string
+	// note is the outcome of an operation.
+	note string
+	// redriving is the dead letter whose event comes next, if one does.
+	redriving *Pos
+	// stuck are the entities of which a dead letter stayed one.
+	stuck map[ID]bool
 }
 
 // open begins a command. One whose key was used before has no second effect,
@@ -56,8 +62,8 @@ func (s *State) close(r *run, at Pos) {
 		if c.Keyed {
 			s.Outcomes[c.ID] = r.outcome
 		}
-		if administrative(c.Kind) && len(r.outcome.Effects) > 0 {
-			s.Audit = append(s.Audit, Audit{c.Time, at, c.Actor, c.Kind, c.Reason, r.targets, r.became})
+		if (administrative(c.Kind) || operative(c.Kind)) && len(r.outcome.Effects) > 0 {
+			s.Audit = append(s.Audit, Audit{c.Time, at, c.Actor, c.Kind, c.Reason, r.targets, r.became, r.note})
 		}
 	}
 	s.Decided = append(s.Decided, Decided{c.ID, r.outcome})
@@ -77,7 +83,7 @@ func (s *State) administered(r *run, e *Event, action string, target ID, at Pos,
 	if r.command != nil && administrative(r.command.Kind) {
 		r.targets, r.became = append(r.targets, target), append(r.became, effect)
 	} else {
-		s.Audit = append(s.Audit, Audit{e.Time, at, e.Admin, action, e.Reason, []ID{target}, []string{effect}})
+		s.Audit = append(s.Audit, Audit{e.Time, at, e.Admin, action, e.Reason, []ID{target}, []string{effect}, ""})
 	}
 	return effect
 }

@@ -47,7 +47,7 @@ func readCommand(c *events.Command) *Command {
 func readEvent(e *events.Event, framing error) Event {
 	p := Event{
 		Type: e.Type.String(), Time: int64(e.Time), Arrival: e.Arrival,
-		Source: string(e.Source), ID: string(e.ID), Raw: e.Raw,
+		Source: string(e.Source), ID: string(e.ID), Raw: e.Raw, Entity: ID(e.Entity()),
 	}
 	if framing != nil {
 		p.Bad = true
@@ -121,6 +121,17 @@ func (p *Event) fillRest(e *events.Event) (err error) {
 		var d events.NotificationRead
 		d, err = events.Decode[events.NotificationRead](e)
 		p.fillRead(&d)
+	case "dead-letter.redriven", "dead-letter.dropped":
+		var d events.DeadLetterMark
+		d, err = events.Decode[events.DeadLetterMark](e)
+		p.Letter = Pos{d.Letter.Seq, int(d.Letter.Index)}
+	case "operation.recorded":
+		var d events.OperationRecorded
+		d, err = events.Decode[events.OperationRecorded](e)
+		p.Outcome = string(d.Outcome)
+		for i := range d.TargetCount() {
+			p.IDs = append(p.IDs, ID(d.Target(i)))
+		}
 	default:
 		return events.ErrRule
 	}

@@ -55,6 +55,10 @@ type Event struct {
 	ReadAll  bool // all, or all of Category
 	IDs      []ID
 	Before   *int64
+
+	Letter  Pos    // of a mark on a dead letter
+	Entity  ID     // whose events keep their order; zero for none
+	Outcome string // of an operation, whose targets are in IDs
 }
 
 // Command is what stands before the events of a command.

@@ -46,6 +46,7 @@ type Audit struct {
 	Action, Reason string
 	Targets        []ID
 	Effects        []string
+	Outcome        string
 }
 
 // identity makes an event of the outside the same as another.
@@ -66,6 +67,7 @@ const (
 	forbidden  = "forbidden"
 	suppressed = "suppressed"
 	poisoned   = "poisoned"
+	waiting    = "waiting"
 )
 
 // New returns the state before the first event.
@@ -118,21 +120,30 @@ func (s *State) event(r *run, e *Event, at Pos, stored int64) {
 		}
 		return
 	}
-	effect := poisoned
+	if r.redriving != nil && !internal(e.Type) {
+		s.redriven(r, e, at, stored)
+	} else {
+		effect := s.judge(r, e, at, stored)
+		if effect == poisoned {
+			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw})
+		}
+		r.outcome.Effects = append(r.outcome.Effects, effect)
+	}
+	s.noteChanges(e, at)
+}
+
+// judge applies an event unless it is poison.
+func (s *State) judge(r *run, e *Event, at Pos, stored int64) string {
 	if e.Arrival && e.ID == "" && e.Time > stored+maxAhead {
 		// The time is that of arrival, by a clock that runs ahead.
 		clamped := *e
 		clamped.Time = stored + maxAhead
 		e = &clamped
 	}
-	if !e.Bad && e.Time <= stored+maxAhead {
-		effect = s.apply(r, e, at)
+	if e.Bad || e.Time > stored+maxAhead {
+		return poisoned
 	}
-	if effect == poisoned {
-		s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw})
-	}
-	r.outcome.Effects = append(r.outcome.Effects, effect)
-	s.noteChanges(e, at)
+	return s.apply(r, e, at)
 }
 
 // apply folds an event and says what it did. What has no natural key is
@@ -185,6 +196,10 @@ func (s *State) byType(r *run, e *Event, at Pos) string {
 		return s.send(e, at)
 	case "notification.read":
 		return s.read(r, e)
+	case "dead-letter.redriven", "dead-letter.dropped":
+		return s.mark(r, e)
+	case "operation.recorded":
+		return s.operation(r, e)
 	}
 	return poisoned
 }

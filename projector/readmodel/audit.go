@@ -1,6 +1,10 @@
 package readmodel
 
-import "github.com/tidemark-io/tidemark/events"
+import (
+	"encoding/binary"
+
+	"github.com/tidemark-io/tidemark/events"
+)
 
 // AuditEntry says who did what to which targets, when and why.
 type AuditEntry struct {
@@ -9,12 +13,27 @@ type AuditEntry struct {
 	Action   events.CommandKind
 	Position events.Position
 	Reason   []byte
-	// Targets are the videos or users, in the order of the command.
+	// Targets are the videos, users or jobs, in the order of the command; of
+	// dead letters the LetterTarget.
 	Targets [][16]byte
 	// Effects holds the outcome for each target.
 	Effects []Effect
 	// Retract: the block of accounts took their contributions out of the counters.
 	Retract bool
+	// Outcome is the JSON object in which an operation says what became of it;
+	// empty where the effects say it all.
+	Outcome []byte
+}
+
+// LetterTarget is how a dead letter stands among the targets: by its position.
+func LetterTarget(at events.Position) (target [16]byte) {
+	binary.BigEndian.PutUint64(target[8:], at.Packed())
+	return target
+}
+
+// TargetLetter is the inverse of LetterTarget.
+func TargetLetter(target [16]byte) events.Position {
+	return events.UnpackPosition(binary.BigEndian.Uint64(target[8:]))
 }
 
 // Audit appends an entry. One command is one entry, at its last position.
@@ -23,6 +42,9 @@ func (m *Model) Audit(e *AuditEntry) {
 		time(e.At).id(e.Actor).byte(byte(e.Action)).position(e.Position).text(e.Reason).flag(e.Retract).uint32(uint32(len(e.Targets)))
 	for i, target := range e.Targets {
 		value = value.id(target).byte(byte(e.Effects[i]))
+	}
+	if len(e.Outcome) > 0 {
+		value = value.text(e.Outcome)
 	}
 	m.rows.put(keyOf(rowAudit).descending(e.Position), value)
 }
@@ -59,6 +81,9 @@ func decodeAudit(value []byte) AuditEntry {
 	e.Targets, e.Effects = make([][16]byte, n), make([]Effect, n)
 	for i := range n {
 		e.Targets[i], e.Effects[i] = f.id(), Effect(f.byte())
+	}
+	if len(f) > 0 {
+		e.Outcome = f.text()
 	}
 	return e
 }

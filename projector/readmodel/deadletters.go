@@ -20,9 +20,45 @@ const maxDeadLetterBytes = 4 << 10
 
 // AddDeadLetter records what could not be folded, and why.
 func (m *Model) AddDeadLetter(d DeadLetter) {
-	raw := d.Raw[:min(len(d.Raw), maxDeadLetterBytes)]
-	m.rows.put(keyOf(rowDeadLetter).position(d.Position),
-		record(nil).uint64(uint64(len(d.Raw))).text([]byte(d.Reason)).text([]byte(d.Subject)).text(raw))
+	d.Size = len(d.Raw)
+	m.rows.put(keyOf(rowDeadLetter).position(d.Position), d.record(d.Reason, d.Raw[:min(d.Size, maxDeadLetterBytes)]))
+}
+
+// HasDeadLetter reports whether a dead letter of that position is there.
+func (m *Model) HasDeadLetter(at events.Position) bool {
+	return m.rows.get(keyOf(rowDeadLetter).position(at)) != nil
+}
+
+// RemoveDeadLetter forgets a dead letter, if it is there.
+func (m *Model) RemoveDeadLetter(at events.Position) {
+	if m.HasDeadLetter(at) {
+		m.rows.put(keyOf(rowDeadLetter).position(at), nil)
+	}
+}
+
+// SetDeadLetterReason says anew what is wrong with a dead letter that is there.
+func (m *Model) SetDeadLetterReason(at events.Position, reason string) {
+	key := keyOf(rowDeadLetter).position(at)
+	d := decodeDeadLetter(at, m.rows.get(key))
+	m.rows.put(key, d.record(reason, d.Raw))
+}
+
+func (d *DeadLetter) record(reason string, raw []byte) record {
+	return record(nil).uint64(uint64(d.Size)).text([]byte(reason)).text([]byte(d.Subject)).text(raw)
+}
+
+func decodeDeadLetter(at events.Position, value []byte) DeadLetter {
+	f := fields(append([]byte{}, value...))
+	return DeadLetter{Position: at, Size: int(f.uint64()), Reason: string(f.text()), Subject: string(f.text()), Raw: f.text()}
+}
+
+// DeadLetter returns the dead letter of that position, if it is there.
+func (s *Snapshot) DeadLetter(at events.Position) (d DeadLetter, ok bool, err error) {
+	value, err := s.rows.get(keyOf(rowDeadLetter).position(at))
+	if value == nil || err != nil {
+		return d, false, err
+	}
+	return decodeDeadLetter(at, value), true, nil
 }
 
 // DeadLetters lists dead letters after a position, oldest first, at most limit
@@ -35,10 +71,8 @@ func (s *Snapshot) DeadLetters(after events.Position, limit int) ([]DeadLetter, 
 	}
 	var list []DeadLetter
 	err := s.rows.scan(prefix, from, func(key, value []byte) bool {
-		k, f := fields(key[len(prefix):]), fields(append([]byte{}, value...))
-		list = append(list, DeadLetter{
-			Position: k.position(), Size: int(f.uint64()), Reason: string(f.text()), Subject: string(f.text()), Raw: f.text(),
-		})
+		k := fields(key[len(prefix):])
+		list = append(list, decodeDeadLetter(k.position(), value))
 		return len(list) < limit
 	})
 	return list, err

@@ -25,10 +25,13 @@ const (
 	Suppressed
 	// Poisoned: the event broke a rule and is a dead letter.
 	Poisoned
+	// Waiting: an earlier event of the same entity is a dead letter still, so
+	// this one stays one too.
+	Waiting
 )
 
 var effectNames = [...]string{
-	"none", "applied", "updated", "duplicate", "superseded", "conflict", "not found", "forbidden", "suppressed", "poisoned",
+	"none", "applied", "updated", "duplicate", "superseded", "conflict", "not found", "forbidden", "suppressed", "poisoned", "waiting",
 }
 
 // String returns the effect's name.

@@ -1,0 +1,92 @@
+package events
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/events/strictjson"
+)
+
+// maxSeq is the last sequence that Position.Packed holds.
+const maxSeq = 1<<(64-indexBits) - 1
+
+// MaxOutcomeBytes bounds the outcome of an operation.
+const MaxOutcomeBytes = 4096
+
+// DeadLetterMark is the data of dead-letter.redriven and dead-letter.dropped. What
+// is redriven is the event that follows in the same command.
+type DeadLetterMark struct {
+	// Letter is where the event lies that became a dead letter.
+	Letter Position
+}
+
+// OperationRecorded says what became of an operation. What it was, who asked
+// for it, when and why is said by the command that it stands in.
+type OperationRecorded struct {
+	// Outcome is a JSON object, or empty.
+	Outcome []byte
+	// Targets are the IDs that the operation was about, one after the other.
+	Targets []byte
+}
+
+// TargetCount returns how many IDs are listed.
+func (d *OperationRecorded) TargetCount() int { return len(d.Targets) / 16 }
+
+// Target returns the i-th ID listed.
+func (d *OperationRecorded) Target(i int) [16]byte { return [16]byte(d.Targets[16*i : 16*i+16]) }
+
+func (d DeadLetterMark) appendTo(b []byte) []byte {
+	return binary.BigEndian.AppendUint16(appendUint64(b, d.Letter.Seq), d.Letter.Index)
+}
+
+func (DeadLetterMark) decode(data []byte) (d DeadLetterMark, err error) {
+	r := reader{rest: data}
+	d.Letter.Seq, d.Letter.Index = r.uint64(), r.uint16()
+	if err := r.end(); err != nil {
+		return d, err
+	}
+	if d.Letter.Seq == 0 || d.Letter.Seq > maxSeq || d.Letter.Index >= MaxBatchEvents {
+		return d, fmt.Errorf("%w: %d.%d is no position", ErrRule, d.Letter.Seq, d.Letter.Index)
+	}
+	return d, nil
+}
+
+func (d OperationRecorded) appendTo(b []byte) []byte {
+	b = appendText(b, d.Outcome)
+	b = binary.BigEndian.AppendUint16(b, uint16(d.TargetCount()))
+	return append(b, d.Targets...)
+}
+
+func (OperationRecorded) decode(data []byte) (d OperationRecorded, err error) {
+	r := reader{rest: data}
+	d.Outcome = r.text()
+	d.Targets = r.take(16 * int(r.uint16()))
+	if err := r.end(); err != nil {
+		return d, err
+	}
+	if len(d.Outcome) > 0 && (len(d.Outcome) > MaxOutcomeBytes || !bytes.HasPrefix(d.Outcome, []byte("{")) || strictjson.Check(d.Outcome) != nil) {
+		return d, fmt.Errorf("%w: an outcome is a JSON object of up to %d bytes", ErrRule, MaxOutcomeBytes)
+	}
+	return d, nil
+}
+
+// IsEventFrame reports whether raw is the frame of one event, as AppendEvent
+// writes it, whatever its data is worth.
+func IsEventFrame(raw []byte) bool {
+	return len(raw) > 0 && raw[0] != frameCommand && frameSize(raw) == len(raw)
+}
+
+// Entity returns what the event is about: a video, a job, or a user. Dead
+// letters of one entity keep their order when they are redriven. It is zero
+// where the event does not get so far as to say it.
+func (e *Event) Entity() (id [16]byte) {
+	data := e.data
+	if e.Type == TypeNotificationSent && len(data) >= 16 {
+		data = data[16:] // behind the notification's own ID stands the recipient
+	}
+	if len(data) >= 16 && !e.Type.Internal() {
+		id = [16]byte(data)
+	}
+	return id
+}

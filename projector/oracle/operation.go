@@ -1,0 +1,93 @@
+package oracle
+
+import "slices"
+
+// operative says that a command is about the log or the read model itself.
+func operative(kind string) bool {
+	switch kind {
+	case "dead-letter.redrive", "dead-letter.drop", "log.adopt",
+		"replay.rebuild", "replay.switch", "replay.rollback", "replay.repair", "replay.import":
+		return true
+	}
+	return false
+}
+
+// internal says that the service alone writes events of the type.
+func internal(kind string) bool {
+	return kind == "dead-letter.redriven" || kind == "dead-letter.dropped" || kind == "operation.recorded"
+}
+
+func (s *State) letter(at Pos) int {
+	return slices.IndexFunc(s.DeadLetters, func(d DeadLetter) bool { return d.At == at })
+}
+
+func (s *State) removeLetter(at Pos) {
+	s.DeadLetters = slices.DeleteFunc(s.DeadLetters, func(d DeadLetter) bool { return d.At == at })
+}
+
+// letterTarget writes a dead letter's position where a target's ID stands.
+func letterTarget(at Pos) (id ID) {
+	n := at.Seq*1024 + uint64(at.Index)
+	for i := range 8 {
+		id[15-i] = byte(n >> (8 * i))
+	}
+	return id
+}
+
+// mark: a dead letter is about to be redriven, or is dropped.
+func (s *State) mark(r *run, e *Event) string {
+	kind := map[string]string{"dead-letter.redriven": "dead-letter.redrive", "dead-letter.dropped": "dead-letter.drop"}[e.Type]
+	if r.command == nil || r.command.Kind != kind {
+		return poisoned
+	}
+	effect := notFound
+	if s.letter(e.Letter) >= 0 {
+		effect = applied
+	}
+	if kind == "dead-letter.redrive" {
+		letter := e.Letter
+		r.redriving = &letter
+		return effect
+	}
+	s.removeLetter(e.Letter)
+	r.targets, r.became = append(r.targets, letterTarget(e.Letter)), append(r.became, effect)
+	return effect
+}
+
+// redriven: the event of a dead letter stands in the log once more. What fails
+// again stays, and so does what comes after it of the same entity.
+func (s *State) redriven(r *run, e *Event, at Pos, stored int64) {
+	letter := *r.redriving
+	r.redriving = nil
+	var effect string
+	switch {
+	case s.letter(letter) < 0:
+		effect = notFound
+	case r.stuck[e.Entity]:
+		effect = waiting
+	default:
+		effect = s.judge(r, e, at, stored)
+		if effect != poisoned {
+			s.removeLetter(letter)
+		} else if e.Entity != (ID{}) {
+			if r.stuck == nil {
+				r.stuck = map[ID]bool{}
+			}
+			r.stuck[e.Entity] = true
+		}
+	}
+	r.targets, r.became = append(r.targets, letterTarget(letter)), append(r.became, effect)
+	r.outcome.Effects = append(r.outcome.Effects, effect)
+}
+
+// operation: what became of it is kept with who asked for it and why.
+func (s *State) operation(r *run, e *Event) string {
+	if r.command == nil || !operative(r.command.Kind) {
+		return poisoned
+	}
+	r.note = e.Outcome
+	for _, id := range e.IDs {
+		r.targets, r.became = append(r.targets, id), append(r.became, applied)
+	}
+	return applied
+}
