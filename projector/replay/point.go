@@ -34,12 +34,23 @@ func ParsePoint(text string) (Point, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return Point{Time: t}, nil
 	}
-	digits, index, _ := strings.Cut(text, ".")
-	seq, err := strconv.ParseUint(digits, 10, 50)
-	if _, indexErr := strconv.ParseUint("0"+index, 10, 16); err != nil || indexErr != nil || seq == 0 {
+	p, err := ParsePosition(text)
+	if err != nil || p.Seq == 0 {
 		return Point{}, fmt.Errorf("%.40q %w", text, ErrPoint)
 	}
-	return Point{Seq: seq}, nil
+	return Point{Seq: p.Seq}, nil
+}
+
+// ParsePosition reads a position as people write it: "sequence.index", or the
+// sequence alone, which stands for its first event.
+func ParsePosition(text string) (events.Position, error) {
+	digits, index, _ := strings.Cut(text, ".")
+	seq, err := strconv.ParseUint(digits, 10, 50)
+	at, indexErr := strconv.ParseUint("0"+index, 10, 16)
+	if err != nil || indexErr != nil || at >= events.MaxBatchEvents {
+		return events.Position{}, fmt.Errorf("%.40q %w", text, ErrPoint)
+	}
+	return events.Position{Seq: seq, Index: uint16(at)}, nil
 }
 
 // String returns the point as ParsePoint reads it.

@@ -1,0 +1,180 @@
+package replay
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// ReportOptions say what a report folds, and what it leaves out.
+type ReportOptions struct {
+	Options
+	// Until is where the report ends; the zero point is the end of the source.
+	Until Point
+	// Only, where it names something, narrows the report to what bears on that.
+	Only []Entity
+	// ExcludeUsers are the users without whose events the counts are asked for.
+	ExcludeUsers map[events.UserID]bool
+	// Limit bounds the videos that are listed; 0 for 1,000.
+	Limit int
+}
+
+// Reported is what a fold that never serves came to.
+type Reported struct {
+	Span Span `json:"span"`
+	// Excluded counts the events that were left out.
+	Excluded uint64 `json:"excluded_events"`
+	// Videos counts the videos that the fold knows; Totals adds their counters up.
+	Videos int      `json:"videos"`
+	Totals Counters `json:"totals"`
+	// Digest sums up the whole state; equal folds have equal digests.
+	Digest string `json:"digest"`
+	// Differences are the videos that differ from a fold of everything up to
+	// the same position, where something was excluded; Differing is how many there
+	// are. Without exclusion they are those that Only names.
+	Differences []Moved `json:"differences"`
+	Differing   int     `json:"differing"`
+}
+
+const defaultReported = 1000
+
+// Report folds a source up to a point into a model that is thrown away: what
+// counts were then, or would be without some accounts. It holds one model of
+// everything that it folds, and a second one where something is excluded.
+func Report(ctx context.Context, s Source, o ReportOptions) (*Reported, error) {
+	if o.Limit == 0 {
+		o.Limit = defaultReported
+	}
+	span, err := full(ctx, s, o.Until)
+	if err != nil {
+		return nil, err
+	}
+	r := &reporting{ReportOptions: &o, result: &Reported{Span: span, Differences: []Moved{}}}
+	var f *projector.Fold
+	if len(o.Only) > 0 {
+		f, err = o.closed(ctx, s, closureOf(o.Only, o.Model.DedupeHorizon), span.Last, r.begin, r.message)
+	} else {
+		var options projector.FoldOptions
+		r.begin(&options)
+		f = projector.NewFold(readmodel.New(o.Model), options)
+		err = o.pass(ctx, s, f, 1, span.Last, 1, func(m *eventlog.Message) { r.message(f, m) })
+	}
+	if err == nil {
+		err = r.err
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.finish(f.Model())
+	return r.result, nil
+}
+
+// reporting is a report under way.
+type reporting struct {
+	*ReportOptions
+	result *Reported
+	// all is the fold with nothing excluded; nil where nothing is.
+	all   *projector.Fold
+	err   error
+	named named
+}
+
+// begin sets up the options of the fold that leaves something out, and the
+// other fold beside it.
+func (r *reporting) begin(options *projector.FoldOptions) {
+	r.result.Excluded = 0
+	if len(r.ExcludeUsers) == 0 {
+		return
+	}
+	only := options.Only
+	r.all = projector.NewFold(readmodel.New(r.Model), projector.FoldOptions{Only: only})
+	options.Only = func(e *events.Event) bool {
+		if only != nil && !only(e) {
+			return false
+		}
+		if r.theirs(e) {
+			r.result.Excluded++
+			return false
+		}
+		return true
+	}
+}
+
+// message folds a message into the fold of everything.
+func (r *reporting) message(_ *projector.Fold, m *eventlog.Message) {
+	if r.all != nil && r.err == nil {
+		r.err = r.all.Message(*m)
+	}
+}
+
+// theirs reports whether an event is an excluded user's own doing. What others
+// did to them, be it an administrator's block, is not.
+func (r *reporting) theirs(e *events.Event) bool {
+	if ofAccount(e.Type) || r.named.read(e) != nil {
+		return false
+	}
+	if e.Type == events.TypeNotificationSent {
+		return r.ExcludeUsers[r.named.other]
+	}
+	return !r.named.user.IsZero() && r.ExcludeUsers[r.named.user]
+}
+
+func (r *reporting) finish(m *readmodel.Model) {
+	result := r.result
+	result.Span.LogTime, result.Digest = m.LogTime(), m.Digest().String()
+	for number := range uint32(m.Videos.Len()) {
+		var slot readmodel.Slot
+		if m.Videos.Read(number, &slot); slot.Known {
+			result.Videos++
+			result.Totals = result.Totals.Add(countersOf(slot.Counts))
+		}
+	}
+	if r.all == nil {
+		for _, e := range r.Only {
+			if e.Kind == KindVideo {
+				now := counted(m, e.ID)
+				r.differ(Moved{Video: now.Video, Before: now, After: now})
+			}
+		}
+		return
+	}
+	all := r.all.Model()
+	for number := range uint32(all.Videos.Len()) {
+		id := all.Videos.ID(number)
+		if before, after := counted(all, id), counted(m, id); before != after {
+			r.differ(Moved{Video: before.Video, Before: before, After: after, Change: after.Counters.Sub(before.Counters)})
+		}
+	}
+}
+
+func (r *reporting) differ(m Moved) {
+	if r.result.Differing++; len(r.result.Differences) < r.Limit {
+		r.result.Differences = append(r.result.Differences, m)
+	}
+}
+
+// ReadUsers reads user IDs, one a line; empty lines and what follows a # are
+// left out. The error names the line that is wrong.
+func ReadUsers(from io.Reader) (map[events.UserID]bool, error) {
+	users := map[events.UserID]bool{}
+	lines := bufio.NewScanner(from)
+	for number := 1; lines.Scan(); number++ {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		var user events.UserID
+		if !events.ParseUUID((*[16]byte)(&user), text) {
+			return nil, fmt.Errorf("line %d: %.60q is not a UUID", number, text)
+		}
+		users[user] = true
+	}
+	return users, lines.Err()
+}
