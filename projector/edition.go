@@ -34,7 +34,7 @@ type edition struct {
 
 // begin gives a model to the edition: an empty one, or one that was loaded.
 func (e *edition) begin(m *readmodel.Model) {
-	e.model, e.fold = m, NewFold(m, FoldOptions{})
+	e.model, e.fold = m, NewFold(m, FoldOptions{Judge: e.cfg.Judge})
 	e.saved = m.At()
 	e.stats.saved.Store(e.saved.Packed())
 }

@@ -36,6 +36,8 @@ type Fold struct {
 	tag     uint32 // of the record batch
 	outside bool   // the batch came from a producer other than the service
 	command openCommand
+	// judgement of the present message; nil where nobody asks for it.
+	judgement *Judgement
 }
 
 // openCommand is the command whose events are being folded.
@@ -66,6 +68,9 @@ var ErrUnreadable = errors.New("record batch of this service cannot be read")
 // and then nobody could read any more.
 func (f *Fold) message(msg *decodedMessage) (err error) {
 	f.decided = f.decided[:0]
+	if f.judgement != nil {
+		f.judgement.begin(msg.Seq)
+	}
 	f.model.Begin(msg.Seq, msg.Stored)
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -82,6 +87,9 @@ func (f *Fold) message(msg *decodedMessage) (err error) {
 		return err
 	}
 	f.model.Publish(f.tag)
+	if f.judgement != nil {
+		f.options.Judge(f.judgement)
+	}
 	return nil
 }
 
@@ -110,6 +118,9 @@ func (f *Fold) batch(msg *decodedMessage) error {
 	if reason != nil {
 		f.model.Step(0)
 		f.deadLetter(reason, msg.Data)
+		if f.judgement != nil {
+			f.judgement.add(Verdict{Effect: readmodel.Poisoned}, 1)
+		}
 		return nil
 	}
 	if f.outside && f.model.SeenBatch(msg.batch.ID) {
@@ -125,7 +136,7 @@ func (f *Fold) entries(b *events.Batch) {
 	for {
 		if f.options.plain() {
 			if n := cursor.Views(f.views[:], f.latest()); n > 0 {
-				f.model.AddViews(f.views[:n])
+				f.addViews(n)
 				continue
 			}
 		}
@@ -149,6 +160,15 @@ func (f *Fold) entries(b *events.Batch) {
 		if cursor.Closes() {
 			f.close()
 		}
+	}
+}
+
+// addViews counts the first views of those that were read.
+func (f *Fold) addViews(n int) {
+	f.model.AddViews(f.views[:n])
+	if f.judgement != nil {
+		f.judgement.add(Verdict{Effect: readmodel.Applied, Delta: 1}, n)
+		f.model.Videos.TakeChanges() // of videos seen for the first time: told by the verdicts
 	}
 }
 
@@ -253,6 +273,9 @@ func (f *Fold) skipped() {
 
 func (f *Fold) deadLetter(reason error, raw []byte) {
 	f.poisoned++
+	if f.judgement != nil {
+		f.judgement.Reasons = append(f.judgement.Reasons, PoisonReason{f.model.At().Index, reason.Error()})
+	}
 	f.model.AddDeadLetter(readmodel.DeadLetter{
 		Position: f.model.At(), Reason: reason.Error(), Subject: f.subject, Raw: raw,
 	})

@@ -19,6 +19,9 @@ type FoldOptions struct {
 	// why. The event lies at the sequence of the model's position and its own index.
 	// Observe must not keep the event, nor change the model.
 	Observe func(e *events.Event, effect readmodel.Effect, reason error)
+	// Judge is told what each message did, once it is folded whole. The judgement
+	// is the fold's, and good until Judge returns. The fold must leave nothing out.
+	Judge func(*Judgement)
 }
 
 // plain reports whether views may be counted without a look at each.
@@ -33,7 +36,12 @@ func (o *FoldOptions) leavesOut(e *events.Event) bool {
 // NewFold returns a fold into the model, which may hold a part of the log
 // already. The model is the fold's alone to change.
 func NewFold(model *readmodel.Model, options FoldOptions) *Fold {
-	return &Fold{model: model, options: options}
+	f := &Fold{model: model, options: options}
+	if options.Judge != nil {
+		f.judgement = &Judgement{}
+		model.Videos.KeepChanges()
+	}
+	return f
 }
 
 // Model returns the model that is folded into.
@@ -57,6 +65,9 @@ func (f *Fold) stepOver() {
 
 // observe tells what the present event did.
 func (f *Fold) observe(effect readmodel.Effect, reason error) {
+	if f.judgement != nil {
+		f.judgement.note(&f.event, effect, f.model.Videos.TakeChanges())
+	}
 	if f.options.Observe != nil {
 		f.options.Observe(&f.event, effect, reason)
 	}
@@ -64,7 +75,7 @@ func (f *Fold) observe(effect readmodel.Effect, reason error) {
 
 // observeRepeat tells of the events of a record batch that was folded before.
 func (f *Fold) observeRepeat(b *events.Batch) {
-	if f.options.Observe == nil {
+	if f.options.Observe == nil && f.options.Judge == nil {
 		return
 	}
 	for cursor := b.Cursor(); ; {

@@ -35,8 +35,11 @@ type Config struct {
 	IdentityBytes int
 	// MayWrite is asked before each checkpoint: an error (a full disk) puts it off.
 	MayWrite func() error
-	Logger   *slog.Logger
-	Now      func() time.Time
+	// Judge is told what each message did; see FoldOptions. It runs in the fold,
+	// which waits for it. nil for nobody.
+	Judge  func(*Judgement)
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 const (

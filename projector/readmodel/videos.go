@@ -27,6 +27,28 @@ type Videos struct {
 	log     tableLog
 	capture *capture // of the checkpoint being written; nil if none is
 	saved   uint32   // how many the checkpoint holds that is being loaded
+
+	// changed collects what change does, where keepChanges asks for it.
+	keepChanges bool
+	changed     []VideoChange
+}
+
+// VideoChange is by how much the counters of a video were changed.
+type VideoChange struct {
+	Video  events.VideoID
+	Counts Counts
+}
+
+// KeepChanges has the changes of counters collected from now on, for
+// TakeChanges. Whoever asks for it takes them after every event. Writer only.
+func (v *Videos) KeepChanges() { v.keepChanges = true }
+
+// TakeChanges returns the changes since it was called last, save those of views
+// that AddViews counted. They are good until the next change. Writer only.
+func (v *Videos) TakeChanges() []VideoChange {
+	taken := v.changed
+	v.changed = v.changed[:0]
+	return taken
 }
 
 const (
@@ -222,6 +244,9 @@ func (v *Videos) change(number uint32, delta Counts, flags uint64, at events.Pos
 		return
 	}
 	v.changes(number, s)
+	if v.keepChanges && delta != (Counts{}) {
+		v.changed = append(v.changed, VideoChange{v.ID(number), delta})
+	}
 	after := at.Packed()<<slotFlags | flags
 	if !visible(oldFlags) && !visible(flags) && oldFlags&slotDeleted == flags&slotDeleted {
 		after = before&^(slotKnown|slotDeleted) | flags
