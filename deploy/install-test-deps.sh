@@ -15,6 +15,10 @@ need mount mount
 need node nodejs                    # the clients in TypeScript
 need npm npm
 need strace strace                  # faults of fsync
+# Debian keeps the server's binaries out of the path.
+if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+  need postgres postgresql          # servers of the tests' own
+fi
 
 if ! command -v go >/dev/null; then
   echo "Go is missing: install the version that go.mod names from https://go.dev/dl/" >&2
@@ -35,3 +39,8 @@ echo "Installing for the tests: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+# The package starts a server for the machine, which no test uses.
+if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+  service postgresql stop >/dev/null 2>&1 || true
+  if command -v systemctl >/dev/null; then systemctl disable postgresql >/dev/null 2>&1 || true; fi
+fi

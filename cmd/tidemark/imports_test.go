@@ -69,15 +69,16 @@ func inside(folder string, tops ...string) bool {
 	})
 }
 
-// TestImportsPointOneWay: cmd, then command and query, then api and projector,
+// TestImportsPointOneWay: cmd, then command, query and archive, then api and projector,
 // then events. Whole trees of dependencies are looked at, so that no detour helps.
 func TestImportsPointOneWay(t *testing.T) {
 	never := map[string][]string{
-		"command":         {"query", "cmd"},
-		"query":           {"command", "cmd"},
-		"projector":       {"api", "command", "query", "cmd"},
-		"api":             {"projector", "command", "query", "cmd", "events/log"},
-		"events":          {"api", "projector", "command", "query", "cmd"},
+		"command":         {"query", "archive", "cmd"},
+		"query":           {"command", "archive", "cmd"},
+		"archive":         {"command", "query", "cmd"},
+		"projector":       {"api", "command", "query", "archive", "cmd"},
+		"api":             {"projector", "command", "query", "archive", "cmd", "events/log"},
+		"events":          {"api", "projector", "command", "query", "archive", "cmd"},
 		"api/openapitest": {"projector", "command", "query", "cmd", "events/log"},
 	}
 	for _, p := range packages(t) {
@@ -112,13 +113,15 @@ func TestTheVocabularyStandsAlone(t *testing.T) {
 	}
 }
 
-// TestEveryLibraryHasOneDoor: who else needs NATS or Badger asks the package
+// TestEveryLibraryHasOneDoor: who else needs NATS, Badger or Postgres asks the package
 // that has it.
 func TestEveryLibraryHasOneDoor(t *testing.T) {
 	doors := map[string][]string{
 		"github.com/nats-io/":         {"events/log"},
 		"github.com/dgraph-io/":       {"projector/checkpoint"},
 		"github.com/gin-gonic/":       {"api", "query", "command"},
+		"github.com/jackc/":           {"archive"},
+		"github.com/pressly/goose":    {"archive"},
 		"github.com/getkin/":          {},
 		"github.com/santhosh-tekuri/": {"api/openapitest"},
 		"github.com/alecthomas/kong":  {"cmd"},
@@ -141,7 +144,7 @@ func TestTheBinaryHoldsNoTestSupport(t *testing.T) {
 			continue
 		}
 		for _, dependency := range p.Deps {
-			if dependency == "testing" || strings.HasSuffix(dependency, "/openapitest") || strings.HasSuffix(dependency, "/oracle") {
+			if dependency == "testing" || strings.HasSuffix(dependency, "/openapitest") || strings.HasSuffix(dependency, "/archivetest") || strings.HasSuffix(dependency, "/oracle") {
 				t.Errorf("the binary holds %s", dependency)
 			}
 		}

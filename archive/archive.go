@@ -1,0 +1,213 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Config is what an archive needs.
+type Config struct {
+	// URL of the database, as libpq has it: postgres://user:password@host/database.
+	URL string
+	// Schema that the archive has for itself. Default tidemark.
+	Schema string
+	Log    *eventlog.Log
+	// Spool holds what the fold that serves makes of the messages.
+	Spool *Spool
+	// Model is the configuration of the read model, for a fold of the archive's own.
+	Model readmodel.Config
+	// Linger is the pace of transactions while the archive is not behind: the
+	// server's disk is spared what nobody waits for. Default 200 ms.
+	Linger time.Duration
+	// ChunkBytes is about how much one transaction adds. Default 8 MiB.
+	ChunkBytes int
+	// WriteLimit bounds a transaction: one that waits longer for a lock or for a
+	// server that says nothing is begun anew. Default 2 minutes.
+	WriteLimit time.Duration
+	Logger     *slog.Logger
+	Now        func() time.Time
+}
+
+const (
+	defaultSchema     = "tidemark"
+	defaultLinger     = 200 * time.Millisecond
+	defaultChunkBytes = 8 << 20
+	defaultWriteLimit = 2 * time.Minute
+	// retryLeast and retryMost bound the pause after a failure.
+	retryLeast = 100 * time.Millisecond
+	retryMost  = 10 * time.Second
+	// readers bounds the connections of those who read the archive.
+	readers = 4
+)
+
+// Archive is the event log in Postgres. New connects to nothing; Run archives.
+type Archive struct {
+	cfg  Config
+	conf *pgxpool.Config
+	pool *pgxpool.Pool // of readers
+
+	mu     sync.Mutex
+	status Status
+}
+
+// Status is how the archive is.
+type Status struct {
+	// Position that is archived, as far as this process knows.
+	Position Position
+	// Err is why it does not go on at present; nil while it does.
+	Err error
+	// Retries counts the sessions that failed.
+	Retries int64
+	// Rewinds counts how often the position was found to lie further back than
+	// it was left: a backup of the database was restored.
+	Rewinds int64
+}
+
+// New reads the configuration. A wrong URL is refused without being repeated,
+// since it may hold a password.
+func New(cfg Config) (*Archive, error) {
+	cfg.Schema = cmp.Or(cfg.Schema, defaultSchema)
+	cfg.Linger = cmp.Or(cfg.Linger, defaultLinger)
+	cfg.ChunkBytes = cmp.Or(cfg.ChunkBytes, defaultChunkBytes)
+	cfg.WriteLimit = cmp.Or(cfg.WriteLimit, defaultWriteLimit)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &Archive{cfg: cfg}
+	var err error
+	if a.conf, err = pgxpool.ParseConfig(cfg.URL); err != nil {
+		return nil, fmt.Errorf("read the address of the Postgres database: it is not of the form postgres://user:password@host:port/database")
+	}
+	a.conf.MaxConns = readers
+	parameters := a.conf.ConnConfig.RuntimeParams
+	parameters["search_path"] = pgx.Identifier{cfg.Schema}.Sanitize()
+	parameters["timezone"] = "UTC"
+	parameters["statement_timeout"] = "0" // WriteLimit bounds what this process does
+	if parameters["application_name"] == "" {
+		parameters["application_name"] = "tidemark"
+	}
+	if a.pool, err = pgxpool.NewWithConfig(context.Background(), a.conf); err != nil {
+		return nil, fmt.Errorf("prepare connections to Postgres: %w", err)
+	}
+	return a, nil
+}
+
+// Close closes the connections of those who read; call it when Run has returned.
+func (a *Archive) Close() { a.pool.Close() }
+
+// Where says where the archive is, for people: without the password.
+func (a *Archive) Where() string {
+	c := a.conf.ConnConfig
+	u := url.URL{Scheme: "postgres", Host: c.Host, Path: "/" + c.Database, RawQuery: "schema=" + a.cfg.Schema}
+	return u.String()
+}
+
+// Status returns how the archive is.
+func (a *Archive) Status() Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.status
+}
+
+// Lag is how many messages of the log are not archived. The log's end is as of
+// its last contact.
+func (a *Archive) Lag() uint64 {
+	_, last := a.cfg.Log.Contact()
+	if at := a.Status().Position.Seq; at < last {
+		return last - at
+	}
+	return 0
+}
+
+// Run archives until the context ends. Whatever goes wrong with the server or
+// the log, it tries again; what no retry mends it says once, in the log and in
+// Status, and tries all the same, ever more rarely: somebody may have mended it.
+func (a *Archive) Run(ctx context.Context) error {
+	pause := retryLeast
+	for {
+		before := a.Status().Position.Seq
+		err := a.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if a.Status().Position.Seq > before {
+			pause = retryLeast
+		}
+		a.failed(err)
+		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+			return nil
+		}
+		pause = min(2*pause, retryMost)
+	}
+}
+
+// failed notes that a session has ended, and tells each reason once.
+func (a *Archive) failed(err error) {
+	a.mu.Lock()
+	old := a.status.Err
+	a.status.Err = err
+	a.status.Retries++
+	a.mu.Unlock()
+	level := slog.LevelWarn
+	switch {
+	case old != nil && sameReason(old, err):
+		level = slog.LevelDebug
+	case errors.Is(err, ErrForeign), errors.Is(err, ErrDamaged):
+		level = slog.LevelError
+	}
+	a.cfg.Logger.Log(context.Background(), level, "the archive does not go on; it tries again", "archive", a.Where(), "error", err)
+}
+
+func sameReason(a, b error) bool {
+	for _, kind := range []error{ErrUnavailable, ErrBusy, ErrForeign, ErrDamaged} {
+		if errors.Is(a, kind) && errors.Is(b, kind) {
+			return true
+		}
+	}
+	return a.Error() == b.Error()
+}
+
+// note notes how far the archive has come.
+func (a *Archive) note(p Position) {
+	a.mu.Lock()
+	before, failed := a.status.Position, a.status.Err != nil
+	a.status.Position, a.status.Err = p, nil
+	if p.Seq < before.Seq {
+		a.status.Rewinds++
+	}
+	a.mu.Unlock()
+	if p.Seq < before.Seq {
+		a.cfg.Logger.Warn("the archive lies further back than it was left: a backup was restored; it goes on from there",
+			"position", p.Seq, "was", before.Seq)
+	}
+	if failed {
+		a.cfg.Logger.Info("the archive goes on", "position", p.Seq)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,127 @@
+-- +goose Up
+CREATE TABLE logs (
+    log smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incarnation uuid NOT NULL UNIQUE,
+    first_seq bigint NOT NULL DEFAULT 1,
+    last_seq bigint
+);
+COMMENT ON TABLE logs IS 'The lives of the event log, oldest first. A log that was restored or moved and then adopted is a new one.';
+COMMENT ON COLUMN logs.log IS 'Short name of this life in the other tables.';
+COMMENT ON COLUMN logs.incarnation IS 'Its name in the stream''s metadata and in every record batch.';
+COMMENT ON COLUMN logs.first_seq IS 'The first sequence that belongs to it.';
+COMMENT ON COLUMN logs.last_seq IS 'The last sequence that counts, once another life has followed. Rows of it behind that were lost from the log.';
+
+CREATE TABLE position (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    log smallint NOT NULL REFERENCES logs,
+    seq bigint NOT NULL,
+    events bigint NOT NULL,
+    stored_at timestamptz,
+    batch_id bytea,
+    fingerprint bytea,
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE position IS 'How far the archive has come: one row, changed in the same transaction as the rows it speaks of.';
+COMMENT ON COLUMN position.seq IS 'The last message archived; 0 before the first.';
+COMMENT ON COLUMN position.events IS 'Events archived in all.';
+COMMENT ON COLUMN position.fingerprint IS 'SHA-256 of that message''s data: tells a log that is not the archived one.';
+
+CREATE TABLE messages (
+    seq bigint NOT NULL,
+    stored_at timestamptz NOT NULL,
+    log smallint NOT NULL,
+    stored_nanos smallint NOT NULL,
+    batch_id bytea,
+    subject bytea,
+    data bytea NOT NULL,
+    PRIMARY KEY (log, seq, stored_at)
+) PARTITION BY RANGE (stored_at);
+-- Record batches are full of random IDs: compression takes longer than writing.
+ALTER TABLE messages ALTER COLUMN data SET STORAGE EXTERNAL;
+COMMENT ON TABLE messages IS 'The messages of the event log, each as it was: folding them gives the read model.';
+COMMENT ON COLUMN messages.seq IS 'Stream sequence.';
+COMMENT ON COLUMN messages.stored_at IS 'When the log appended it, by the log''s clock.';
+COMMENT ON COLUMN messages.stored_nanos IS 'What stored_at leaves out: nanoseconds, 0 to 999.';
+COMMENT ON COLUMN messages.batch_id IS 'Nats-Msg-Id as it was sent; null if none.';
+COMMENT ON COLUMN messages.subject IS 'Where it was published; null for tidemark.events.0.batch.';
+COMMENT ON COLUMN messages.data IS 'The record batch.';
+
+CREATE TABLE events (
+    seq bigint NOT NULL,
+    stored_at timestamptz NOT NULL,
+    time timestamptz,
+    log smallint NOT NULL,
+    idx smallint NOT NULL,
+    delta smallint NOT NULL,
+    effect text NOT NULL,
+    type text,
+    video_id uuid,
+    user_id uuid,
+    other_user_id uuid,
+    item_id uuid,
+    job_id uuid,
+    source text,
+    id text,
+    data json,
+    PRIMARY KEY (log, seq, idx, stored_at)
+) PARTITION BY RANGE (stored_at);
+CREATE INDEX events_video ON events (video_id, seq) WHERE video_id IS NOT NULL;
+CREATE INDEX events_user ON events (user_id, seq) WHERE user_id IS NOT NULL;
+CREATE INDEX events_other_user ON events (other_user_id, seq) WHERE other_user_id IS NOT NULL;
+CREATE INDEX events_job ON events (job_id, seq) WHERE job_id IS NOT NULL;
+CREATE INDEX events_id ON events USING hash (id) WHERE id IS NOT NULL;
+COMMENT ON TABLE events IS 'Every event of the log by its position, repeats included, with what the fold made of it.';
+COMMENT ON COLUMN events.seq IS 'Sequence of the message that holds it.';
+COMMENT ON COLUMN events.idx IS 'Its index in that record batch.';
+COMMENT ON COLUMN events.stored_at IS 'When the log appended it.';
+COMMENT ON COLUMN events.time IS 'When it happened, by whoever says it.';
+COMMENT ON COLUMN events.delta IS 'By how much it moved the counter that it is about: views for video.viewed, likes for video.liked and video.unliked, and so on. What moves others (a retraction, a baseline) has 0 here and its changes in history_hourly.';
+COMMENT ON COLUMN events.effect IS 'applied, updated, none, duplicate (said before), superseded (a later fact stood), conflict, not found, forbidden, suppressed, or poisoned (a dead letter).';
+COMMENT ON COLUMN events.type IS 'Type of the event; null for what could not be read.';
+COMMENT ON COLUMN events.user_id IS 'Whose fact it is: the viewer, liker, author, owner, recipient, blocker, or the account concerned.';
+COMMENT ON COLUMN events.other_user_id IS 'The second user: who was blocked, who caused a notification, which administrator acted.';
+COMMENT ON COLUMN events.item_id IS 'The comment, remix, glitch or notification.';
+COMMENT ON COLUMN events.source IS 'With id: the identity that an outside producer gave; null for the service''s own.';
+COMMENT ON COLUMN events.data IS 'All members of the event''s data where the columns do not hold them all.';
+
+CREATE TABLE dead_letters (
+    log smallint NOT NULL,
+    seq bigint NOT NULL,
+    idx smallint NOT NULL,
+    stored_at timestamptz NOT NULL,
+    reason text NOT NULL,
+    raw bytea NOT NULL,
+    PRIMARY KEY (log, seq, idx)
+);
+COMMENT ON TABLE dead_letters IS 'Events and messages that could not be folded, as they were, with the reason.';
+
+CREATE TABLE history_hourly (
+    video_id uuid NOT NULL,
+    hour timestamptz NOT NULL,
+    views bigint NOT NULL,
+    likes bigint NOT NULL,
+    comments bigint NOT NULL,
+    remixes bigint NOT NULL,
+    glitches bigint NOT NULL,
+    PRIMARY KEY (video_id, hour)
+) WITH (fillfactor = 80);
+CREATE TABLE history_daily (LIKE history_hourly INCLUDING ALL);
+ALTER TABLE history_daily RENAME COLUMN hour TO day;
+CREATE TABLE total_hourly (
+    hour timestamptz PRIMARY KEY,
+    views bigint NOT NULL,
+    likes bigint NOT NULL,
+    comments bigint NOT NULL,
+    remixes bigint NOT NULL,
+    glitches bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE TABLE total_daily (LIKE total_hourly INCLUDING ALL);
+ALTER TABLE total_daily RENAME COLUMN hour TO day;
+COMMENT ON TABLE history_hourly IS 'By how much the counters of a video changed in an hour (UTC) of event time. The sum of all its hours is the video''s counters as of the archive''s position.';
+COMMENT ON TABLE history_daily IS 'The same by days (UTC).';
+COMMENT ON TABLE total_hourly IS 'The same of all videos together.';
+COMMENT ON TABLE total_daily IS 'The same of all videos together, by days.';
+COMMENT ON COLUMN history_hourly.likes IS 'Likes given less likes taken back; below zero where more went than came. Likewise the others but views.';
+
+-- +goose Down
+DROP TABLE total_daily, total_hourly, history_daily, history_hourly, dead_letters, events, messages, position, logs;

@@ -1,0 +1,70 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// refold archives from next on what the fold that serves has judged before this
+// archive asked for it: by a fold of its own, from the log's beginning, that is
+// thrown away when it has come to where the spool begins. It returns the message
+// that comes next.
+//
+// It is needed when an archive is added to a log, and when a backup of the
+// database was restored; or after the end of the spool was lost.
+func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, error) {
+	until := s.cfg.Spool.First() - 1
+	if until < next {
+		return next, nil
+	}
+	source, err := s.history(ctx)
+	if err != nil {
+		return next, err
+	}
+	first, last, err := source.Bounds(ctx)
+	if err != nil {
+		return next, fmt.Errorf("find what to judge messages %d to %d from: %w", next, until, err)
+	}
+	if first > 1 || last < until {
+		return next, fmt.Errorf("%w: messages %d to %d are to be judged by a fold from the beginning, and archive and log hold %d to %d; restore a newer backup of the archive",
+			eventlog.ErrGap, next, until, first, last)
+	}
+	s.cfg.Logger.Info("the archive folds the log anew to judge what it lacks", "from", next, "to", until)
+	var judged *projector.Judgement
+	model := readmodel.New(s.cfg.Model)
+	fold := projector.NewFold(model, projector.FoldOptions{Judge: func(j *projector.Judgement) { judged = j }})
+	err = source.Read(ctx, 1, until, func(m eventlog.Message) error {
+		if err := fold.Message(m); err != nil {
+			return err
+		}
+		if m.Seq < next {
+			return nil
+		}
+		return b.add(ctx, &m, judged)
+	})
+	if err != nil {
+		return next, fmt.Errorf("judge messages %d to %d: %w", next, until, err)
+	}
+	return until + 1, nil
+}
+
+// history is where the log is read from its beginning: the log itself or, where
+// that begins later, what of it is archived and the log behind.
+func (s *session) history(ctx context.Context) (replay.Source, error) {
+	whole := replay.FromLog(s.cfg.Log)
+	first, _, err := whole.Bounds(ctx)
+	if err != nil || first <= 1 {
+		return whole, err
+	}
+	return replay.Join(s.Source(), whole), nil
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,165 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+)
+
+// session is one connection to the server with what was found there. Everything
+// that is written goes through it, and the lock on the archive is its own: when
+// the connection is lost both are, and the next session looks at everything anew.
+type session struct {
+	*Archive
+	conn       *pgx.Conn
+	position   Position
+	partitions map[month]struct{}
+}
+
+// connectLimit bounds a connect, and each question before the first chunk.
+const connectLimit = 10 * time.Second
+
+// session archives until something fails; it never returns nil.
+func (a *Archive) session(ctx context.Context) error {
+	s := &session{Archive: a, partitions: map[month]struct{}{}}
+	if err := s.open(ctx); err != nil {
+		s.close()
+		return err
+	}
+	defer s.close()
+	a.note(s.position)
+	ctx, cancel := context.WithCancel(ctx)
+	b := newBuffer(a.cfg.ChunkBytes, s.position.log)
+	read := make(chan error, 1)
+	go func() {
+		err := s.read(ctx, b)
+		cancel()
+		read <- err
+	}()
+	err := s.writeAll(ctx, b)
+	cancel()
+	if readErr := <-read; ctx.Err() == nil || err == nil || isContext(err) {
+		err = firstCause(readErr, err)
+	}
+	return err
+}
+
+// firstCause prefers the error that is not a mere echo of the other's end.
+func firstCause(a, b error) error {
+	if a != nil && (!isContext(a) || b == nil) {
+		return a
+	}
+	return b
+}
+
+func (s *session) open(ctx context.Context) (err error) {
+	connect, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	if s.conn, err = pgx.ConnectConfig(connect, s.conf.ConnConfig); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err := s.claim(connect); err != nil {
+		return err
+	}
+	// Migrations of a large schema take their time.
+	if err := migrate(ctx, s.conf.ConnConfig, s.cfg.Schema); err != nil {
+		return err
+	}
+	if _, err := s.conn.Exec(ctx, stageHistory); err != nil {
+		return fmt.Errorf("make the staging table: %w", err)
+	}
+	if s.position, err = readPosition(ctx, s.conn, ""); err != nil {
+		return err
+	}
+	if s.position.log == 0 {
+		return s.position.begin(ctx, s.conn, s.cfg.Log.Incarnation())
+	}
+	if err := s.position.compare(ctx, s.cfg.Log); err != nil {
+		return err
+	}
+	return s.whole(ctx)
+}
+
+// claim takes the lock on the archive, which ends with the connection.
+func (s *session) claim(ctx context.Context) error {
+	var encoding string
+	var mine bool
+	err := s.conn.QueryRow(ctx, "SELECT current_setting('server_encoding'), pg_try_advisory_lock(hashtext('tidemark archive'), hashtext($1))",
+		s.cfg.Schema).Scan(&encoding, &mine)
+	switch {
+	case err != nil:
+		return fmt.Errorf("claim the archive: %w", err)
+	case encoding != "UTF8":
+		return fmt.Errorf("%w: the database has encoding %s; make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", ErrForeign, encoding)
+	case !mine:
+		return fmt.Errorf("%w: %s", ErrBusy, s.cfg.Schema)
+	}
+	return nil
+}
+
+// whole fails with ErrDamaged where rows lie behind the position: it moves in
+// the same transaction, so somebody restored one without the other.
+func (s *session) whole(ctx context.Context) error {
+	var last int64
+	err := s.conn.QueryRow(ctx, "SELECT coalesce(max(seq), 0) FROM messages WHERE log = $1 AND seq >= $2", s.position.log, s.position.Seq).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("compare the archive's position with its messages: %w", err)
+	}
+	if uint64(last) != s.position.Seq {
+		return fmt.Errorf("%w: its position is %d and its last message %d; restore the whole schema from one backup", ErrDamaged, s.position.Seq, last)
+	}
+	return nil
+}
+
+func (s *session) close() {
+	if s.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx) // what was not committed is not there
+}
+
+// read hands the messages behind the position with their judgements to the buffer.
+func (s *session) read(ctx context.Context, b *buffer) error {
+	next := s.position.Seq + 1
+	next, err := s.refold(ctx, next, b)
+	if err != nil {
+		return err
+	}
+	judged := spoolReader{spool: s.cfg.Spool}
+	defer judged.close()
+	var j projector.Judgement
+	return s.cfg.Log.Read(ctx, next, func(m eventlog.Message) error {
+		if err := judged.Judgement(ctx, m.Seq, &j); err != nil {
+			return err
+		}
+		return b.add(ctx, &m, &j)
+	})
+}
+
+// writeAll writes what the buffer holds, at most one transaction each Linger
+// unless they are full.
+func (s *session) writeAll(ctx context.Context, b *buffer) error {
+	spare := newChunk()
+	due := s.cfg.Now()
+	for {
+		spare.reset(s.position.log)
+		c, err := b.take(ctx, due, spare)
+		if err != nil {
+			return err
+		}
+		due = s.cfg.Now().Add(s.cfg.Linger)
+		if err := s.write(ctx, c); err != nil {
+			return err
+		}
+		s.cfg.Spool.Trim(s.position.Seq)
+		s.note(s.position)
+		spare = c
+	}
+}

@@ -1,0 +1,228 @@
+package archive
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/tidemark-io/tidemark/projector"
+)
+
+// Spool keeps what the fold that serves has made of each message until the
+// archive has come that far: in files, since the archive may be days behind and
+// the fold does not go back for it. It holds judgements in a row, without a gap.
+//
+// A spool that cannot be written to, or has lost its end with the power, starts
+// anew where the fold is. What it then lacks, the archive has judged by a fold of
+// its own; so nothing but time depends on these files.
+type Spool struct {
+	dir    string
+	logger *slog.Logger
+
+	mu       sync.Mutex
+	segments []segment // in order; the last one is written to
+	file     *os.File  // of the last one; nil if there is none
+	bytes    int64     // of the last one
+	first    uint64    // that is kept, or that comes next
+	last     uint64    // first-1 if none is kept
+	grown    chan struct{}
+	record   []byte
+}
+
+// segment is one file of a spool: judgements from first on.
+type segment struct{ first uint64 }
+
+func (s segment) name() string { return fmt.Sprintf("%020d.judged", s.first) }
+
+const (
+	// segmentBytes bounds a file: the archive removes those that it is past.
+	segmentBytes = 16 << 20
+	spoolHead    = 8 // length and checksum before each record
+	// recordMost bounds a record: a retraction may change every video.
+	recordMost = 1 << 30
+)
+
+// OpenSpool opens the spool in a directory, which is made where it is not
+// there, for a fold that has folded up to that message.
+func OpenSpool(dir string, folded uint64, logger *slog.Logger) (*Spool, error) {
+	s := &Spool{dir: dir, logger: logger, grown: make(chan struct{})}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of judgements: %w", err)
+	}
+	if err := s.find(); err != nil {
+		return nil, err
+	}
+	if len(s.segments) == 0 || s.last < folded || s.first > folded+1 {
+		return s, s.restart(folded + 1)
+	}
+	return s, nil
+}
+
+// find reads which segments there are and where the last one ends whole.
+func (s *Spool) find() error {
+	names, err := filepath.Glob(filepath.Join(s.dir, "*.judged"))
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		var seg segment
+		if _, err := fmt.Sscanf(filepath.Base(name), "%020d.judged", &seg.first); err == nil && seg.first > 0 {
+			s.segments = append(s.segments, seg)
+		}
+	}
+	if len(s.segments) == 0 {
+		return nil
+	}
+	newest := s.segments[len(s.segments)-1]
+	s.first, s.last = s.segments[0].first, newest.first-1
+	if s.file, err = os.OpenFile(filepath.Join(s.dir, newest.name()), os.O_RDWR, 0); err != nil {
+		return fmt.Errorf("open judgements: %w", err)
+	}
+	r := spoolReader{file: s.file, next: newest.first}
+	var j projector.Judgement
+	for r.read(&j) == nil {
+		s.last = j.Seq
+	}
+	s.bytes = r.at
+	if err := s.file.Truncate(s.bytes); err != nil {
+		return fmt.Errorf("cut the torn end off judgements: %w", err)
+	}
+	return nil
+}
+
+// Append keeps a judgement; one that is there already is passed over. It is the
+// fold's, and so never fails: see Spool.
+func (s *Spool) Append(j *projector.Judgement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j.Seq <= s.last {
+		return
+	}
+	err := error(nil)
+	if j.Seq != s.last+1 {
+		err = s.restart(j.Seq)
+	}
+	if err == nil {
+		err = s.write(j)
+	}
+	if err != nil {
+		s.logger.Error("judgements cannot be kept for the archive; it will fold the log again for them", "sequence", j.Seq, "error", err)
+		_ = s.restart(j.Seq + 1)
+	}
+	close(s.grown)
+	s.grown = make(chan struct{})
+}
+
+func (s *Spool) write(j *projector.Judgement) error {
+	if s.file == nil || s.bytes >= segmentBytes {
+		if err := s.rotate(j.Seq); err != nil {
+			return err
+		}
+	}
+	s.record = j.AppendTo(append(s.record[:0], make([]byte, spoolHead)...))
+	body := s.record[spoolHead:]
+	binary.BigEndian.PutUint32(s.record, uint32(len(body)))
+	binary.BigEndian.PutUint32(s.record[4:], crc32.ChecksumIEEE(body))
+	if _, err := s.file.WriteAt(s.record, s.bytes); err != nil {
+		return err
+	}
+	s.bytes += int64(len(s.record))
+	s.last = j.Seq
+	return nil
+}
+
+func (s *Spool) rotate(first uint64) error {
+	if s.file != nil {
+		_ = s.file.Close()
+		s.file = nil
+	}
+	seg := segment{first}
+	file, err := os.OpenFile(filepath.Join(s.dir, seg.name()), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	s.file, s.bytes = file, 0
+	s.segments = append(s.segments, seg)
+	return nil
+}
+
+// restart forgets everything; next is what comes next.
+func (s *Spool) restart(next uint64) error {
+	if s.file != nil {
+		_ = s.file.Close()
+		s.file = nil
+	}
+	var errs []error
+	for _, seg := range s.segments {
+		errs = append(errs, os.Remove(filepath.Join(s.dir, seg.name())))
+	}
+	s.segments, s.first, s.last = nil, next, next-1
+	return errors.Join(errs...)
+}
+
+// First is the first message whose judgement is kept, or will be.
+func (s *Spool) First() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first
+}
+
+// Trim lets go of what lies in files that end at or before that message.
+func (s *Spool) Trim(upTo uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.segments) > 1 && s.segments[1].first <= upTo+1 {
+		if err := os.Remove(filepath.Join(s.dir, s.segments[0].name())); err != nil {
+			s.logger.Warn("judgements that are archived cannot be removed", "error", err)
+		}
+		s.segments = s.segments[1:]
+		s.first = s.segments[0].first
+	}
+}
+
+// Close closes the files.
+func (s *Spool) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file != nil {
+		_ = s.file.Close()
+		s.file = nil
+	}
+}
+
+// await waits until the message is judged, and returns the segment that has it.
+func (s *Spool) await(ctx context.Context, seq uint64) (segment, error) {
+	for {
+		s.mu.Lock()
+		grown, first, last := s.grown, s.first, s.last
+		var found segment
+		for _, seg := range s.segments {
+			if seg.first <= seq {
+				found = seg
+			}
+		}
+		s.mu.Unlock()
+		switch {
+		case seq < first:
+			return found, fmt.Errorf("%w: message %d, they begin at %d", errUnjudged, seq, first)
+		case seq <= last:
+			return found, nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return found, ctx.Err()
+		}
+	}
+}
+
+// errUnjudged: the spool does not hold the judgement any more, or it is damaged.
+var errUnjudged = errors.New("judgement is not kept")

@@ -1,0 +1,117 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// The columns of what is copied, in the order in which a chunk writes them.
+const (
+	copyMessages = "COPY messages (seq, stored_at, log, stored_nanos, batch_id, subject, data) FROM STDIN BINARY"
+	copyEvents   = `COPY events (seq, stored_at, time, log, idx, delta, effect, type, video_id, user_id, other_user_id, item_id, job_id, source, id, data) FROM STDIN BINARY`
+	copyDead     = "COPY dead_letters (log, seq, idx, stored_at, reason, raw) FROM STDIN BINARY"
+	copyHistory  = "COPY staged_history (video_id, hour, views, likes, comments, remixes, glitches) FROM STDIN BINARY"
+)
+
+// stageHistory makes the session's staging table: sums are added to those that
+// are there, which COPY cannot.
+const stageHistory = `CREATE TEMPORARY TABLE staged_history (
+	video_id uuid, hour timestamptz, views bigint, likes bigint, comments bigint, remixes bigint, glitches bigint
+) ON COMMIT DELETE ROWS`
+
+// addUp adds the staged sums to the four tables of history. The first is
+// ordered as its index is.
+var addUp = []string{
+	`INSERT INTO history_hourly AS h SELECT * FROM staged_history` + onConflict("video_id, hour"),
+	`INSERT INTO history_daily AS h SELECT video_id, date_trunc('day', hour, 'UTC'), ` + staged + ` FROM staged_history GROUP BY 1, 2 ORDER BY 1, 2` + onConflict("video_id, day"),
+	`INSERT INTO total_hourly AS h SELECT hour, ` + staged + ` FROM staged_history GROUP BY 1 ORDER BY 1` + onConflict("hour"),
+	`INSERT INTO total_daily AS h SELECT date_trunc('day', hour, 'UTC'), ` + staged + ` FROM staged_history GROUP BY 1 ORDER BY 1` + onConflict("day"),
+}
+
+const staged = "sum(views), sum(likes), sum(comments), sum(remixes), sum(glitches)"
+
+func onConflict(key string) string {
+	return ` ON CONFLICT (` + key + `) DO UPDATE SET views = h.views + excluded.views, likes = h.likes + excluded.likes,
+comments = h.comments + excluded.comments, remixes = h.remixes + excluded.remixes, glitches = h.glitches + excluded.glitches`
+}
+
+// errMoved: the position is not where this session left it.
+var errMoved = errors.New("the archive's position was moved by somebody else")
+
+// write adds a chunk and moves the position past it, in one transaction.
+func (s *session) write(ctx context.Context, c *chunk) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteLimit)
+	defer cancel()
+	months := make([]month, 0, 4)
+	for m := range c.months {
+		months = append(months, m, m+1)
+	}
+	if err := ensurePartitions(ctx, s.conn, s.partitions, months...); err != nil {
+		return err
+	}
+	next := s.position
+	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+		now, err := readPosition(ctx, tx, " FOR UPDATE OF position")
+		if err != nil {
+			return err
+		}
+		if now.log != s.position.log || now.Seq != s.position.Seq || c.first != now.Seq+1 {
+			return fmt.Errorf("%w: it is %d, this process left it at %d", errMoved, now.Seq, s.position.Seq)
+		}
+		for _, part := range []struct {
+			sql  string
+			rows *copyRows
+		}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyHistory, c.history.encode()}} {
+			if err := copyInto(ctx, tx.Conn().PgConn(), part.sql, part.rows); err != nil {
+				return err
+			}
+		}
+		if c.history.rows.rows > 0 {
+			for _, sql := range addUp {
+				if _, err := tx.Exec(ctx, sql); err != nil {
+					return fmt.Errorf("add up the history: %w", err)
+				}
+			}
+		}
+		next.Seq, next.Events, next.Stored = c.last.Seq, now.Events+uint64(c.count), c.last.Stored
+		next.batchID, next.fingerprint = c.last.BatchID, c.digest[:]
+		return next.save(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("archive messages %d to %d: %w", c.first, c.last.Seq, err)
+	}
+	next.fingerprint = append([]byte{}, next.fingerprint...)
+	s.position = next
+	return nil
+}
+
+func (p *Position) save(ctx context.Context, tx pgx.Tx) error {
+	stored := pgtype.Timestamptz{Time: events.TimeOf(p.Stored).Std(), Valid: true}
+	_, err := tx.Exec(ctx, `UPDATE position SET seq = $1, events = $2, stored_at = $3, batch_id = $4, fingerprint = $5, updated_at = now()`,
+		p.Seq, p.Events, stored, []byte(p.batchID), p.fingerprint)
+	if err != nil {
+		return fmt.Errorf("move the archive's position: %w", err)
+	}
+	return nil
+}
+
+func copyInto(ctx context.Context, conn *pgconn.PgConn, sql string, rows *copyRows) error {
+	if rows.rows == 0 {
+		return nil
+	}
+	tag, err := conn.CopyFrom(ctx, rows.reader(), sql)
+	if err != nil {
+		return fmt.Errorf("copy rows: %w", err)
+	}
+	if tag.RowsAffected() != int64(rows.rows) {
+		return fmt.Errorf("copy rows: %d of %d arrived", tag.RowsAffected(), rows.rows)
+	}
+	return nil
+}
