@@ -40,6 +40,10 @@ func fingerprintOf(m *eventlog.Message) fingerprint {
 	return fingerprint{Seq: m.Seq, Stored: m.Stored.UTC(), BatchID: m.BatchID, Sum: crc64.Checksum(m.Data, crcTable)}
 }
 
+func (f *fingerprint) same(other *fingerprint) bool {
+	return f.BatchID == other.BatchID && f.Sum == other.Sum && f.Stored.Equal(other.Stored)
+}
+
 var crcTable = crc64.MakeTable(crc64.ECMA)
 
 // encode completes the marker with what is known once the image is written.

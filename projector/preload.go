@@ -1,6 +1,9 @@
 package projector
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -27,8 +30,17 @@ type Loading struct {
 // Preload begins to load the current read model: pass it to New in the same
 // configuration, or Close it.
 func Preload(cfg Config) *Loading {
-	l := &Loading{opened: make(chan struct{}), done: make(chan struct{})}
-	l.name, l.path, l.currentErr = checkpoint.Models{Dir: cfg.ModelsDir}.Current()
+	name, path, err := checkpoint.Models{Dir: cfg.ModelsDir}.Current()
+	return begin(cfg, &Loading{name: name, path: path, currentErr: err})
+}
+
+// load begins to load any model.
+func load(cfg Config, name, path string) *Loading {
+	return begin(cfg, &Loading{name: name, path: path})
+}
+
+func begin(cfg Config, l *Loading) *Loading {
+	l.opened, l.done = make(chan struct{}), make(chan struct{})
 	go l.run(cfg)
 	return l
 }
@@ -37,7 +49,7 @@ func (l *Loading) run(cfg Config) {
 	defer close(l.done)
 	l.open(cfg)
 	close(l.opened)
-	if l.store == nil || l.version == 0 || l.markErr != nil || l.mark.FoldVersion != foldVersion {
+	if l.store == nil || l.version == 0 || l.markErr != nil {
 		return
 	}
 	l.model, l.loadErr = readmodel.Load(readmodel.Config{
@@ -56,6 +68,24 @@ func (l *Loading) open(cfg Config) {
 	if l.version, data = l.store.Latest(); l.version > 0 {
 		l.mark, l.markErr = decodeMarker(data)
 	}
+}
+
+// usable says why a model cannot be gone on with, nil if it can: once done is
+// closed. It fails with errDoubt where the model is to blame.
+func (l *Loading) usable() error {
+	switch {
+	case errors.Is(l.openErr, checkpoint.ErrDamaged):
+		return errDoubt{l.openErr}
+	case l.openErr != nil:
+		return fmt.Errorf("open the checkpoint: %w", l.openErr)
+	case l.version == 0:
+		return errDoubt{errors.New("nothing was checkpointed yet")}
+	case l.markErr != nil:
+		return errDoubt{l.markErr}
+	case l.loadErr != nil:
+		return errDoubt{l.loadErr}
+	}
+	return nil
 }
 
 // Close lets go of what nobody took over.

@@ -67,6 +67,13 @@ type Projector struct {
 	replaces bool
 	retired  string
 
+	// foldedBy is the version of the fold that made the serving model.
+	foldedBy atomic.Int64
+
+	recent   recent // the fold's alone
+	retiring sync.WaitGroup
+	running  context.Context // of Run
+
 	waiters *waiters
 	asks    chan foldAsk  // of everybody but the saver
 	stopped chan struct{} // closed when the fold has ended
@@ -164,6 +171,14 @@ func (p *Projector) Live() <-chan struct{} { return p.isLive }
 // start. From then on its answers may be shown.
 func (p *Projector) CaughtUp() bool { return p.caughtUp.Load() }
 
+// FoldChanged reports whether the serving model was made by the fold of another
+// binary, and that one's version. It is gone on with by this binary's fold: what
+// was folded before is as the other made it, until a rebuild takes its place.
+func (p *Projector) FoldChanged() (from int, changed bool) {
+	from = int(p.foldedBy.Load())
+	return from, from != foldVersion
+}
+
 func (p *Projector) rebuildNote() string {
 	if p.rebuilt == "" {
 		return ""
@@ -177,6 +192,7 @@ func (p *Projector) rebuildNote() string {
 // on which checkpoints cannot be synced ends Run, since nothing bounds what they
 // would hold then.
 func (p *Projector) Run(ctx context.Context) error {
+	p.running = ctx
 	messages := make(chan *decodedMessage, readAheadMessages)
 	readErr := make(chan error, 1)
 	readCtx, stopReading := context.WithCancel(ctx)
@@ -214,11 +230,9 @@ func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, r
 				return err
 			}
 		case a := <-p.asks:
-			a.fn()
-			close(a.done)
+			a.run()
 		case a := <-saver.asks:
-			a.fn()
-			close(a.done)
+			a.run()
 		case <-saver.tick():
 			saver.begin()
 		case result := <-saver.done:
@@ -241,6 +255,7 @@ func (p *Projector) foldMessage(msg *decodedMessage) error {
 	if err := p.live.foldMessage(msg); err != nil {
 		return err
 	}
+	p.recent.note(msg)
 	p.asOf.folded(p.live.model.LogTime())
 	p.waiters.wake(p.live.model.At(), p.live.fold.decided)
 	p.noteCaughtUp()

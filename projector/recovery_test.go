@@ -48,11 +48,11 @@ func (w *world) rebuilt(what, because string) {
 	generation := w.p.Snapshot().Generation()
 	w.stop()
 	current, names := w.models()
-	if got := fmt.Sprint(current, names); got != "model-000002[model-000001 aside model-000002]" || generation != 2 {
+	if got := fmt.Sprint(current, names); got != "model-000002[model-000001 aside model-000002]" || generation < 2 {
 		w.t.Errorf("%s: models are %s, generation %d", what, got, generation)
 	}
 	w.start()
-	if n := w.p.Stats().Rebuilds; n != 0 || w.p.Snapshot().Generation() != 2 {
+	if n := w.p.Stats().Rebuilds; n != 0 || w.p.Snapshot().Generation() != generation {
 		w.t.Errorf("%s: %d rebuilds at the next start, generation %d", what, n, w.p.Snapshot().Generation())
 	}
 	w.equal(what + ", next start")

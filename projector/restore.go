@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,6 +61,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 		return nil, err
 	}
 	p.serving.Store(p.live.model)
+	p.foldedBy.Store(int64(p.live.foldVersion))
 	p.asOf.folded(p.live.model.LogTime())
 	return p, nil
 }
@@ -111,6 +111,10 @@ func (p *Projector) fresh(first uint64, retired, why string) error {
 	if err := p.removeUnfinished(retired); err != nil {
 		return err
 	}
+	generation, err := p.models.NextGeneration()
+	if err != nil {
+		return err
+	}
 	name, path, err := p.models.Create()
 	if err != nil {
 		return fmt.Errorf("create a directory for the read model: %w", err)
@@ -120,7 +124,7 @@ func (p *Projector) fresh(first uint64, retired, why string) error {
 	}
 	p.retired, p.rebuilt, p.replaces = retired, why, why != ""
 	p.live.name = name
-	p.live.begin(readmodel.New(p.modelConfig(name)))
+	p.live.begin(readmodel.New(p.modelConfig(generation)))
 	if err := p.live.writeFirst(); err != nil {
 		return err
 	}
@@ -131,15 +135,24 @@ func (p *Projector) fresh(first uint64, retired, why string) error {
 }
 
 // removeUnfinished deletes what an earlier rebuild left that did not get to its
-// end: neither the current model nor one that was set aside. Where nothing says
-// which is the current one, all are set aside: it may be among them.
+// end: neither the current model nor one that is kept beside it, nor one that was
+// set aside. Where nothing says which is the current one, all are set aside: it
+// may be among them.
 func (p *Projector) removeUnfinished(current string) error {
 	names, err := p.models.List()
 	if err != nil {
 		return err
 	}
+	previous, err := p.models.Previous()
+	if err != nil {
+		return err
+	}
+	rebuilding, _, err := p.models.Rebuilding()
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
-		if name == current {
+		if name == current || current != "" && (name == previous || name == rebuilding) {
 			continue
 		}
 		if current == "" {
@@ -154,13 +167,10 @@ func (p *Projector) removeUnfinished(current string) error {
 	return nil
 }
 
-// modelConfig takes the number of the model's directory for its generation: it
-// rises with each rebuild.
-func (p *Projector) modelConfig(name string) readmodel.Config {
-	number, _ := strconv.ParseUint(name[strings.LastIndexByte(name, '-')+1:], 10, 32)
+func (p *Projector) modelConfig(generation uint32) readmodel.Config {
 	return readmodel.Config{
 		Incarnation:   p.cfg.Log.Incarnation(),
-		DedupeHorizon: p.cfg.DedupeHorizon, OutcomeHorizon: p.cfg.OutcomeHorizon, IdentityBytes: p.cfg.IdentityBytes, Generation: uint32(number),
+		DedupeHorizon: p.cfg.DedupeHorizon, OutcomeHorizon: p.cfg.OutcomeHorizon, IdentityBytes: p.cfg.IdentityBytes, Generation: generation,
 	}
 }
 
@@ -173,10 +183,14 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 	case l.openErr != nil:
 		return fmt.Errorf("open the checkpoint: %w", l.openErr)
 	case l.version == 0:
-		p.live.begin(readmodel.New(p.modelConfig(l.name)))
 		if first > 1 {
 			return fmt.Errorf("%w: it begins at message %d, and nothing was checkpointed yet", ErrLogIncomplete, first)
 		}
+		generation, err := p.models.NextGeneration()
+		if err != nil {
+			return err
+		}
+		p.live.begin(readmodel.New(p.modelConfig(generation)))
 		return nil
 	case l.markErr != nil:
 		return errDoubt{l.markErr}
@@ -186,17 +200,30 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 		return fmt.Errorf("%w: the read model was folded from log %s, this is log %v. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
 			ErrForeignLog, m.Incarnation, p.cfg.Log.Incarnation())
 	}
-	if m.FoldVersion != foldVersion {
-		return errDoubt{fmt.Errorf("it was made by fold version %d, this binary's is %d", m.FoldVersion, foldVersion)}
-	}
 	if err := p.compare(ctx, &m.Last, first, last); err != nil {
 		return err
 	}
-	if <-l.done; l.loadErr != nil {
+	<-l.done
+	if l.loadErr != nil && m.FoldVersion != foldVersion {
+		return errDoubt{fmt.Errorf("it was made by fold version %d, this binary's is %d, and cannot be read: %w", m.FoldVersion, foldVersion, l.loadErr)}
+	}
+	if l.loadErr != nil {
 		return errDoubt{l.loadErr}
 	}
 	p.live.begin(l.model)
-	p.live.version, p.live.last, p.live.digest = l.version, m.Last, l.model.Digest()
+	p.live.version, p.live.last, p.live.digest, p.live.foldVersion = l.version, m.Last, l.model.Digest(), m.FoldVersion
+	return p.sweep()
+}
+
+// sweep removes the models that a crash left, once the current one is good.
+func (p *Projector) sweep() error {
+	removed, err := p.models.Sweep()
+	if err != nil {
+		return err
+	}
+	if len(removed) > 0 {
+		p.cfg.Logger.Info("removed models that were not finished, or are not needed any more", "names", strings.Join(removed, ","))
+	}
 	return nil
 }
 
@@ -220,7 +247,7 @@ func (p *Projector) compare(ctx context.Context, folded *fingerprint, first, las
 	case err != nil:
 		return fmt.Errorf("read back message %d: %w", folded.Seq, err)
 	}
-	if now := fingerprintOf(&msg); now.BatchID != folded.BatchID || now.Sum != folded.Sum || !now.Stored.Equal(folded.Stored) {
+	if now := fingerprintOf(&msg); !now.same(folded) {
 		return errDoubt{fmt.Errorf("message %d of the log is not the one that was folded: sequence numbers were used again", folded.Seq)}
 	}
 	return nil

@@ -39,6 +39,11 @@ type foldAsk struct {
 	done chan struct{}
 }
 
+func (a foldAsk) run() {
+	a.fn()
+	close(a.done)
+}
+
 // frozen is the image of a checkpoint with its marker; without an image it has
 // yet to be taken.
 type frozen struct {
@@ -138,19 +143,13 @@ func (s *saver) failed(err error) {
 	s.tell(err)
 }
 
-// wait lets a checkpoint that runs end, so that the next writer is alone, and
-// leaves one that failed to it. A fold that stopped at a fault is not looked at
-// any more.
-func (s *saver) wait(fault bool) {
-	s.timer.Stop()
-	if fault {
-		close(s.refused)
-	}
+// settle lets a checkpoint that runs end, and takes note of it. One that failed
+// is left in frozen.
+func (s *saver) settle() {
 	for s.busy {
 		select {
 		case a := <-s.asks:
-			a.fn()
-			close(a.done)
+			a.run()
 		case r := <-s.done:
 			s.busy = false
 			s.frozen = r.frozen
@@ -163,6 +162,16 @@ func (s *saver) wait(fault bool) {
 			}
 		}
 	}
+}
+
+// wait ends the saver, so that the next writer is alone, and leaves a checkpoint
+// that failed to it. A fold that stopped at a fault is not looked at any more.
+func (s *saver) wait(fault bool) {
+	s.timer.Stop()
+	if fault {
+		close(s.refused)
+	}
+	s.settle()
 	s.e.unwritten = s.frozen
 	s.tell(ErrStopped)
 	s.wg.Wait()

@@ -65,16 +65,9 @@ func (m Models) Create() (name, path string, err error) {
 	if err := os.MkdirAll(m.Dir, 0o755); err != nil {
 		return "", "", fmt.Errorf("make directory of models: %w", err)
 	}
-	entries, err := os.ReadDir(m.Dir)
+	highest, err := m.highest()
 	if err != nil {
-		return "", "", fmt.Errorf("list models: %w", err)
-	}
-	highest := uint64(0)
-	for _, e := range entries {
-		stem, _, _ := strings.Cut(e.Name(), damagedMark)
-		if n, ok := modelNumber(stem); ok {
-			highest = max(highest, n)
-		}
+		return "", "", err
 	}
 	name = fmt.Sprintf("%s%06d", modelPrefix, highest+1)
 	path = filepath.Join(m.Dir, name)
@@ -85,6 +78,21 @@ func (m Models) Create() (name, path string, err error) {
 		return "", "", fmt.Errorf("make model: %w", err)
 	}
 	return name, path, nil
+}
+
+// highest returns the highest number among the models, those set aside included.
+func (m Models) highest() (highest uint64, err error) {
+	entries, err := os.ReadDir(m.Dir)
+	if err != nil {
+		return 0, fmt.Errorf("list models: %w", err)
+	}
+	for _, e := range entries {
+		stem, _, _ := strings.Cut(e.Name(), damagedMark)
+		if n, ok := modelNumber(stem); ok {
+			highest = max(highest, n)
+		}
+	}
+	return highest, nil
 }
 
 // Use makes a model the current one, at once and durably.
@@ -161,6 +169,9 @@ func (m Models) List() ([]string, error) {
 	slices.Sort(names)
 	return names, nil
 }
+
+// Path is the directory of the model with that name.
+func (m Models) Path(name string) string { return filepath.Join(m.Dir, name) }
 
 func (m Models) path(name string) (string, error) {
 	if _, ok := modelNumber(name); !ok {

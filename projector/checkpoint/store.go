@@ -1,11 +1,14 @@
 package checkpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -150,6 +153,33 @@ func (s *Store) Close() error {
 		return fmt.Errorf("close checkpoint: %w", err)
 	}
 	return nil
+}
+
+// idlePoll is how often CloseIdle looks whether a view is still held.
+const idlePoll = 10 * time.Millisecond
+
+// CloseIdle closes the store once nobody holds a view of it any more, or when the
+// context ends. From the moment on in which a view is not held it cannot be
+// acquired.
+func (s *Store) CloseIdle(ctx context.Context) error {
+	ticker := time.NewTicker(idlePoll)
+	defer ticker.Stop()
+	for !s.retireViews() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return s.Close()
+		}
+	}
+	return s.Close()
+}
+
+// retireViews retires the views that nobody holds, and reports whether none is left.
+func (s *Store) retireViews() bool {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.views = slices.DeleteFunc(s.views, func(v *View) bool { return v.retire() })
+	return len(s.views) == 0
 }
 
 // operations counts what is under way, so that files are not unmapped beneath

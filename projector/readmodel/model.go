@@ -160,6 +160,21 @@ func (m *Model) publish(tag uint32) {
 	m.snapshot.Store(s)
 }
 
+// SetGeneration gives the model a generation: it is shown from now on, and part
+// of the next checkpoint. Between Publish and Begin only.
+func (m *Model) SetGeneration(generation uint32) {
+	m.generation = generation
+	m.publish(m.snapshot.Load().Tag)
+}
+
+// Retire lets go of the checkpoint that the rows lie in, for a model that nobody
+// folds into any more. Snapshots that are held stay readable.
+func (m *Model) Retire() {
+	if m.rows.base != nil {
+		m.rows.base.Release()
+	}
+}
+
 // Token returns the position token of an answer whose newest part lies at
 // ceiling and that was begun with this snapshot.
 func (s *Snapshot) Token(ceiling events.Position) events.Token {

@@ -1,0 +1,150 @@
+package checkpoint
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Beside the current model there may be two more that are kept: the one that
+// served before it, to go back to, and one that is being rebuilt, to go on with.
+//
+//	Dir/PREVIOUS    the name of the one that served before
+//	Dir/REBUILDING  the name of the one being rebuilt, and a note of how
+//	Dir/GENERATION  the highest generation that was given to a model
+//
+// Each file is written, fsynced and renamed. A directory that none of them nor
+// CURRENT names is what a crash left (Sweep).
+const (
+	previousFile   = "PREVIOUS"
+	rebuildingFile = "REBUILDING"
+	generationFile = "GENERATION"
+)
+
+// Previous returns the name of the model that served before the current one; an
+// empty string if there is none.
+func (m Models) Previous() (string, error) {
+	name, _, err := m.role(previousFile)
+	return name, err
+}
+
+// Rebuilding returns the name of the model being rebuilt, and the note that was
+// left with it; an empty name if there is none.
+func (m Models) Rebuilding() (name string, note []byte, err error) { return m.role(rebuildingFile) }
+
+// role reads a file that names a model. One that names none any more, since the
+// directory is gone or the file is damaged, names none.
+func (m Models) role(file string) (name string, note []byte, err error) {
+	b, err := os.ReadFile(filepath.Join(m.Dir, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	first, note, _ := bytes.Cut(b, []byte("\n"))
+	name = string(first)
+	path, err := m.path(name)
+	if err != nil {
+		return "", nil, nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", nil, nil
+	}
+	return name, note, nil
+}
+
+// SetRebuilding names the model being rebuilt, with a note for who goes on with it.
+func (m Models) SetRebuilding(name string, note []byte) error {
+	return m.setRole(rebuildingFile, name, note)
+}
+
+// SetPrevious names the model to go back to; an empty name forgets it.
+func (m Models) SetPrevious(name string) error { return m.setRole(previousFile, name, nil) }
+
+// EndRebuilding forgets that a model is being rebuilt.
+func (m Models) EndRebuilding() error { return m.setRole(rebuildingFile, "", nil) }
+
+func (m Models) setRole(file, name string, note []byte) error {
+	if name == "" {
+		err := os.Remove(filepath.Join(m.Dir, file))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", file, err)
+		}
+		return syncFile(m.Dir)
+	}
+	if _, err := m.path(name); err != nil {
+		return err
+	}
+	if err := replaceFile(m.Dir, file, append([]byte(name+"\n"), note...)); err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	return nil
+}
+
+// Sweep removes the directories of models that are neither the current one, nor
+// to go back to, nor being rebuilt, and returns their names. Call it only where
+// the current one is good.
+func (m Models) Sweep() (removed []string, err error) {
+	current, _, err := m.Current()
+	if err != nil {
+		return nil, err
+	}
+	previous, err := m.Previous()
+	if err != nil {
+		return nil, err
+	}
+	rebuilding, _, err := m.Rebuilding()
+	if err != nil {
+		return nil, err
+	}
+	names, err := m.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if name == current || name == previous || name == rebuilding {
+			continue
+		}
+		if err := m.Remove(name); err != nil {
+			return removed, err
+		}
+		removed = append(removed, name)
+	}
+	return removed, nil
+}
+
+// NextGeneration returns a number above all that it returned before, durably. A
+// directory that knows of none begins above the numbers of its models.
+func (m Models) NextGeneration() (uint32, error) {
+	if err := os.MkdirAll(m.Dir, 0o755); err != nil {
+		return 0, fmt.Errorf("make directory of models: %w", err)
+	}
+	last, err := m.highest()
+	if err != nil {
+		return 0, err
+	}
+	b, err := os.ReadFile(filepath.Join(m.Dir, generationFile))
+	switch n, parseErr := strconv.ParseUint(strings.TrimSuffix(string(b), "\n"), 10, 32); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return 0, fmt.Errorf("read the last generation: %w", err)
+	case err == nil && parseErr != nil:
+		return 0, damaged("%s holds %.40q, which is no number", generationFile, b)
+	case err == nil:
+		last = max(last, n)
+	}
+	if last >= math.MaxUint32 {
+		return 0, errors.New("there are no generations left")
+	}
+	next := uint32(last + 1)
+	if err := replaceFile(m.Dir, generationFile, fmt.Appendln(nil, next)); err != nil {
+		return 0, fmt.Errorf("write the last generation: %w", err)
+	}
+	return next, nil
+}

@@ -1,0 +1,82 @@
+package checkpoint
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestModelsThatAreKeptBesideTheCurrentOne(t *testing.T) {
+	m := Models{Dir: filepath.Join(t.TempDir(), "models")}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 4 {
+		_, _, err := m.Create()
+		must(err)
+	}
+	must(m.Use("model-000001"))
+	must(m.SetPrevious("model-000002"))
+	must(m.SetRebuilding("model-000003", []byte(`{"how":"so"}`)))
+	removed, err := m.Sweep()
+	must(err)
+	if !slices.Equal(removed, []string{"model-000004"}) {
+		t.Errorf("swept %q", removed)
+	}
+	previous, err := m.Previous()
+	must(err)
+	rebuilding, note, err := m.Rebuilding()
+	must(err)
+	if previous != "model-000002" || rebuilding != "model-000003" || string(note) != `{"how":"so"}` {
+		t.Errorf("previous %q, rebuilding %q with %q", previous, rebuilding, note)
+	}
+	must(m.EndRebuilding())
+	must(m.EndRebuilding()) // a second time there is nothing to forget
+	must(m.SetPrevious(""))
+	removed, err = m.Sweep()
+	must(err)
+	if !slices.Equal(removed, []string{"model-000002", "model-000003"}) {
+		t.Errorf("swept %q", removed)
+	}
+}
+
+func TestRolesThatNameNothing(t *testing.T) {
+	m := Models{Dir: t.TempDir()}
+	for what, contents := range map[string]string{"a model that is gone": "model-000007\n", "no model": "../elsewhere\n", "nothing": ""} {
+		if err := os.WriteFile(filepath.Join(m.Dir, previousFile), []byte(contents), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if name, err := m.Previous(); name != "" || err != nil {
+			t.Errorf("%s: %q %v", what, name, err)
+		}
+	}
+	if err := m.SetPrevious("../elsewhere"); err == nil {
+		t.Error("a path became a model")
+	}
+}
+
+func TestGenerationsAreNeverUsedAgain(t *testing.T) {
+	m := Models{Dir: filepath.Join(t.TempDir(), "models")}
+	next := func(want uint32) {
+		t.Helper()
+		if got, err := m.NextGeneration(); got != want || err != nil {
+			t.Fatalf("generation %d, want %d: %v", got, want, err)
+		}
+	}
+	next(1)
+	for range 5 {
+		if _, _, err := m.Create(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next(6) // models of a binary that took their number for the generation
+	next(7)
+	if err := m.Remove("model-000005"); err != nil {
+		t.Fatal(err)
+	}
+	next(8)
+}

@@ -1,0 +1,318 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Shadow is a second read model that is folded beside the serving one, in a
+// directory of its own. It is for one goroutine, which closes it.
+type Shadow struct {
+	p *Projector
+	e *edition
+	// role is why it is there.
+	role shadowRole
+}
+
+type shadowRole uint8
+
+const (
+	shadowRebuilt  shadowRole = iota // may take the serving model's place
+	shadowPrevious                   // served before
+	shadowScratch                    // is compared with, and removed
+)
+
+const (
+	// shadowInterval and shadowBytes are when a shadow is checkpointed: seldom,
+	// since all that is lost with it can be folded again.
+	shadowInterval = 30 * time.Second
+	shadowBytes    = 256 << 20
+)
+
+// Errors of shadows.
+var (
+	// ErrNoPrevious is returned where no model served before the present one.
+	ErrNoPrevious = errors.New("there is no model that served before this one")
+	// ErrNoRebuild is returned where no rebuild was begun that could be gone on with.
+	ErrNoRebuild = errors.New("no rebuild was begun that could be gone on with")
+	// ErrNotCaughtUp is returned while the serving model is still catching up.
+	ErrNotCaughtUp = errors.New("the serving model has not caught up with the log yet: try again once the service is ready")
+)
+
+// ReadFunc calls fn with each message from one sequence to another, both
+// included, in order and without a gap.
+type ReadFunc func(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error
+
+// NewShadow begins an empty model that may take the serving one's place. It can
+// be gone on with after a crash (ResumeShadow), which finds the note.
+func (p *Projector) NewShadow(note []byte) (*Shadow, error) {
+	s, err := p.createShadow(shadowRebuilt)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.models.SetRebuilding(s.e.name, note); err != nil {
+		return nil, errors.Join(err, s.Discard())
+	}
+	return s, nil
+}
+
+// ScratchShadow begins an empty model to compare with.
+func (p *Projector) ScratchShadow() (*Shadow, error) { return p.createShadow(shadowScratch) }
+
+func (p *Projector) createShadow(role shadowRole) (*Shadow, error) {
+	if !p.CaughtUp() {
+		return nil, ErrNotCaughtUp
+	}
+	s := &Shadow{p: p, role: role, e: p.shadowEdition()}
+	generation := uint32(0) // of a model that will not serve
+	var err error
+	if role == shadowRebuilt {
+		if generation, err = p.models.NextGeneration(); err != nil {
+			return nil, err
+		}
+	}
+	name, path, err := p.models.Create()
+	if err != nil {
+		return nil, fmt.Errorf("create a directory for the shadow: %w", err)
+	}
+	s.e.name = name
+	if s.e.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger}); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the shadow's checkpoint: %w", err), p.models.Remove(name))
+	}
+	s.begin(readmodel.New(p.modelConfig(generation)))
+	if err := s.e.writeFirst(); err != nil {
+		return nil, errors.Join(err, s.Discard())
+	}
+	return s, nil
+}
+
+func (p *Projector) shadowEdition() *edition {
+	e := p.edition()
+	e.stats = new(stats) // what a shadow does is not what the service does
+	return e
+}
+
+func (s *Shadow) begin(m *readmodel.Model) {
+	s.e.begin(m)
+	s.e.saver = newSaver(s.e, shadowInterval, shadowBytes, func() error { return nil })
+}
+
+// Rebuilding returns the note of a rebuild that was begun and did not get to its
+// end. It fails with ErrNoRebuild.
+func (p *Projector) Rebuilding() (note []byte, err error) {
+	name, note, err := p.models.Rebuilding()
+	if err == nil && name == "" {
+		err = ErrNoRebuild
+	}
+	return note, err
+}
+
+// ResumeShadow goes on with a rebuild from its own checkpoint. It fails with
+// ErrNoRebuild, also where what is there cannot be gone on with: it was folded
+// by another binary, or from another log, or is damaged; that is removed.
+func (p *Projector) ResumeShadow(ctx context.Context, read ReadFunc) (*Shadow, error) {
+	name, _, err := p.models.Rebuilding()
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, ErrNoRebuild
+	}
+	s, err := p.loadShadow(ctx, name, shadowRebuilt, read)
+	var doubt errDoubt
+	if !errors.As(err, &doubt) {
+		return s, err
+	}
+	p.cfg.Logger.Warn("the rebuild that was begun cannot be gone on with", "name", name, "reason", doubt)
+	return nil, errors.Join(ErrNoRebuild, p.models.EndRebuilding(), p.models.Remove(name))
+}
+
+// PreviousShadow is the model that served before the present one, as it was kept.
+func (p *Projector) PreviousShadow(ctx context.Context, read ReadFunc) (*Shadow, error) {
+	p.retiring.Wait() // it may be just about to be closed
+	name, err := p.models.Previous()
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, ErrNoPrevious
+	}
+	return p.loadShadow(ctx, name, shadowPrevious, read)
+}
+
+// loadShadow loads a model and checks that it fits the log.
+func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole, read ReadFunc) (s *Shadow, err error) {
+	if !p.CaughtUp() {
+		return nil, ErrNotCaughtUp
+	}
+	s = &Shadow{p: p, role: role, e: p.shadowEdition()}
+	l := load(p.cfg, name, p.models.Path(name))
+	<-l.done
+	s.e.name, s.e.store = name, l.store
+	defer func() {
+		if err != nil && l.store != nil {
+			_ = l.store.Close() // it was only read
+		}
+	}()
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	if !l.mark.fits(p.cfg.Log.Incarnation()) {
+		return nil, errDoubt{fmt.Errorf("it was folded from log %s", l.mark.Incarnation)}
+	}
+	if role == shadowRebuilt && l.mark.FoldVersion != foldVersion {
+		return nil, errDoubt{fmt.Errorf("it was folded by fold version %d", l.mark.FoldVersion)}
+	}
+	if last := l.mark.Last; last.Seq > 0 {
+		err := read(ctx, last.Seq, last.Seq, func(m eventlog.Message) error {
+			if now := fingerprintOf(&m); !now.same(&last) {
+				return errDoubt{fmt.Errorf("message %d is not the one that was folded", last.Seq)}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.e.version, s.e.last, s.e.digest, s.e.foldVersion = l.version, l.mark.Last, l.model.Digest(), l.mark.FoldVersion
+	s.begin(l.model)
+	return s, nil
+}
+
+// Name is that of the shadow's directory.
+func (s *Shadow) Name() string { return s.e.name }
+
+// At is the last position folded.
+func (s *Shadow) At() events.Position { return s.e.model.At() }
+
+// Model is the shadow's.
+func (s *Shadow) Model() *readmodel.Model { return s.e.model }
+
+// CatchUp folds what lies behind the shadow's position, up to the sequence to. It
+// calls each after every message; an error of that ends it. Messages are read and
+// checked on a goroutine of their own.
+func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each func(seq uint64, events int) error) error {
+	from := s.At().Seq + 1
+	if from > to {
+		return nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	messages, ended := make(chan *decodedMessage, readAheadMessages), make(chan error, 1)
+	go func() {
+		defer close(messages)
+		ended <- read(ctx, from, to, func(m eventlog.Message) error {
+			select {
+			case messages <- decode(m):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	defer func() { // wait for the reader
+		stop()
+		for range messages {
+		}
+	}()
+	for {
+		select {
+		case msg, more := <-messages:
+			if !more {
+				return <-ended
+			}
+			if err := s.foldAll([]*decodedMessage{msg}); err != nil {
+				return err
+			}
+			if err := each(msg.Seq, msg.batch.Events); err != nil {
+				return err
+			}
+		case a := <-s.e.saver.asks:
+			a.run()
+		case <-s.e.saver.tick():
+			s.e.saver.begin()
+		case result := <-s.e.saver.done:
+			if err := s.e.saver.finish(result); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// foldAll folds messages, of which the first is the next of the log.
+func (s *Shadow) foldAll(messages []*decodedMessage) error {
+	for _, msg := range messages {
+		if at := s.At().Seq; msg.Seq != at+1 {
+			return fmt.Errorf("fold the shadow: message %d comes after %d", msg.Seq, at)
+		}
+		if err := s.e.foldMessage(msg); err != nil {
+			return fmt.Errorf("fold the shadow: %w", err)
+		}
+	}
+	return nil
+}
+
+// Save writes a checkpoint of the shadow now, and returns the digest of what it
+// holds.
+func (s *Shadow) Save() (readmodel.Digest, error) {
+	if err := s.e.cfg.MayWrite(); err != nil {
+		return readmodel.Digest{}, fmt.Errorf("checkpoint the shadow: %w", err)
+	}
+	s.e.saver.settle()
+	if f := s.e.saver.frozen; f.image != nil {
+		if err := s.e.saveNow(f); err != nil {
+			return readmodel.Digest{}, fmt.Errorf("checkpoint the shadow: %w", err)
+		}
+		s.e.saver.frozen = frozen{}
+	}
+	if err := s.e.saveNow(frozen{}); err != nil {
+		return readmodel.Digest{}, fmt.Errorf("checkpoint the shadow: %w", err)
+	}
+	return s.e.digest, s.e.store.Sync()
+}
+
+// Close writes what the shadow has folded and lets go of it; it can be gone on
+// with. A shadow that has taken the serving model's place is not closed by that.
+func (s *Shadow) Close() error {
+	if s.e == nil {
+		return nil
+	}
+	if s.role == shadowScratch {
+		return s.Discard()
+	}
+	s.e.saver.wait(false)
+	_, err := s.e.drain()
+	return errors.Join(err, s.letGo())
+}
+
+// Discard lets go of the shadow and removes what it has written; the model that
+// served before stays.
+func (s *Shadow) Discard() error {
+	if s.e == nil {
+		return nil
+	}
+	if s.e.saver != nil {
+		s.e.saver.wait(true)
+	}
+	name := s.e.name
+	err := s.letGo()
+	if s.role == shadowPrevious {
+		return err
+	}
+	if s.role == shadowRebuilt {
+		err = errors.Join(err, s.p.models.EndRebuilding())
+	}
+	return errors.Join(err, s.p.models.Remove(name))
+}
+
+func (s *Shadow) letGo() error {
+	store := s.e.store
+	s.e = nil
+	return store.Close()
+}

@@ -1,0 +1,161 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// Switched is what a switch did.
+type Switched struct {
+	// Model is the one that serves now, Replaced the one that served before.
+	Model, Replaced string
+	Generation      uint32
+	// Pause is how long the fold stood still.
+	Pause time.Duration
+}
+
+// Checkpoint has the serving model checkpointed where its last checkpoint lies
+// before the sequence, and returns the digest of the newest.
+func (p *Projector) Checkpoint(ctx context.Context, atLeast uint64) (d readmodel.Digest, err error) {
+	for {
+		var written chan error
+		err := p.between(ctx, func() {
+			e := p.live
+			if d = e.digest; e.saved.Seq >= atLeast {
+				return
+			}
+			written = make(chan error, 1)
+			if e.saver.begin(); e.saver.busy {
+				e.saver.awaited = append(e.saver.awaited, written)
+			} else {
+				written <- errors.New("the disk may not be written to, or the last checkpoint has just failed")
+			}
+		})
+		if err != nil || written == nil {
+			return d, err
+		}
+		select {
+		case err := <-written:
+			if err != nil {
+				return d, fmt.Errorf("checkpoint the serving model: %w", err)
+			}
+		case <-ctx.Done():
+			return d, ctx.Err()
+		}
+	}
+}
+
+// SaveToServe checkpoints the shadow with a generation above all that ever
+// served, as what it will be when it has taken the serving model's place.
+func (s *Shadow) SaveToServe() (readmodel.Digest, error) {
+	generation, err := s.p.models.NextGeneration()
+	if err != nil {
+		return readmodel.Digest{}, err
+	}
+	s.e.model.SetGeneration(generation)
+	return s.Save()
+}
+
+// Switch lets the shadow take the serving model's place, between two record
+// batches and at one position. Call SaveToServe and Follow before. Readers of the
+// old model end in peace; new ones find the new. It is named on the disk first: who
+// starts after a crash in between begins with the new model's checkpoint, which
+// is of the same log.
+func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
+	result := Switched{Model: s.e.name, Generation: s.e.model.Snapshot().Generation()}
+	before, err := p.roles()
+	if err != nil {
+		return result, err
+	}
+	result.Replaced = before.current
+	after := before
+	after.current, after.previous = s.e.name, before.current
+	if before.rebuilding == s.e.name {
+		after.rebuilding = ""
+	}
+	if err := p.name(after); err != nil {
+		return result, errors.Join(err, p.name(before))
+	}
+	s.e.saver.settle()
+	s.e.saver.bytes = math.MaxInt // the next checkpoint is the serving model's
+	err = p.Lockstep(ctx, s, func(_, _ *readmodel.Model) {
+		begun := time.Now()
+		p.adopt(s.e)
+		result.Pause = time.Since(begun)
+	})
+	if err != nil {
+		s.e.saver.bytes = shadowBytes
+		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.name(before))
+	}
+	s.e = nil
+	if _, err := p.models.Sweep(); err != nil {
+		p.cfg.Logger.Warn("models that are not needed any more could not be removed", "error", err)
+	}
+	p.cfg.Logger.Info("switched to another read model", "name", result.Model, "replaced", result.Replaced,
+		"generation", result.Generation, "pause", result.Pause.String())
+	return result, nil
+}
+
+// roles are what the files beside the models name.
+type roles struct {
+	current, previous, rebuilding string
+	note                          []byte
+}
+
+func (p *Projector) roles() (r roles, err error) {
+	if r.current, _, err = p.models.Current(); err != nil {
+		return r, err
+	}
+	if r.previous, err = p.models.Previous(); err != nil {
+		return r, err
+	}
+	r.rebuilding, r.note, err = p.models.Rebuilding()
+	return r, err
+}
+
+// name writes the files, the one that counts first.
+func (p *Projector) name(r roles) error {
+	if err := p.models.Use(r.current); err != nil {
+		return err
+	}
+	if err := p.models.SetPrevious(r.previous); err != nil {
+		return err
+	}
+	return p.models.SetRebuilding(r.rebuilding, r.note)
+}
+
+// adopt makes an edition the one that is folded into and serves. Both are at one
+// position. In the fold.
+func (p *Projector) adopt(e *edition) {
+	old := p.live
+	e.saver.timer.Stop()
+	old.stats, e.stats = new(stats), &p.stats
+	e.stats.saved.Store(e.saved.Packed())
+	e.saver = newSaver(e, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
+	p.live = e
+	p.serving.Store(e.model)
+	p.foldedBy.Store(int64(e.foldVersion))
+	p.retiring.Add(1)
+	p.wg.Go(func() {
+		defer p.retiring.Done()
+		p.retire(old)
+	})
+}
+
+// retire writes the last checkpoint of an edition that does not serve any more,
+// and closes it when its last reader has gone.
+func (p *Projector) retire(e *edition) {
+	e.saver.wait(false)
+	if _, err := e.drain(); err != nil {
+		p.cfg.Logger.Error("the model that served before could not be checkpointed; to go back to it more must be folded", "error", err)
+	}
+	e.model.Retire()
+	if err := e.store.CloseIdle(p.running); err != nil {
+		p.cfg.Logger.Error("the model that served before could not be closed cleanly", "error", err)
+	}
+}

@@ -1,0 +1,315 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// read reads the log as a shadow's source.
+func (w *world) read(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
+	enough := errors.New("enough")
+	err := w.log.Read(ctx, from, func(m eventlog.Message) error {
+		err := fn(m)
+		if err == nil && m.Seq == to {
+			err = enough
+		}
+		return err
+	})
+	if errors.Is(err, enough) {
+		return nil
+	}
+	return err
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// catchUp brings a shadow to a sequence.
+func (w *world) catchUp(s *Shadow, to uint64) {
+	w.t.Helper()
+	w.must(s.CatchUp(testContext(w.t), w.read, to, func(uint64, int) error { return nil }))
+}
+
+// compare brings the shadow to a checkpoint of the serving model, and reports
+// whether both have one digest there.
+func (w *world) compare(s *Shadow) bool {
+	w.t.Helper()
+	live, err := w.p.Checkpoint(testContext(w.t), s.At().Seq)
+	w.must(err)
+	w.catchUp(s, live.At.Seq)
+	own, err := s.SaveToServe()
+	w.must(err)
+	return own == live
+}
+
+// switchTo brings the shadow up and lets it serve.
+func (w *world) switchTo(s *Shadow) Switched {
+	w.t.Helper()
+	unfollow := w.p.Follow()
+	defer unfollow()
+	w.catchUp(s, w.p.Snapshot().At.Seq)
+	done, err := w.p.Switch(testContext(w.t), s)
+	w.must(err)
+	w.must(s.Close())
+	return done
+}
+
+func (w *world) named() roles {
+	w.t.Helper()
+	r, err := w.p.roles()
+	w.must(err)
+	return r
+}
+
+func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 30)
+	w.equal("before")
+	first := w.p.Model()
+	s, err := w.p.NewShadow([]byte("how"))
+	w.must(err)
+	if note, err := w.p.Rebuilding(); string(note) != "how" || err != nil {
+		t.Errorf("note %q: %v", note, err)
+	}
+	w.catchUp(s, 20)
+	w.commits(30, 5)
+	if !w.compare(s) {
+		t.Error("equal logs gave different digests")
+	}
+	w.commits(35, 5)
+	before := w.p.Snapshot()
+	done := w.switchTo(s)
+	if w.p.Model() == first || w.p.Snapshot().Generation() <= before.Generation() || w.p.Snapshot().At.Compare(before.At) < 0 {
+		t.Errorf("generation %d at %v, before %d at %v", w.p.Snapshot().Generation(), w.p.Snapshot().At, before.Generation(), before.At)
+	}
+	if got, want := w.named(), (roles{current: done.Model, previous: done.Replaced}); got.current != want.current || got.previous != want.previous || got.rebuilding != "" {
+		t.Errorf("%+v", got)
+	}
+	w.commits(40, 10)
+	w.equal("after the switch")
+
+	w.stop()
+	w.start()
+	w.equal("after a restart")
+	if got := w.p.Snapshot().Generation(); got != done.Generation {
+		t.Errorf("generation %d after a restart, %d before", got, done.Generation)
+	}
+	w.commits(50, 5)
+
+	previous, err := w.p.PreviousShadow(testContext(t), w.read)
+	w.must(err)
+	if at := previous.At().Seq; at == 0 || at >= w.end() {
+		t.Errorf("the previous model was kept at %d", at)
+	}
+	if !w.compare(previous) {
+		t.Error("the previous model has another digest")
+	}
+	back := w.switchTo(previous)
+	if back.Model != done.Replaced || back.Replaced != done.Model || back.Generation <= done.Generation {
+		t.Errorf("back %+v, forth %+v", back, done)
+	}
+	w.commits(55, 5)
+	w.equal("after going back")
+	w.stop()
+	w.start()
+	w.equal("after a restart of what was gone back to")
+}
+
+// A shadow in lockstep is at the serving fold's position, whatever is folded meanwhile.
+func TestLockstepUnderWrites(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 10)
+	s, err := w.p.ScratchShadow()
+	w.must(err)
+	unfollow := w.p.Follow()
+	defer unfollow()
+	w.catchUp(s, w.p.Snapshot().At.Seq)
+	var writing sync.WaitGroup
+	writing.Go(func() { w.commits(10, 100) })
+	for end := uint64(0); end < 110; {
+		err := w.p.Lockstep(testContext(t), s, func(live, shadow *readmodel.Model) {
+			end = live.At().Seq
+			if live.Digest() != shadow.Digest() {
+				t.Errorf("at %v: %v, the shadow %v", live.At(), live.Digest(), shadow.Digest())
+			}
+		})
+		w.must(err)
+	}
+	writing.Wait()
+	w.must(s.Close())
+	w.equal("afterwards")
+}
+
+func TestShadowTooFarBehindIsToldSo(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 5)
+	w.equal("before")
+	s, err := w.p.ScratchShadow()
+	w.must(err)
+	defer s.Close()
+	defer w.p.Follow()()
+	err = w.p.Lockstep(testContext(t), s, func(_, _ *readmodel.Model) { t.Error("in lockstep") })
+	if !errors.Is(err, ErrBehind) {
+		t.Error(err)
+	}
+}
+
+func TestRebuildThatWasKilledIsGoneOnWith(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 20)
+	w.equal("before")
+	s, err := w.p.NewShadow([]byte("how"))
+	w.must(err)
+	name := s.Name()
+	w.catchUp(s, 10)
+	_, err = s.Save()
+	w.must(err)
+	w.catchUp(s, 15) // and what was folded since is lost with the process
+	w.must(s.letGo())
+	w.crash()
+
+	w.start()
+	w.equal("after the crash")
+	s, err = w.p.ResumeShadow(testContext(t), w.read)
+	w.must(err)
+	if s.Name() != name || s.At().Seq != 10 {
+		t.Errorf("goes on with %s at %v", s.Name(), s.At())
+	}
+	if !w.compare(s) {
+		t.Error("another digest")
+	}
+	w.switchTo(s)
+	w.equal("after the switch")
+}
+
+func TestRebuildOfAnotherFoldIsNotGoneOnWith(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 5)
+	s, err := w.p.NewShadow(nil)
+	w.must(err)
+	s.e.foldVersion = foldVersion - 1
+	w.catchUp(s, 3)
+	path := w.p.models.Path(s.Name())
+	w.must(s.Close())
+	if _, err := w.p.ResumeShadow(testContext(t), w.read); !errors.Is(err, ErrNoRebuild) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its directory is still there: %v", err)
+	}
+}
+
+// Between naming the new model and folding into it the process may end.
+func TestCrashBetweenNamingAndSwitching(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 20)
+	s, err := w.p.NewShadow(nil)
+	w.must(err)
+	if !w.compare(s) {
+		t.Error("another digest")
+	}
+	before := w.named()
+	name, generation := s.Name(), s.Model().Snapshot().Generation()
+	w.must(w.p.name(roles{current: name, previous: before.current}))
+	w.must(s.letGo())
+	w.commits(20, 5)
+	w.crash()
+	w.start()
+	if got := w.named(); got.current != name || got.previous != before.current {
+		t.Errorf("%+v", got)
+	}
+	if got := w.p.Snapshot().Generation(); got != generation {
+		t.Errorf("generation %d, want %d", got, generation)
+	}
+	w.equal("after the crash")
+}
+
+func TestReadersOfTheOldModelEndInPeace(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 20)
+	w.equal("before")
+	_, err := w.p.Checkpoint(testContext(t), 20) // so that rows lie in the store
+	w.must(err)
+	held := w.p.Hold()
+	s, err := w.p.NewShadow(nil)
+	w.must(err)
+	w.compare(s)
+	w.switchTo(s)
+	for range 3 {
+		if _, found, err := held.Job(name16("j1")); err != nil || found {
+			t.Errorf("row of the old model: %v %v", found, err)
+		}
+		w.commits(20, 3)
+	}
+	held.Release()
+	w.p.retiring.Wait()
+	if held.Hold() {
+		t.Error("the old model can still be held")
+	}
+	w.equal("after the last reader")
+}
+
+func TestModelOfAnotherFoldServesOn(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 10)
+	w.equal("before")
+	var at events.Position
+	w.must(w.p.Inspect(testContext(t), func(m *readmodel.Model) {
+		w.p.live.foldVersion = foldVersion - 1
+		at = m.At()
+	}))
+	w.commits(10, 1)
+	w.equal("by another fold")
+	w.stop()
+	w.start()
+	from, changed := w.p.FoldChanged()
+	if !changed || from != foldVersion-1 || w.p.Snapshot().At.Compare(at) <= 0 || w.p.Stats().Messages > 0 {
+		t.Errorf("from %d (%v), at %v after %d messages", from, changed, w.p.Snapshot().At, w.p.Stats().Messages)
+	}
+	w.commits(11, 5)
+	w.equal("served on")
+	w.stop()
+	w.start() // its checkpoints stay those of the other fold
+	w.equal("after its checkpoint")
+	if _, changed := w.p.FoldChanged(); !changed {
+		t.Error("a checkpoint made it one of this fold")
+	}
+	s, err := w.p.NewShadow(nil)
+	w.must(err)
+	if !w.compare(s) {
+		t.Error("another digest")
+	}
+	w.switchTo(s)
+	if _, changed := w.p.FoldChanged(); changed {
+		t.Error("the rebuilt model is one of another fold")
+	}
+	w.equal("rebuilt")
+}
