@@ -71,8 +71,8 @@ func (c *comparison) videos() {
 			c.model.Videos.Read(number, &slot)
 		}
 		c.equal(key+" counts", slot.Counts, c.want.Counts(id))
-		c.equal(key+" known, deleted", [2]bool{slot.Known, slot.Deleted}, [2]bool{v.Known, v.Deleted})
-		c.equal(key+" changed", slot.Changed, v.Changed)
+		c.equal(key+" known, deleted", [2]bool{slot.Known(), slot.Deleted()}, [2]bool{v.Known, v.Deleted})
+		c.equal(key+" changed", slot.Changed(), v.Changed)
 		author, known, err := c.s.Author(events.VideoID(id))
 		if c.ok(key+" author", err) {
 			c.equal(key+" author", oracle.ID(author), v.Author)

@@ -68,10 +68,10 @@ func showVideo(m *readmodel.Model, id events.VideoID) (parts []string) {
 	}
 	var slot readmodel.Slot
 	m.Videos.Read(number, &slot)
-	if slot.Deleted {
+	if slot.Deleted() {
 		parts = append(parts, "deleted")
 	}
-	if !slot.Known {
+	if !slot.Known() {
 		parts = append(parts, "unknown")
 	}
 	for c, n := range slot.Counts {

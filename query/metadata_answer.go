@@ -14,15 +14,10 @@ func (q *metadataQuery) read(m *readmodel.Model) {
 	q.readSlots(m)
 }
 
-// readSlots finds the slots, and the ceiling among them.
+// readSlots finds the slots, and the ceiling among them. Hidden videos count
+// too: that they are not in the answer is part of it.
 func (q *metadataQuery) readSlots(m *readmodel.Model) {
-	m.Videos.Lookup(q.list.IDs, q.slots, q.found)
-	for i := range q.slots {
-		// Hidden videos count too: that they are not in the answer is part of it.
-		if q.found[i] && q.slots[i].Changed.Compare(q.ceiling) > 0 {
-			q.ceiling = q.slots[i].Changed
-		}
-	}
+	q.ceiling = m.Videos.Lookup(q.list.IDs, q.slots, q.found)
 }
 
 // readChanges is read for an answer without an ETag. Where nothing was folded
@@ -66,11 +61,11 @@ func (q *metadataQuery) appendAnswer(dst []byte) []byte {
 	for i := range q.list.Entries {
 		e := &q.list.Entries[i]
 		slot := &q.slots[e.ID]
-		if !q.found[e.ID] || delta && slot.Changed.Compare(q.since.Floor) <= 0 {
+		if !q.found[e.ID] || delta && slot.Changed().Compare(q.since.Floor) <= 0 {
 			continue
 		}
 		if !slot.Visible() {
-			removed = removed || delta && slot.Deleted
+			removed = removed || delta && slot.Deleted()
 			continue
 		}
 		if cap(dst)-len(dst) < entrySize {
@@ -99,7 +94,7 @@ func (q *metadataQuery) appendRemoved(dst []byte) []byte {
 	for i := range q.list.Entries {
 		e := &q.list.Entries[i]
 		slot := &q.slots[e.ID]
-		if q.found[e.ID] && slot.Deleted && slot.Changed.Compare(q.since.Floor) > 0 {
+		if q.found[e.ID] && slot.Deleted() && slot.Changed().Compare(q.since.Floor) > 0 {
 			dst = append(append(append(dst, '"'), e.Text[:]...), '"', ',')
 		}
 	}

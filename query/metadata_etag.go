@@ -37,13 +37,13 @@ func (q *metadataQuery) etag() string {
 		}
 		slot := &q.slots[e.ID]
 		state := byte(1)
-		if slot.Known {
+		if slot.Known() {
 			state |= 2
 		}
-		if slot.Deleted {
+		if slot.Deleted() {
 			state |= 4
 		}
-		b = binary.BigEndian.AppendUint64(append(b, state), slot.Changed.Packed())
+		b = binary.BigEndian.AppendUint64(append(b, state), slot.Changed().Packed())
 	}
 	q.words = b
 	sum := sha256.Sum256(b)

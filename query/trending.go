@@ -79,8 +79,8 @@ func (r *ranking) show(limit int) (shown []ranked, ceiling events.Position) {
 		}
 		v := ranked{score: entry.score}
 		videos.Read(entry.video, &v.slot)
-		if v.slot.Changed.Compare(ceiling) > 0 {
-			ceiling = v.slot.Changed
+		if v.slot.Changed().Compare(ceiling) > 0 {
+			ceiling = v.slot.Changed()
 		}
 		if v.slot.Visible() {
 			v.id = videos.ID(entry.video)

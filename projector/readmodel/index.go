@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
+	"unsafe"
 )
 
 // index finds the dense number of a 16-byte key. One goroutine writes, any
@@ -25,6 +26,8 @@ type index struct {
 	directory atomic.Pointer[directory]
 	// segments stands beside the directory. The writer's alone.
 	segments []*segment
+	// spare is made, and not in a segment yet. The writer's alone.
+	spare []cells
 	// The seed differs in each process: who picks keys cannot pick collisions.
 	seed [2]uint64
 	// key reads the key of an entry. It must be readable before the entry is added.
@@ -93,17 +96,25 @@ func (d *directory) at(hash uint64) *cells { return d.entries[hash>>(d.shift&63)
 
 func cellOf(tag, number uint32) uint64 { return uint64(tag)<<32 | uint64(number+1) }
 
-// touch starts loading the cell where the search for the hash begins. The load
-// is atomic, so that the compiler keeps it although nobody looks at the result.
-func (c *cells) touch(hash uint64) { c[tagOf(hash)%segmentCells].Load() }
+// place returns the cell of the n-th probe: those of the first one's cache line
+// come first, so that few searches wait for a second line.
+func place(tag, probe uint32) uint32 {
+	const others = 7 // of a line
+	return (tag + probe&^others ^ probe&others) % segmentCells
+}
+
+// line is the address where the search for the hash begins.
+func (c *cells) line(hash uint64) uintptr {
+	return uintptr(unsafe.Pointer(&c[tagOf(hash)%segmentCells]))
+}
 
 // candidate returns the number of the first entry from the n-th probe on that
 // has the hash's tag, and the probe after it. It looks at no entry.
 func (c *cells) candidate(hash uint64, probe uint32) (number, next uint32, ok bool) {
-	for at := tagOf(hash) + probe; ; at++ {
-		cell := c[at%segmentCells].Load()
+	for ; ; probe++ {
+		cell := c[place(tagOf(hash), probe)].Load()
 		if cell>>32 == hash>>32 && uint32(cell) != 0 {
-			return uint32(cell) - 1, at - tagOf(hash) + 1, true
+			return uint32(cell) - 1, probe + 1, true
 		}
 		if cell == 0 {
 			return 0, 0, false
@@ -140,11 +151,11 @@ func (x *index) add(hash uint64, number uint32) {
 }
 
 func (s *segment) put(tag, number uint32) {
-	at := tag
-	for s.cells[at%segmentCells].Load() != 0 {
-		at++
+	probe := uint32(0)
+	for s.cells[place(tag, probe)].Load() != 0 {
+		probe++
 	}
-	s.cells[at%segmentCells].Store(cellOf(tag, number))
+	s.cells[place(tag, probe)].Store(cellOf(tag, number))
 	s.used++
 }
 
@@ -157,7 +168,7 @@ func (x *index) split(at int, old *segment) {
 		at *= 2
 	}
 	depth := old.depth + 1
-	halves := [2]*segment{{cells: new(cells), depth: depth}, {cells: new(cells), depth: depth}}
+	halves := [2]*segment{{cells: x.newCells(), depth: depth}, {cells: x.newCells(), depth: depth}}
 	for i := range old.cells {
 		if cell := old.cells[i].Load(); cell != 0 {
 			tag := uint32(cell >> 32)
@@ -172,6 +183,21 @@ func (x *index) split(at int, old *segment) {
 		x.segments[first+i] = half
 		d.entries[first+i].Store(half.cells)
 	}
+}
+
+// cellsAtOnce bounds how many segments are made in one piece, of 8 MiB: most of
+// it becomes huge pages, wherever it begins. Segments that are made one after the
+// other are split one after the other, so a piece is given back whole.
+const cellsAtOnce = 8 << 20 / (8 * segmentCells)
+
+func (x *index) newCells() *cells {
+	if len(x.spare) == 0 {
+		x.spare = make([]cells, min(cellsAtOnce, 1+len(x.segments)/8))
+		preferHugePages(x.spare)
+	}
+	c := &x.spare[0]
+	x.spare = x.spare[1:]
+	return c
 }
 
 // double gives the directory one bit more.

@@ -50,13 +50,15 @@ func (x *index) fill(count uint32, counts keyCounts) error {
 	jobs := (count + fillRange - 1) / fillRange
 	return side(jobs, func(_ *struct{}, job uint32) error {
 		var hashes [32]uint64
+		var lines [32]uintptr
 		first, end := job*fillRange, min(count, (job+1)*fillRange)
 		for ; first < end; first += uint32(len(hashes)) {
 			group := hashes[:min(uint32(len(hashes)), end-first)]
 			for i := range group {
 				group[i] = x.hash(x.key(first + uint32(i)))
-				d.at(group[i]).touch(group[i])
+				lines[i] = d.at(group[i]).line(group[i])
 			}
+			prefetch(&lines[0], len(group))
 			for i, hash := range group {
 				d.at(hash).claim(tagOf(hash), first+uint32(i))
 			}
@@ -92,26 +94,15 @@ func (x *index) prepare(counts keyCounts) bool {
 	return true
 }
 
-// cellsAtOnce is how many segments share a piece of memory, 2 MiB: side by side,
-// such pieces can be huge pages, and a piece is given back when all of its
-// segments, which are neighbours, have been split. With ten million videos huge
-// pages make filling an index and loading what it is of 1.6 times as fast.
-const cellsAtOnce = 2 << 20 / (8 * segmentCells)
-
 // install makes a directory of that depth for segments that lie as deep at most.
 func (x *index) install(segments []*segment, depth uint8) {
 	d := &directory{shift: 64 - depth, entries: make([]atomic.Pointer[cells], 1<<depth)}
 	x.segments = make([]*segment, len(d.entries))
-	var spare []cells
 	for i := range d.entries {
 		s := segments[i*len(segments)/len(d.entries)]
 		x.segments[i] = s
 		if s.cells == nil {
-			if len(spare) == 0 {
-				spare = make([]cells, min(cellsAtOnce, len(d.entries)-i))
-				preferHugePages(spare)
-			}
-			s.cells, spare = &spare[0], spare[1:]
+			s.cells = x.newCells()
 		}
 		d.entries[i].Store(s.cells)
 	}
@@ -120,8 +111,8 @@ func (x *index) install(segments []*segment, depth uint8) {
 
 // claim enters a number where others do so too. There is room for it.
 func (c *cells) claim(tag, number uint32) {
-	for at := tag; ; at++ {
-		cell := &c[at%segmentCells]
+	for probe := uint32(0); ; probe++ {
+		cell := &c[place(tag, probe)]
 		if cell.Load() == 0 && cell.CompareAndSwap(0, cellOf(tag, number)) {
 			return
 		}

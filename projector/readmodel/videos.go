@@ -20,7 +20,8 @@ type Counts [events.CounterCount]int64
 type Videos struct {
 	index  *index
 	chunks atomic.Pointer[[]*videoChunk]
-	count  uint32 // the writer's alone
+	spare  []videoChunk // made, and not in chunks yet
+	count  uint32       // the writer's alone
 	dirty  dirtySet
 	digest uint64 // of all slots that are neither dirty nor in the capture
 
@@ -79,15 +80,20 @@ const (
 // Slot is what a reader found of one video.
 type Slot struct {
 	Counts Counts
-	// Changed is the position of the last change that readers could see.
-	Changed events.Position
-	// Known is false for a video that was deleted before anybody saw it.
-	Known   bool
-	Deleted bool
+	state  uint64
 }
 
+// Changed is the position of the last change that readers could see.
+func (s *Slot) Changed() events.Position { return events.UnpackPosition(s.state >> slotFlags) }
+
+// Known reports whether anybody saw the video: not so if it was deleted before.
+func (s *Slot) Known() bool { return s.state&slotKnown != 0 }
+
+// Deleted reports whether a moderator hides the video.
+func (s *Slot) Deleted() bool { return s.state&slotDeleted != 0 }
+
 // Visible reports whether the video may stand in an answer.
-func (s *Slot) Visible() bool { return s.Known && !s.Deleted }
+func (s *Slot) Visible() bool { return visible(s.state) }
 
 func newVideos() *Videos {
 	v := &Videos{log: tableLog{table: tableVideos, size: stripeVideos}}
@@ -121,15 +127,10 @@ func (v *Videos) Read(number uint32, into *Slot) { v.slot(number).read(into) }
 func (s *slot) read(into *Slot) {
 	for try := 1; ; try++ {
 		before := s.state.Load()
-		if before&slotBusy == 0 {
-			for c := range into.Counts {
-				into.Counts[c] = s.counts[c].Load()
-			}
-			if s.state.Load() == before {
-				into.Changed = events.UnpackPosition(before >> slotFlags)
-				into.Known, into.Deleted = before&slotKnown != 0, before&slotDeleted != 0
-				return
-			}
+		s.load(&into.Counts)
+		if before&slotBusy == 0 && s.state.Load() == before {
+			into.state = before
+			return
 		}
 		// The fold holds a slot for nanoseconds; if it was descheduled
 		// meanwhile, it needs this processor.
@@ -139,65 +140,12 @@ func (s *slot) read(into *Slot) {
 	}
 }
 
-// Lookup reads the slots of many videos in passes over memory: all index cells
-// are touched first, all slots after, and only then is a slot read, so that
-// cache misses overlap. It fills found[i] with whether ids[i] is in the table,
-// and slots[i] where it is. The three slices have one length.
-//
-// A pass that touches does nothing else. No instruction behind a load that
-// misses can retire, and a processor holds some hundred such: the more of them
-// are loads, the more misses are under way at a time.
-func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) {
-	const group = 32
-	var (
-		hashes [group]uint64
-		where  [group]*cells
-		seen   [group]*slot
-	)
-	for start := 0; start < len(ids); start += group {
-		batch := ids[start:min(start+group, len(ids))]
-		directory := v.index.directory.Load()
-		for i := range batch {
-			hash := v.index.hash(words(batch[i]))
-			hashes[i], where[i] = hash, directory.at(hash)
-		}
-		for i, c := range where[:len(batch)] {
-			c.touch(hashes[i])
-		}
-		for i := range batch {
-			seen[i] = nil
-			if number, _, ok := where[i].candidate(hashes[i], 0); ok {
-				seen[i] = v.slot(number)
-			}
-		}
-		for _, s := range seen[:len(batch)] {
-			if s != nil {
-				s.state.Load()
-			}
-		}
-		for i, s := range seen[:len(batch)] {
-			if s != nil && !s.is(batch[i]) {
-				s = v.find(batch[i]) // another video with the same tag
-			}
-			if found[start+i] = s != nil; s != nil {
-				s.read(&slots[start+i])
-			}
-		}
-	}
-}
-
-// is reports whether the slot is the video's.
-func (s *slot) is(id events.VideoID) bool {
-	hi, lo := words(id)
-	return s.hi == hi && s.lo == lo
-}
-
-// find returns the slot of a video, nil if it has none.
-func (v *Videos) find(id events.VideoID) *slot {
-	if number, ok := v.Find(id); ok {
-		return v.slot(number)
-	}
-	return nil
+// load reads the counters, each by itself. It is not a loop, so that it becomes
+// part of its callers.
+func (s *slot) load(into *Counts) {
+	into[0], into[1] = s.counts[0].Load(), s.counts[1].Load()
+	into[2], into[3] = s.counts[2].Load(), s.counts[3].Load()
+	into[4] = s.counts[4].Load()
 }
 
 // Len is the number of videos in the table. Writer only.
@@ -220,15 +168,25 @@ func (v *Videos) intern(id events.VideoID) uint32 {
 	return number
 }
 
+// chunksAtOnce bounds how many chunks are made in one piece. Most of a piece
+// becomes huge pages, wherever it begins; more would take long to clear where
+// its memory was used before.
+const chunksAtOnce = 8
+
 // reserve makes sure that the chunk of the slot exists.
 func (v *Videos) reserve(number uint32) {
 	chunks := *v.chunks.Load()
 	if int(number>>chunkBits) < len(chunks) {
 		return
 	}
+	if len(v.spare) == 0 {
+		v.spare = make([]videoChunk, min(chunksAtOnce, 1+len(chunks)/16))
+		preferHugePages(v.spare)
+	}
 	grown := make([]*videoChunk, len(chunks), len(chunks)+1)
 	copy(grown, chunks)
-	grown = append(grown, new(videoChunk))
+	grown = append(grown, &v.spare[0])
+	v.spare = v.spare[1:]
 	v.chunks.Store(&grown)
 }
 

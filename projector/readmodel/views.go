@@ -2,50 +2,39 @@ package readmodel
 
 import "github.com/tidemark-io/tidemark/events"
 
-// viewsAtOnce is how many views AddViews looks up before it counts the first:
-// so many cache misses overlap, and what they bring stays in the first cache.
-const viewsAtOnce = 64
-
 // AddViews counts views of the present record batch, each at its own position
-// as Step and AddView would.
+// as Step and AddView would. Some are looked up before the first is counted: so
+// many cache misses overlap, and what they bring stays in the first cache.
 func (m *Model) AddViews(views []events.View) {
-	var numbers [viewsAtOnce]uint32
+	var p probes
 	for len(views) > 0 {
-		some := views[:min(len(views), viewsAtOnce)]
-		m.Videos.internViews(some, &numbers)
+		some := views[:min(len(views), len(p.numbers))]
+		p.internViews(m.Videos, some)
 		for i := range some {
 			m.at.Index = some[i].Index
-			m.Videos.addView(numbers[i], m.at)
-			m.Trending.add(ByViews, numbers[i], some[i].Time, 1)
+			m.Videos.addView(p.numbers[i], m.at)
+			m.Trending.add(ByViews, p.numbers[i], some[i].Time, 1)
 		}
 		m.folded += uint64(len(some))
 		views = views[len(some):]
 	}
 }
 
-// internViews finds the numbers of the views' videos in three passes over
-// memory, as Lookup does, giving one to each that has none.
-func (v *Videos) internViews(views []events.View, numbers *[viewsAtOnce]uint32) {
-	var (
-		hashes [viewsAtOnce]uint64
-		where  [viewsAtOnce]*cells
-		known  [viewsAtOnce]bool
-	)
-	directory := v.index.directory.Load()
-	for i := range views {
+// internViews finds the numbers of the views' videos, giving one to each that
+// has none.
+func (p *probes) internViews(v *Videos, views []events.View) {
+	d := v.index.directory.Load()
+	for i := range min(len(views), len(p.hashes)) {
 		hash := v.index.hash(words(views[i].Video))
-		hashes[i], where[i] = hash, directory.at(hash)
-		where[i].touch(hash)
+		c := d.at(hash)
+		p.hashes[i], p.where[i], p.lines[i] = hash, c, c.line(hash)
 	}
-	for i := range views {
-		if numbers[i], _, known[i] = where[i].candidate(hashes[i], 0); known[i] {
-			v.slot(numbers[i]).state.Load()
-		}
-	}
+	prefetch(&p.lines[0], len(views))
+	p.findSlots(v, len(views))
 	for i := range views {
 		// A video that is new here may be in the table by now: intern looks again.
-		if !known[i] || !v.slot(numbers[i]).is(views[i].Video) {
-			numbers[i] = v.intern(views[i].Video)
+		if n := p.numbers[i]; n == noNumber || !v.slot(n).is(&views[i].Video) {
+			p.numbers[i] = v.intern(views[i].Video)
 		}
 	}
 }
