@@ -90,8 +90,10 @@ func TestAsyncAPINamesWhatTheLogHas(t *testing.T) {
 			t.Errorf("dead letters have the header %s, which is not documented", name)
 		}
 	}
-	if resolve(doc, "/channels/recordBatches/x-tidemark-stream/metadata/"+eventlog.IncarnationKey) == nil {
-		t.Errorf("the stream's metadata %s is not documented", eventlog.IncarnationKey)
+	for _, key := range []string{eventlog.IncarnationKey, eventlog.LineageKey} {
+		if resolve(doc, "/channels/recordBatches/x-tidemark-stream/metadata/"+key) == nil {
+			t.Errorf("the stream's metadata %s is not documented", key)
+		}
 	}
 }
 

@@ -102,17 +102,17 @@ func foldFault(fault any) error {
 
 func (f *Fold) batch(msg *decodedMessage) error {
 	reason := msg.err
-	known := f.model.Incarnation()
+	wrote := f.model.Wrote(msg.batch.Incarnation, msg.Seq)
 	f.outside = msg.batch.Incarnation == events.Incarnation{}
 	switch {
 	case msg.own && reason != nil:
 		return fmt.Errorf("%w: %w", ErrUnreadable, reason)
-	case msg.own && msg.batch.Incarnation != known && !f.outside:
-		return fmt.Errorf("%w: it was written for log %v, this one is %v: a restored or moved log must be adopted first",
-			ErrUnreadable, msg.batch.Incarnation, known)
+	case msg.own && !wrote && !f.outside:
+		return fmt.Errorf("%w: it was written for log %v, this one is %v: a log that was restored or moved is adopted first, with the service stopped (tidemark replay log adopt)",
+			ErrUnreadable, msg.batch.Incarnation, f.model.Incarnation())
 	case reason == nil && !f.outside && !msg.own:
 		reason = fmt.Errorf("%w: it claims to be the service's own and is not published under its batch ID", events.ErrNotBatch)
-	case reason == nil && !f.outside && msg.batch.Incarnation != known:
+	case reason == nil && !f.outside && !wrote:
 		reason = fmt.Errorf("%w: it was written for another log", events.ErrNotBatch)
 	}
 	if reason != nil {

@@ -171,7 +171,7 @@ func (w *world) recount() *oracle.State {
 		return s
 	}
 	err := w.log.Read(testContext(w.t), 1, func(m eventlog.Message) error {
-		s.Fold(oracle.Read(w.log.Incarnation(), eventlog.BatchSubject, m.Subject, m.Seq, m.Stored, m.Data))
+		s.Fold(oracle.ReadAdopted(w.log.Incarnation(), w.log.Lineage(), eventlog.BatchSubject, m.Subject, m.Seq, m.Stored, m.Data))
 		if m.Seq == last {
 			return enough
 		}

@@ -40,8 +40,10 @@ func fingerprintOf(m *eventlog.Message) fingerprint {
 	return fingerprint{Seq: m.Seq, Stored: m.Stored.UTC(), BatchID: m.BatchID, Sum: crc64.Checksum(m.Data, crcTable)}
 }
 
-func (f *fingerprint) same(other *fingerprint) bool {
-	return f.BatchID == other.BatchID && f.Sum == other.Sum && f.Stored.Equal(other.Stored)
+// is reports whether the message is the one of the fingerprint.
+func (f *fingerprint) is(m *eventlog.Message) bool {
+	now := fingerprintOf(m)
+	return now.Seq == f.Seq && now.BatchID == f.BatchID && now.Sum == f.Sum && now.Stored.Equal(f.Stored)
 }
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
@@ -63,6 +65,21 @@ func decodeMarker(data []byte) (m marker, err error) {
 	return m, nil
 }
 
-func (m *marker) fits(incarnation events.Incarnation) bool {
-	return m.Incarnation == incarnation.String()
+// belongs checks that the checkpoint was folded from a log that now has this
+// incarnation: under it, or under one of its lineage.
+func (m *marker) belongs(incarnation events.Incarnation, lineage events.Lineage) error {
+	if m.Incarnation == incarnation.String() {
+		return nil
+	}
+	for _, a := range lineage {
+		switch {
+		case a.Incarnation.String() != m.Incarnation:
+		case m.Last.Seq <= a.Last:
+			return nil
+		default:
+			return errDoubt{fmt.Errorf("the log was adopted at message %d, and message %d was folded before that", a.Last, m.Last.Seq)}
+		}
+	}
+	return fmt.Errorf("%w: the read model was folded from log %s, this is log %v. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir; a log that was restored or moved is adopted with: tidemark replay log adopt",
+		ErrForeignLog, m.Incarnation, incarnation)
 }

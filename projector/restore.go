@@ -169,7 +169,7 @@ func (p *Projector) removeUnfinished(current string) error {
 
 func (p *Projector) modelConfig(generation uint32) readmodel.Config {
 	return readmodel.Config{
-		Incarnation:   p.cfg.Log.Incarnation(),
+		Incarnation: p.cfg.Log.Incarnation(), Lineage: p.cfg.Log.Lineage(),
 		DedupeHorizon: p.cfg.DedupeHorizon, OutcomeHorizon: p.cfg.OutcomeHorizon, IdentityBytes: p.cfg.IdentityBytes, Generation: generation,
 	}
 }
@@ -196,9 +196,8 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 		return errDoubt{l.markErr}
 	}
 	m := &l.mark
-	if !m.fits(p.cfg.Log.Incarnation()) {
-		return fmt.Errorf("%w: the read model was folded from log %s, this is log %v. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
-			ErrForeignLog, m.Incarnation, p.cfg.Log.Incarnation())
+	if err := m.belongs(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage()); err != nil {
+		return err
 	}
 	if err := p.compare(ctx, &m.Last, first, last); err != nil {
 		return err
@@ -210,6 +209,7 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 	if l.loadErr != nil {
 		return errDoubt{l.loadErr}
 	}
+	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
 	p.live.begin(l.model)
 	p.live.version, p.live.last, p.live.digest, p.live.foldVersion = l.version, m.Last, l.model.Digest(), m.FoldVersion
 	return p.sweep()
@@ -247,7 +247,7 @@ func (p *Projector) compare(ctx context.Context, folded *fingerprint, first, las
 	case err != nil:
 		return fmt.Errorf("read back message %d: %w", folded.Seq, err)
 	}
-	if now := fingerprintOf(&msg); !now.same(folded) {
+	if !folded.is(&msg) {
 		return errDoubt{fmt.Errorf("message %d of the log is not the one that was folded: sequence numbers were used again", folded.Seq)}
 	}
 	return nil

@@ -164,15 +164,15 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	if !l.mark.fits(p.cfg.Log.Incarnation()) {
-		return nil, errDoubt{fmt.Errorf("it was folded from log %s", l.mark.Incarnation)}
+	if err := l.mark.belongs(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage()); err != nil {
+		return nil, errDoubt{err}
 	}
 	if role == shadowRebuilt && l.mark.FoldVersion != foldVersion {
 		return nil, errDoubt{fmt.Errorf("it was folded by fold version %d", l.mark.FoldVersion)}
 	}
 	if last := l.mark.Last; last.Seq > 0 {
 		err := read(ctx, last.Seq, last.Seq, func(m eventlog.Message) error {
-			if now := fingerprintOf(&m); !now.same(&last) {
+			if !last.is(&m) {
 				return errDoubt{fmt.Errorf("message %d is not the one that was folded", last.Seq)}
 			}
 			return nil
@@ -182,6 +182,7 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 		}
 	}
 	s.e.version, s.e.last, s.e.digest, s.e.foldVersion = l.version, l.mark.Last, l.model.Digest(), l.mark.FoldVersion
+	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
 	s.begin(l.model)
 	return s, nil
 }

@@ -44,6 +44,10 @@ type Config struct {
 	// where the stream is gone, and does not make an empty one in its place.
 	Existing bool
 
+	// Adopting: the log is opened to be adopted (Log.Adopt). Open then takes a
+	// stream that has no incarnation.
+	Adopting bool
+
 	// Logger takes what NATS and this package have to say; nil for nobody.
 	Logger *slog.Logger
 

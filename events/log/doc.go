@@ -11,7 +11,9 @@
 // events that are fsynced before they are acknowledged. Its sequence numbers
 // are positions only together with the log's incarnation, a random name in the
 // stream's metadata that is made with the stream. The stream's creation time
-// would not do: it survives a restore.
+// would not do: it survives a restore. A log that was restored or moved is
+// adopted: it gets a new incarnation, and keeps those that it had before, each with
+// the last sequence that was written under it, as its lineage.
 //
 // # Writing
 //

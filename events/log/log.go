@@ -15,8 +15,8 @@ import (
 
 // Log is an open event log. Its methods may be called by many at once.
 type Log struct {
-	cfg         Config
-	incarnation events.Incarnation
+	cfg Config
+	identity
 
 	lock   *os.File       // nil for an outside JetStream
 	server *server.Server // nil for an outside JetStream
@@ -71,7 +71,7 @@ func (l *Log) open(ctx context.Context) (err error) {
 	if l.subJS, err = jetstream.New(l.sub); err != nil {
 		return fmt.Errorf("use JetStream: %w", err)
 	}
-	if l.incarnation, err = openStreams(ctx, l.pubJS, l.cfg); err != nil {
+	if l.identity, err = openStreams(ctx, l.pubJS, l.cfg); err != nil {
 		return err
 	}
 	if err := l.openDeadLetters(ctx); err != nil {

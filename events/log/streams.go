@@ -2,15 +2,11 @@ package log
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/tidemark-io/tidemark/events"
 )
 
 // Names that others who read or write the streams rely on.
@@ -57,9 +53,9 @@ func streamConfig(cfg Config, name, subjects string) jetstream.StreamConfig {
 }
 
 // openStreams creates the streams that are not there, refuses those that could
-// lose events, and returns the log's incarnation.
-func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (events.Incarnation, error) {
-	var none events.Incarnation
+// lose events, and returns the log's incarnation and lineage.
+func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (identity, error) {
+	var none identity
 	if cfg.Existing {
 		_, err := js.Stream(ctx, EventsStream)
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -77,14 +73,12 @@ func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (event
 	}
 	log := streamConfig(cfg, EventsStream, eventsSubjects)
 	log.Description = "tidemark: the event log, in record batches"
-	var fresh events.Incarnation
-	_, _ = rand.Read(fresh[:]) // never returns an error
-	log.Metadata = map[string]string{IncarnationKey: fresh.String()}
+	log.Metadata = identity{incarnation: freshIncarnation()}.metadata(nil)
 	info, err := openStream(ctx, js, cfg, log)
 	if err != nil {
 		return none, err
 	}
-	return streamIncarnation(info)
+	return cfg.identify(info)
 }
 
 func openStream(ctx context.Context, js jetstream.JetStream, cfg Config, want jetstream.StreamConfig) (*jetstream.StreamInfo, error) {
@@ -144,15 +138,4 @@ func checkStream(got, want jetstream.StreamConfig) error {
 		}
 	}
 	return nil
-}
-
-// streamIncarnation reads the incarnation from the stream's metadata.
-func streamIncarnation(info *jetstream.StreamInfo) (events.Incarnation, error) {
-	var inc events.Incarnation
-	text := info.Config.Metadata[IncarnationKey]
-	if n, err := hex.Decode(inc[:], []byte(text[:min(len(text), 2*len(inc))])); err != nil || n != len(inc) || len(text) != 2*len(inc) {
-		return events.Incarnation{}, fmt.Errorf("%w: %s has no %s in its metadata: it was made by hand; give it one of its own, 32 random hex digits: nats stream edit %s --metadata %s=…",
-			ErrStreamConfig, info.Config.Name, IncarnationKey, info.Config.Name, IncarnationKey)
-	}
-	return inc, nil
 }

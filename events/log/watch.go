@@ -86,7 +86,7 @@ func (l *Log) Bounds(ctx context.Context) (first, last uint64, err error) {
 		return 0, 0, fmt.Errorf("ask for the bounds of stream %s: %w", EventsStream, err)
 	}
 	info := stream.CachedInfo()
-	if inc, err := streamIncarnation(info); err != nil || inc != l.incarnation {
+	if id, err := l.cfg.identify(info); err != nil || id.incarnation != l.incarnation {
 		err := fmt.Errorf("%w: stream %s has incarnation %q, it had %s", ErrForeignLog, EventsStream,
 			info.Config.Metadata[IncarnationKey], l.incarnation)
 		l.declareForeign(err)

@@ -9,10 +9,19 @@ import (
 // Read takes a message of the log apart. incarnation is the log's, subject is
 // where record batches are published and at is where this one was.
 func Read(incarnation events.Incarnation, subject, at string, seq uint64, stored time.Time, data []byte) Message {
+	return ReadAdopted(incarnation, nil, subject, at, seq, stored, data)
+}
+
+// ReadAdopted is Read for a log that had other incarnations earlier.
+func ReadAdopted(incarnation events.Incarnation, earlier events.Lineage, subject, at string, seq uint64, stored time.Time, data []byte) Message {
 	m := Message{Seq: seq, Stored: stored.UnixMicro(), Raw: data}
 	b, err := events.ReadBatch(data)
 	none := events.Incarnation{}
-	if err != nil || subject != at || b.Incarnation != none && b.Incarnation != incarnation {
+	ours := b.Incarnation == none || b.Incarnation == incarnation
+	for _, a := range earlier {
+		ours = ours || a.Incarnation == b.Incarnation && seq <= a.Last
+	}
+	if err != nil || subject != at || !ours {
 		m.Unreadable = true
 		return m
 	}

@@ -48,5 +48,18 @@ func Load(cfg Config, state []byte, src Source) (*Model, error) {
 	return m, nil
 }
 
+// Adopt tells a model that was loaded of which log it is now: that from which
+// it was folded, under the incarnation that it has got since.
+func (m *Model) Adopt(incarnation events.Incarnation, lineage events.Lineage) {
+	m.cfg.Incarnation, m.cfg.Lineage = incarnation, lineage
+	m.publish(m.Snapshot().Tag)
+}
+
+// Wrote reports whether a writer of this log, under the present incarnation or
+// an earlier one, may have written a record batch at the sequence.
+func (m *Model) Wrote(incarnation events.Incarnation, seq uint64) bool {
+	return incarnation == m.cfg.Incarnation || m.cfg.Lineage.Wrote(incarnation, seq)
+}
+
 // Incarnation names the log that the model was folded from.
 func (m *Model) Incarnation() events.Incarnation { return m.cfg.Incarnation }

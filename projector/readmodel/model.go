@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// Incarnation of the log that is folded.
 	Incarnation events.Incarnation
+	// Lineage lists the incarnations that it had before.
+	Lineage events.Lineage
 	// DedupeHorizon is how long identities of outside events are remembered,
 	// by log time. The contract promises 7 days.
 	DedupeHorizon time.Duration
