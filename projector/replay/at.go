@@ -88,7 +88,7 @@ func counted(m *readmodel.Model, id events.VideoID) Counted {
 	if number, ok := m.Videos.Find(id); ok {
 		var slot readmodel.Slot
 		m.Videos.Read(number, &slot)
-		c.Counters, c.Known, c.Deleted = countersOf(slot.Counts), slot.Known, slot.Deleted
+		c.Counters, c.Known, c.Deleted = countersOf(slot.Counts), slot.Known(), slot.Deleted()
 	}
 	return c
 }

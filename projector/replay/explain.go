@@ -280,8 +280,8 @@ func (t *teller) show(x *Explanation, m *readmodel.Model) error {
 		if number, ok := m.Videos.Find(x.Entity.ID); ok {
 			m.Videos.Read(number, &slot)
 		}
-		x.Video.Counters, x.Video.Known, x.Video.Deleted = countersOf(slot.Counts), slot.Known, slot.Deleted
-		if slot.Deleted && t.visibility != nil {
+		x.Video.Counters, x.Video.Known, x.Video.Deleted = countersOf(slot.Counts), slot.Known(), slot.Deleted()
+		if slot.Deleted() && t.visibility != nil {
 			at := t.visibility.Position
 			x.Video.DeletedBy = &at
 		}

@@ -48,7 +48,7 @@ func explain(t testing.TB, s replay.Source, e replay.Entity, cfg readmodel.Confi
 func checkVideo(t *testing.T, x *replay.Explanation, live *readmodel.Model, seed uint64) {
 	t.Helper()
 	slot := countsOf(live, x.Entity.ID)
-	want := replay.VideoShown{Counters: named(slot.Counts), Known: slot.Known, Deleted: slot.Deleted}
+	want := replay.VideoShown{Counters: named(slot.Counts), Known: slot.Known(), Deleted: slot.Deleted()}
 	got := *x.Video
 	got.DeletedBy = nil
 	if got != want {

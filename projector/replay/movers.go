@@ -74,7 +74,7 @@ func (r *MostMoved) rank(m *readmodel.Model, before []readmodel.Slot, by events.
 			then = before[number]
 		}
 		far := now.Counts[by] - then.Counts[by]
-		if far == 0 || !now.Known {
+		if far == 0 || !now.Known() {
 			continue
 		}
 		r.Total++
@@ -91,7 +91,7 @@ func (r *MostMoved) rank(m *readmodel.Model, before []readmodel.Slot, by events.
 		change.Before.Video = change.Video
 		if int(v.number) < len(before) {
 			then := &before[v.number]
-			change.Before.Counters, change.Before.Known, change.Before.Deleted = countersOf(then.Counts), then.Known, then.Deleted
+			change.Before.Counters, change.Before.Known, change.Before.Deleted = countersOf(then.Counts), then.Known(), then.Deleted()
 		}
 		change.Change = change.After.Counters.Sub(change.Before.Counters)
 		r.Videos = append(r.Videos, change)

@@ -131,7 +131,7 @@ func (r *reporting) finish(m *readmodel.Model) {
 	result.Span.LogTime, result.Digest = m.LogTime(), m.Digest().String()
 	for number := range uint32(m.Videos.Len()) {
 		var slot readmodel.Slot
-		if m.Videos.Read(number, &slot); slot.Known {
+		if m.Videos.Read(number, &slot); slot.Known() {
 			result.Videos++
 			result.Totals = result.Totals.Add(countersOf(slot.Counts))
 		}
