@@ -120,6 +120,9 @@ func (c *Cursor) Next(e *Event) (Step, error) {
 	return StepEvent, err
 }
 
+// Left returns how many bytes of the record batch lie behind the present frame.
+func (c *Cursor) Left() int { return len(c.rest) }
+
 // Closes reports whether the event just read, or the command just begun, is
 // the last frame of its command.
 func (c *Cursor) Closes() bool { return c.Command != nil && c.open == 0 }

@@ -75,7 +75,8 @@ func checkVideo(t *testing.T, x *replay.Explanation, live *readmodel.Model, seed
 }
 
 func TestExplanationsOfVideosAddUp(t *testing.T) {
-	for seed := range uint64(20) {
+	t.Parallel()
+	for seed := range uint64(12) {
 		h := newHistory(seed, 10*time.Minute)
 		log := h.grow(60)
 		live, count := foldWhole(t, modelConfig(), log), recount(log, nil)
@@ -93,9 +94,10 @@ func TestExplanationsOfVideosAddUp(t *testing.T) {
 // TestExplanationsAddUpWhereIdentitiesAreForgotten: what kept a bucket of
 // identities alive may be about anything.
 func TestExplanationsAddUpWhereIdentitiesAreForgotten(t *testing.T) {
+	t.Parallel()
 	cfg := modelConfig()
 	cfg.DedupeHorizon, cfg.OutcomeHorizon = 7*24*time.Hour, 24*time.Hour
-	for seed := range uint64(15) {
+	for seed := range uint64(8) {
 		log := newHistory(seed, 20*time.Hour).grow(120)
 		live := foldWhole(t, cfg, log)
 		for n := range 4 {
@@ -105,7 +107,8 @@ func TestExplanationsAddUpWhereIdentitiesAreForgotten(t *testing.T) {
 }
 
 func TestExplanationsOfUsersAddUp(t *testing.T) {
-	for seed := range uint64(20) {
+	t.Parallel()
+	for seed := range uint64(12) {
 		log := newHistory(seed, 10*time.Minute).grow(60)
 		live := foldWhole(t, modelConfig(), log)
 		for n := range 5 {
@@ -131,7 +134,7 @@ func TestExplanationsOfUsersAddUp(t *testing.T) {
 }
 
 func TestExplanationsOfJobsShowWhatIsLive(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(12) {
 		log := newHistory(seed, 10*time.Minute).grow(60)
 		live := foldWhole(t, modelConfig(), log)
 		for n := range 3 {

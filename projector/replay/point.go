@@ -96,6 +96,11 @@ func (p Point) Find(ctx context.Context, s Source) (uint64, error) {
 		return max(p.Seq, first-1), nil
 	}
 	low, high := first, last+1 // the first message after the time lies from low to high
+	if narrows, ok := s.(interface {
+		around(t time.Time) (low, high uint64)
+	}); ok {
+		low, high = narrows.around(p.Time)
+	}
 	for low < high {
 		middle := low + (high-low)/2
 		var stored time.Time

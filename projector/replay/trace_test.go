@@ -94,6 +94,7 @@ func bareBatch(h events.BatchHeader, frames events.Entry) []byte {
 }
 
 func TestCountsAtAHundredPointsOfARealTrace(t *testing.T) {
+	t.Parallel()
 	log, videos := realTrace(t)
 	random := rand.New(rand.NewPCG(11, 0))
 	points := map[uint64]bool{uint64(len(log)): true}
@@ -130,6 +131,7 @@ func TestCountsAtAHundredPointsOfARealTrace(t *testing.T) {
 }
 
 func TestExplanationsOfARealTraceAddUp(t *testing.T) {
+	t.Parallel()
 	log, videos := realTrace(t)
 	live, count := foldWhole(t, modelConfig(), log), recount(log, nil)
 	for _, id := range videos {

@@ -1,0 +1,4 @@
+package replay
+
+// DecodePart lets the tests outside read bytes that no export wrote.
+var DecodePart = decodePart
