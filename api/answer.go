@@ -60,11 +60,6 @@ func (c *Call) JSON(status int, body []byte) error {
 func (c *Call) send(status int, body []byte) {
 	w := c.Gin.Writer
 	w.Header()["Content-Length"] = c.route.server.lengths.value(len(body))
-	if len(body) > wholeAnswer && c.Gin.Request.Method != http.MethodHead {
-		if conn := connOf(c.Gin.Request); conn != nil {
-			conn.expect(len(body))
-		}
-	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/tidemark-io/tidemark/api/plainhttp"
 )
 
 // firstBodyBytes is the size of a body buffer at first: 100 IDs. It grows with
@@ -37,10 +39,14 @@ func (c *Call) readBody() error {
 			return err
 		}
 	}
-	if c.bodyBuf, err = readAll(r.Body, c.bodyBuf[:0], rt.maxBody); err != nil {
+	if whole, ok := r.Body.(*plainhttp.Body); ok {
+		c.Body = whole.Rest()
+	} else if c.bodyBuf, err = readAll(r.Body, c.bodyBuf[:0], rt.maxBody); err != nil {
 		return c.readFault(err)
+	} else {
+		c.Body = c.bodyBuf
 	}
-	if c.Body = c.bodyBuf; len(c.Body) == 0 {
+	if len(c.Body) == 0 {
 		return nil
 	}
 	if !typed {

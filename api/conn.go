@@ -7,28 +7,26 @@ import (
 	"time"
 )
 
-// conn is a connection as the server keeps it: it knows whether a request is
-// under way on it, in a word of its own, since requests must not meet at a
-// lock; and it spares net/http system calls that a poll has no use for.
+// conn is a connection as the server keeps it. It answers plain requests
+// itself, and hands the connection to net/http with the first that is not.
 type conn struct {
 	*net.TCPConn
-	clock *sweepClock
-	state atomic.Int32 // http.ConnState
+	server *HTTPServer
+	// state is http.ConnState: whether a request is under way is known without
+	// a lock, since requests must not meet at one.
+	state atomic.Int32
 	read  deadline
 	write deadline
-	// unwatched is set while a request is answered whose client is not watched.
-	unwatched bool
-	// owed is how much of an expected answer's body has not passed at least;
-	// held is its first part: 4 KiB that a connection keeps from its first
-	// answer of more. parts and gather are what both are written from.
-	owed   int
-	held   []byte
-	parts  [2][]byte
-	gather net.Buffers
+	// remote is the client's address, made with the first plain request.
+	remote string
+	// passed is set once net/http reads from the socket; left is what was read
+	// for it before.
+	passed bool
+	left   []byte
 }
 
-func newConn(tcp *net.TCPConn, clock *sweepClock) *conn {
-	c := &conn{TCPConn: tcp, clock: clock}
+func newConn(tcp *net.TCPConn, s *HTTPServer) *conn {
+	c := &conn{TCPConn: tcp, server: s}
 	c.read.at.Store(never)
 	c.write.at.Store(never)
 	return c
@@ -45,13 +43,27 @@ func (c *conn) SetDeadline(t time.Time) error {
 // SetReadDeadline sets the deadline of reads, which are cut off up to
 // sweepEvery late.
 func (c *conn) SetReadDeadline(t time.Time) error {
-	return c.read.move(c.clock.at(t), c.clock.now.Load(), c.TCPConn.SetReadDeadline)
+	clock := &c.server.clock
+	return c.read.move(clock.at(t), clock.now.Load(), c.TCPConn.SetReadDeadline)
 }
 
 // SetWriteDeadline sets the deadline of writes, which are cut off up to
 // sweepEvery late.
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	return c.write.move(c.clock.at(t), c.clock.now.Load(), c.TCPConn.SetWriteDeadline)
+	clock := &c.server.clock
+	return c.write.move(clock.at(t), clock.now.Load(), c.TCPConn.SetWriteDeadline)
+}
+
+// readWithin and writeWithin set a deadline without a look at the clock, and so
+// up to sweepEvery too late.
+func (c *conn) readWithin(limit time.Duration) {
+	at, now := c.server.clock.after(limit)
+	_ = c.read.move(at, now, c.TCPConn.SetReadDeadline) // fails for a connection that is closed
+}
+
+func (c *conn) writeWithin(limit time.Duration) {
+	at, now := c.server.clock.after(limit)
+	_ = c.write.move(at, now, c.TCPConn.SetWriteDeadline) // fails for a connection that is closed
 }
 
 // enforce cuts off what has passed its deadline at now.
@@ -60,66 +72,32 @@ func (c *conn) enforce(now int64) {
 	c.write.enforce(now, c.TCPConn.SetWriteDeadline)
 }
 
-// Read reads from the socket. While a request is answered, net/http watches
-// the client by a read of one byte in a goroutine, and has to interrupt that
-// before the next request: two system calls, two deadlines and a park. An
-// unwatched connection ends that read at once, with nothing.
+// Read gives net/http what is for it to read: as long as all requests are
+// plain, nothing. They are answered within net/http's first read, which returns
+// with the first request that is not plain, or with the connection's end. There
+// is no way back: only a reader that has read every byte of a connection knows
+// where a request begins.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.unwatched && len(p) == 1 {
-		return 0, nil
+	switch {
+	case len(c.left) > 0:
+		n := copy(p, c.left)
+		if c.left = c.left[n:]; len(c.left) == 0 {
+			c.left = nil
+		}
+		return n, nil
+	case c.passed:
+		return c.TCPConn.Read(p)
 	}
-	return c.TCPConn.Read(p)
-}
-
-// unwatch stops the watch on the client for the request. Only requests with a
-// body of declared length come without: their watch begins at the body's end,
-// when nothing is read for the request any more. What such a handler waits for
-// has limits of seconds, and a client that has gone is noticed when its answer
-// is written.
-// The watch reads the flag, so it is not touched where one may have begun.
-func (c *conn) unwatch(r *http.Request) {
-	if r.ContentLength > 0 {
-		c.unwatched = true
-	}
+	c.passed = true
+	return c.servePlain(p)
 }
 
 // connKey is the context key of a request's connection.
 type connKey struct{}
 
-// connOf returns the request's connection, nil where the server has not made it.
+// connOf returns the connection of a request that net/http has read, nil where
+// the server has not made it.
 func connOf(r *http.Request) *conn {
 	c, _ := r.Context().Value(connKey{}).(*conn)
 	return c
-}
-
-// wholeAnswer is the size of net/http's write buffer: an answer that does not
-// fit goes out in two writes, the first of exactly this size.
-const wholeAnswer = 4 << 10
-
-// expect lets the connection put the first part of an answer off until the rest
-// comes, so that one system call and one wake-up of the client do for both. It
-// is told the length of the body, all of which the handler then writes; what
-// passes through is more by the header, so nothing is ever left lying.
-func (c *conn) expect(body int) {
-	if body > wholeAnswer {
-		c.owed = body
-	}
-}
-
-// Write writes to the socket, except the first part of an expected answer.
-func (c *conn) Write(p []byte) (int, error) {
-	if c.owed == 0 {
-		return c.TCPConn.Write(p)
-	}
-	if len(c.held) == 0 && len(p) <= wholeAnswer && len(p) < c.owed {
-		c.owed -= len(p)
-		c.held = append(c.held, p...)
-		return len(p), nil
-	}
-	c.parts[0], c.parts[1] = c.held, p
-	c.gather = c.parts[:]
-	n, err := c.gather.WriteTo(c.TCPConn)
-	n -= int64(len(c.held))
-	c.owed, c.held, c.parts[1] = 0, c.held[:0], nil
-	return int(max(n, 0)), err
 }

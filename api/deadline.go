@@ -2,6 +2,7 @@ package api
 
 import (
 	"math"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,11 +11,11 @@ import (
 // sweepEvery is how often deadlines are looked at, and so how late one may be.
 const sweepEvery = time.Second
 
-// deadline is a read or write deadline of a connection. net/http moves the two
-// of a connection some nine times a request, and the runtime changes a timer
-// under a lock for each. Here a move is a store; a sweep over all connections
-// enforces what has passed. The limits are of 5 s and more, so a second of
-// delay does not matter.
+// deadline is a read or write deadline of a connection. The two of a connection
+// are moved several times a request, and the runtime changes a timer under a
+// lock for each. Here a move is a store; a sweep over all connections enforces
+// what has passed. The limits are of 5 s and more, so a second or two of delay
+// do not matter.
 type deadline struct {
 	// at is when it passes, in nanoseconds on the server's clock; never is none.
 	at atomic.Int64
@@ -66,6 +67,31 @@ func (d *deadline) enforce(now int64, set func(time.Time) error) {
 type sweepClock struct {
 	start time.Time
 	now   atomic.Int64
+	// date is the header value Date of the last sweep.
+	date atomic.Pointer[string]
+}
+
+// begin sets the clock going.
+func (c *sweepClock) begin() {
+	c.start = time.Now()
+	c.tick()
+}
+
+// tick takes the present time, and returns it.
+func (c *sweepClock) tick() int64 {
+	present := time.Now()
+	date := present.UTC().Format(http.TimeFormat)
+	c.date.Store(&date)
+	now := int64(present.Sub(c.start))
+	c.now.Store(now)
+	return now
+}
+
+// after returns a time on the clock that is later by limit at least, and the
+// time of the last sweep.
+func (c *sweepClock) after(limit time.Duration) (at, now int64) {
+	now = c.now.Load()
+	return now + int64(limit+sweepEvery), now
 }
 
 // at returns a deadline's time on the clock.

@@ -18,6 +18,9 @@
 // A handler answers through its [Call] or returns an error; every error leaves
 // as a problem document (RFC 9457) of one of the kinds that problem.go lists.
 //
+// [HTTPServer] is what listens: it bounds what clients may take, answers plain
+// requests by itself (package plainhttp) and leaves all others to net/http.
+//
 // The pipeline itself allocates nothing per request in steady state: routes,
 // metric series and header values are resolved when the server is built, and
 // calls with their buffers are pooled. So nothing that a Call hands out may be

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tidemark-io/tidemark/api/plainhttp"
 )
 
 // Limits of the HTTP server, which has none of its own.
@@ -18,7 +20,7 @@ const (
 	// readHeaderTimeout cuts off clients that send their header by drops;
 	// 32 KiB take a second over the worst mobile network.
 	readHeaderTimeout = 5 * time.Second
-	// readTimeout bounds header and body together: 1 MiB at 35 KiB/s.
+	// readTimeout bounds a body: 1 MiB at 35 KiB/s.
 	readTimeout = 30 * time.Second
 	// writeTimeout runs from the end of the header, so it holds the body's
 	// arrival, the wait for the log and the answer's way out.
@@ -31,20 +33,26 @@ const (
 	maxHeaderBytes = 32<<10 - 4<<10
 )
 
-// HTTPServer is an http.Server that stops without cutting anybody off.
+// limits are how long clients may take.
+type limits struct{ header, body, write, idle time.Duration }
+
+// HTTPServer is an http.Server that answers plain requests by itself, and stops
+// without cutting anybody off.
 type HTTPServer struct {
-	server   *http.Server
-	handler  atomic.Pointer[http.Handler]
-	draining atomic.Bool
-	mu       sync.Mutex
-	conns    map[*conn]struct{}
-	clock    sweepClock
+	server    *http.Server
+	handler   atomic.Pointer[http.Handler]
+	limits    limits
+	exchanges sync.Pool // of *plainhttp.Exchange
+	draining  atomic.Bool
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	clock     sweepClock
 }
 
 // ownListener accepts connections of ours.
 type ownListener struct {
 	net.Listener
-	clock *sweepClock
+	server *HTTPServer
 }
 
 func (l ownListener) Accept() (net.Conn, error) {
@@ -56,25 +64,25 @@ func (l ownListener) Accept() (net.Conn, error) {
 	if !ok {
 		return c, nil
 	}
-	return newConn(tcp, l.clock), nil
+	return newConn(tcp, l.server), nil
 }
 
 // NewHTTPServer returns a server for handler with every limit set. What
 // net/http itself complains of goes to logger at debug level: clients cause all
 // of it.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
-	s := &HTTPServer{conns: map[*conn]struct{}{}}
-	s.clock.start = time.Now()
+	s := &HTTPServer{
+		conns:  map[*conn]struct{}{},
+		limits: limits{readHeaderTimeout, readTimeout, writeTimeout, idleTimeout},
+	}
+	s.exchanges.New = func() any { return plainhttp.NewExchange(context.Background()) }
+	s.clock.begin()
 	s.SetHandler(handler)
 	s.server = &http.Server{
-		Handler:           http.HandlerFunc(s.serve),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-		ConnState:         s.note,
+		Handler:        http.HandlerFunc(s.serve),
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ConnState:      s.note,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
@@ -93,7 +101,9 @@ func (s *HTTPServer) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	if c := connOf(r); c != nil {
-		c.unwatch(r)
+		// net/http would count from its first read of the connection, and within
+		// that all plain requests are answered.
+		c.readWithin(s.limits.body)
 	}
 	(*s.handler.Load()).ServeHTTP(w, r)
 }
@@ -117,11 +127,7 @@ func (s *HTTPServer) note(nc net.Conn, state http.ConnState) {
 		return
 	}
 	c.state.Store(int32(state))
-	switch state {
-	case http.StateActive:
-		return
-	case http.StateIdle:
-		c.unwatched = false
+	if state == http.StateActive || state == http.StateIdle {
 		return
 	}
 	s.mu.Lock()
@@ -149,8 +155,7 @@ func (s *HTTPServer) sweep(done <-chan struct{}) {
 }
 
 func (s *HTTPServer) enforceDeadlines() {
-	now := int64(time.Since(s.clock.start))
-	s.clock.now.Store(now)
+	now := s.clock.tick()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
@@ -182,11 +187,12 @@ const (
 // answers what is under way, and closes the rest; after limit it closes those
 // with unanswered requests too, and says so.
 func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit time.Duration) error {
+	s.server.ReadHeaderTimeout, s.server.WriteTimeout, s.server.IdleTimeout = s.limits.header, s.limits.write, s.limits.idle
 	failed := make(chan error, 1)
 	swept := make(chan struct{})
 	defer close(swept)
 	go s.sweep(swept)
-	go func() { failed <- s.server.Serve(ownListener{listener, &s.clock}) }()
+	go func() { failed <- s.server.Serve(ownListener{listener, s}) }()
 	select {
 	case err := <-failed:
 		return err

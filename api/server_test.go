@@ -155,9 +155,9 @@ func TestCORS(t *testing.T) {
 }
 
 func TestHTTPServerHasEveryLimit(t *testing.T) {
-	s := NewHTTPServer(http.NotFoundHandler(), discard).server
-	if s.ReadHeaderTimeout <= 0 || s.ReadTimeout <= 0 || s.WriteTimeout <= s.ReadTimeout || s.IdleTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.ErrorLog == nil {
-		t.Errorf("a limit is missing: %+v", s)
+	s := NewHTTPServer(http.NotFoundHandler(), discard)
+	if l := s.limits; l.header <= 0 || l.body <= l.header || l.write <= l.body || l.idle <= 0 || s.server.MaxHeaderBytes <= 0 || s.server.ErrorLog == nil {
+		t.Errorf("a limit is missing: %+v, %+v", l, s.server)
 	}
 }
 

@@ -1,0 +1,141 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/tidemark-io/tidemark/api/plainhttp"
+)
+
+// maxPlainBytes bounds a request that is read as plain: the greatest body that
+// most routes take, and a head beside it.
+const maxPlainBytes = DefaultMaxBodyBytes + 4<<10
+
+// errPassOn: the connection goes to net/http, with what was read last.
+var errPassOn = errors.New("request is not plain")
+
+// arrivals is what has arrived of plain requests and was not answered yet.
+type arrivals struct {
+	// in is where bytes are read to, the first have of which have arrived: the
+	// buffer of net/http, or a larger one that exactly one request fits.
+	in   []byte
+	have int
+	// need is the size of the request that has begun, once it is known.
+	need int
+	// answered: this is not the connection's first request.
+	answered bool
+}
+
+// servePlain answers plain requests. It returns with a request that is not
+// plain, or what there is of it, in p; and with the connection's end.
+func (c *conn) servePlain(p []byte) (int, error) {
+	a := arrivals{in: p}
+	for {
+		n, err := c.TCPConn.Read(a.in[a.have:])
+		begins := a.have == 0
+		a.have += n
+		if err == nil {
+			err = c.answerArrived(&a)
+		}
+		switch {
+		case err == nil && a.have == 0:
+			a.in = p
+			c.readWithin(c.server.limits.idle)
+		case err == nil:
+			err = a.makeRoom()
+			if begins && a.answered && err == nil {
+				// The first request's time runs from the start of the connection.
+				c.readWithin(c.server.limits.header)
+			}
+		}
+		if err != nil {
+			return c.passOn(p, &a, err)
+		}
+	}
+}
+
+// answerArrived answers the whole requests that have arrived, in their order,
+// and keeps what there is of the next.
+func (c *conn) answerArrived(a *arrivals) error {
+	e := c.server.exchanges.Get().(*plainhttp.Exchange)
+	data := a.in[:a.have]
+	for len(data) > 0 {
+		size, verdict := e.Read(data)
+		a.need = size
+		if verdict == plainhttp.Partial {
+			break
+		}
+		if verdict == plainhttp.Other {
+			a.have = copy(a.in, data)
+			return errPassOn
+		}
+		if err := c.answer(e); err != nil {
+			a.have = 0
+			return err
+		}
+		data, a.answered = data[size:], true
+	}
+	c.server.exchanges.Put(e)
+	a.have = copy(a.in, data)
+	return nil
+}
+
+// makeRoom makes room for the rest of a request. One whose head fills the
+// buffer of net/http, or that is too large, is not plain.
+func (a *arrivals) makeRoom() error {
+	switch {
+	case a.need <= len(a.in) && a.have < len(a.in):
+		return nil
+	case a.need == 0 || a.need > maxPlainBytes:
+		return errPassOn
+	}
+	larger := make([]byte, a.need)
+	copy(larger, a.in[:a.have])
+	a.in = larger
+	return nil
+}
+
+// answer answers a request, and fails where the connection ends with it.
+func (c *conn) answer(e *plainhttp.Exchange) error {
+	s := c.server
+	if c.remote == "" {
+		c.remote = c.RemoteAddr().String()
+	}
+	r := e.Request()
+	r.RemoteAddr = c.remote
+	c.state.Store(int32(http.StateActive))
+	c.writeWithin(s.limits.write)
+	e.BeginAnswer(*s.clock.date.Load())
+	s.serve(e, r)
+	message, keep, err := e.EndAnswer()
+	if err != nil {
+		s.server.ErrorLog.Print(err)
+		return io.EOF
+	}
+	if _, err := c.TCPConn.Write(message); err != nil {
+		return err
+	}
+	c.write.at.Store(never)
+	c.state.Store(int32(http.StateIdle))
+	if !keep {
+		return io.EOF
+	}
+	return nil
+}
+
+// passOn hands the connection to net/http: with what has arrived, or with its
+// end. A request that has not arrived in time is at its end if its head is not
+// there; for its body, net/http waits as long as for any other.
+func (c *conn) passOn(p []byte, a *arrivals, err error) (int, error) {
+	if a.have == 0 || errors.Is(err, os.ErrDeadlineExceeded) && a.need == 0 {
+		return 0, err
+	}
+	if a.answered || a.need > 0 {
+		c.readWithin(c.server.limits.header)
+	}
+	n := copy(p, a.in[:a.have])
+	c.left = a.in[n:a.have]
+	return n, nil
+}
