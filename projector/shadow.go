@@ -131,7 +131,16 @@ func (p *Projector) ResumeShadow(ctx context.Context, read ReadFunc) (*Shadow, e
 		return s, err
 	}
 	p.cfg.Logger.Warn("the rebuild that was begun cannot be gone on with", "name", name, "reason", doubt)
-	return nil, errors.Join(ErrNoRebuild, p.models.EndRebuilding(), p.models.Remove(name))
+	return nil, errors.Join(ErrNoRebuild, p.AbandonRebuild())
+}
+
+// AbandonRebuild removes a rebuild that nobody will go on with.
+func (p *Projector) AbandonRebuild() error {
+	name, _, err := p.models.Rebuilding()
+	if err != nil || name == "" {
+		return err
+	}
+	return errors.Join(p.models.EndRebuilding(), p.models.Remove(name))
 }
 
 // PreviousShadow is the model that served before the present one, as it was kept.
@@ -185,6 +194,14 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
 	s.begin(l.model)
 	return s, nil
+}
+
+// Note changes the note that is left with a rebuild.
+func (s *Shadow) Note(note []byte) error {
+	if s.role != shadowRebuilt {
+		return nil
+	}
+	return s.p.models.SetRebuilding(s.e.name, note)
 }
 
 // Name is that of the shadow's directory.

@@ -15,16 +15,24 @@ import (
 type Config struct {
 	// Projector serves the model that runs compare with, mend and replace.
 	Projector *projector.Projector
+	// Source holds the log from its beginning.
+	Source Source
 	// Audit writes down what was done, once it is decided and before it is
 	// done; nil writes nothing.
-	Audit  func(ctx context.Context, a Action) error
-	Logger *slog.Logger
-	Now    func() time.Time
+	Audit func(ctx context.Context, a Action) error
+	// FreeMemory is how much memory is left, and who sets that bound; nil asks
+	// the machine.
+	FreeMemory func() (bytes uint64, whose string)
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 func (c Config) withDefaults() Config {
 	if c.Audit == nil {
 		c.Audit = func(context.Context, Action) error { return nil }
+	}
+	if c.FreeMemory == nil {
+		c.FreeMemory = freeMemory
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -147,22 +155,3 @@ type Difference struct {
 // ErrDiffers is how a rebuild fails whose model differs from the serving one and
 // was not accepted. Its result names the keys; StartSwitch can accept it.
 var ErrDiffers = errors.New("the rebuilt model differs from the serving one: look at the differences, then switch with accept, or cancel")
-
-// errNotYet stands where work is under way.
-var errNotYet = errors.New("not built yet")
-
-// StartRebuild folds the log into a second model beside the serving one, which
-// takes its place when it has caught up and is equal, or accepted.
-func (r *Runs) StartRebuild(context.Context, RebuildOptions) (RunID, error) { return "", errNotYet }
-
-// StartSwitch lets a rebuilt model that was held back, or differed, take its place.
-func (r *Runs) StartSwitch(context.Context, SwitchOptions) (RunID, error) { return "", errNotYet }
-
-// StartRollback goes back to the model that served before the last switch.
-func (r *Runs) StartRollback(context.Context, RollbackOptions) (RunID, error) { return "", errNotYet }
-
-// StartVerify compares the serving model with a fold of the log.
-func (r *Runs) StartVerify(context.Context, VerifyOptions) (RunID, error) { return "", errNotYet }
-
-// StartRepair verifies, and writes anew what differs.
-func (r *Runs) StartRepair(context.Context, RepairOptions) (RunID, error) { return "", errNotYet }

@@ -50,7 +50,13 @@ var (
 	ErrNoRun = errors.New("no such run")
 	// ErrNotRunning is returned while the owner of runs does not run.
 	ErrNotRunning = errors.New("the service is starting or stopping: runs cannot be started")
+	// errCancelled is the cause of a context that Cancel ended: nobody will go on.
+	errCancelled = errors.New("the run was cancelled")
 )
+
+// abandoned reports whether a run ends for good: it was cancelled, and not only
+// interrupted by the end of the service.
+func abandoned(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errCancelled) }
 
 // Order is who wants a run, and why: it goes into the audit.
 type Order struct {
@@ -97,7 +103,7 @@ type Runs struct {
 type run struct {
 	Run
 	progress *Meter
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
 	done     chan struct{} // closed when it has ended
 }
 
@@ -111,6 +117,7 @@ func (r *Runs) Run(ctx context.Context) error {
 	r.mu.Lock()
 	r.ctx = ctx
 	r.mu.Unlock()
+	r.goOn(ctx)
 	<-ctx.Done()
 	r.mu.Lock()
 	r.ctx = nil
@@ -136,14 +143,14 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 			return "", fmt.Errorf("%w: %s %s since %s", ErrBusy, other.Kind, other.ID, other.Started.UTC().Format(time.RFC3339))
 		}
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx, cancel := context.WithCancelCause(r.ctx)
 	started := &run{
 		Run:      Run{ID: RunID(uuid.NewString()), Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
 		progress: newMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
 	}
 	r.remember(started)
 	r.wg.Go(func() {
-		defer cancel()
+		defer cancel(nil)
 		result, err := work(ctx, started.progress)
 		r.ended(ctx, started, result, err)
 	})
@@ -243,7 +250,7 @@ func (r *Runs) Cancel(id RunID) error {
 	if err != nil {
 		return err
 	}
-	one.cancel()
+	one.cancel(errCancelled)
 	return nil
 }
 

@@ -1,0 +1,154 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// ErrNotCovered is returned for a rebuild or a verification from a source that
+// does not hold the log from its beginning.
+var ErrNotCovered = errors.New("the log does not begin at its beginning")
+
+// beside folds a source into a shadow beside the serving model.
+type beside struct {
+	runs   *Runs
+	p      *projector.Projector
+	source Source
+	shadow *projector.Shadow
+	meter  *Meter
+	pace   pace
+	begun  time.Time
+	folded int64 // events that the shadow held when it began
+	peak   uint64
+	// unfollow lets go of the messages kept for the shadow.
+	unfollow func()
+}
+
+// checkCovered refuses a source that does not hold everything.
+func (r *Runs) checkCovered(ctx context.Context) error {
+	first, last, err := r.cfg.Source.Bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the event log where it stands: %w", err)
+	}
+	if first > 1 && last >= first {
+		return fmt.Errorf("%w: it begins at message %d, and nothing else holds what was before: join it with an archive or an export", ErrNotCovered, first)
+	}
+	return nil
+}
+
+// foldBeside begins with a shadow, which it closes in the end (close).
+func (r *Runs) foldBeside(shadow *projector.Shadow, m *Meter, eventsPerSecond int) *beside {
+	s := shadow.Model().Snapshot()
+	m.Reset(s.At.Seq, int64(s.Folded))
+	return &beside{
+		runs: r, p: r.cfg.Projector, source: r.cfg.Source, shadow: shadow, meter: m,
+		pace: pace{rate: eventsPerSecond}, begun: r.cfg.Now(), folded: int64(s.Folded), unfollow: func() {},
+	}
+}
+
+// close lets go of the shadow. A rebuild can be gone on with, unless it was
+// cancelled.
+func (b *beside) close(ctx context.Context) error {
+	b.unfollow()
+	if abandoned(ctx) {
+		return b.shadow.Discard()
+	}
+	return b.shadow.Close()
+}
+
+// events is how many were folded, and seconds since when.
+func (b *beside) events() int64    { return int64(b.shadow.Model().Snapshot().Folded) - b.folded }
+func (b *beside) seconds() float64 { return b.runs.cfg.Now().Sub(b.begun).Seconds() }
+
+// almost is how many messages behind counts as caught up: they are folded in
+// no time, and others come meanwhile.
+const almost = 16
+
+// catchUp folds until the shadow is at the heels of the serving model, whose
+// messages are kept for it from then on.
+func (b *beside) catchUp(ctx context.Context) error {
+	b.meter.Phase("folding")
+	for {
+		live := b.p.Snapshot()
+		b.meter.Expect(live.At.Seq, int64(live.Folded))
+		if live.At.Seq <= b.shadow.At().Seq+almost {
+			break
+		}
+		if err := b.foldTo(ctx, live.At.Seq); err != nil {
+			return err
+		}
+	}
+	b.unfollow()
+	b.unfollow = b.p.Follow()
+	return b.foldTo(ctx, b.p.Snapshot().At.Seq)
+}
+
+// foldTo folds from the source up to a message.
+func (b *beside) foldTo(ctx context.Context, to uint64) error {
+	messages := 0
+	return b.shadow.CatchUp(ctx, b.source.Read, to, func(seq uint64, events int) error {
+		b.meter.Read(seq, events)
+		if messages++; messages%256 == 0 {
+			b.notePeak()
+		}
+		return b.pace.after(ctx, events)
+	})
+}
+
+func (b *beside) notePeak() { b.peak = max(b.peak, usedMemory()) }
+
+// lockstep runs fn in the serving fold while the shadow is at its position. One
+// that has fallen behind catches up first.
+func (b *beside) lockstep(ctx context.Context, fn func(live, shadow *readmodel.Model)) error {
+	for {
+		err := b.p.Lockstep(ctx, b.shadow, fn)
+		if !errors.Is(err, projector.ErrBehind) {
+			return err
+		}
+		if err := b.catchUp(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pace holds a fold to a rate, and lets others have the processor in any case:
+// who reads must not wait for a fold that could wait.
+type pace struct {
+	rate   int // events a second; 0 for as fast as it goes
+	begun  time.Time
+	events int
+}
+
+// paceSpan is how far a fold may be ahead of its rate before it rests.
+const paceSpan = 5 * time.Millisecond
+
+func (p *pace) after(ctx context.Context, events int) error {
+	runtime.Gosched()
+	if p.rate <= 0 {
+		return ctx.Err()
+	}
+	now := time.Now()
+	if p.begun.IsZero() {
+		p.begun = now
+	}
+	p.events += events
+	ahead := time.Duration(float64(p.events)/float64(p.rate)*float64(time.Second)) - now.Sub(p.begun)
+	switch {
+	case ahead < -time.Second: // it cannot keep up: what it missed is gone
+		p.begun, p.events = now, 0
+	case ahead > paceSpan:
+		timer := time.NewTimer(ahead)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}

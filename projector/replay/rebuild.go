@@ -1,0 +1,216 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// note is left beside a rebuild, for who goes on with it.
+type note struct {
+	RebuildOptions
+	// Held: it waits for somebody to accept it.
+	Held bool `json:"held,omitempty"`
+}
+
+func (n note) encode() []byte {
+	b, err := json.Marshal(n)
+	if err != nil {
+		panic(fmt.Sprintf("encode the note of a rebuild: %v", err)) // plain fields only
+	}
+	return b
+}
+
+// StartRebuild folds the log into a second model beside the serving one, which
+// takes its place when it has caught up and is equal, or accepted. A rebuild that
+// was begun before is gone on with, unless told otherwise. It fails at once where
+// the source or memory does not suffice (ErrNotCovered, ErrMemory).
+func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error) {
+	if err := errors.Join(r.checkCovered(ctx), r.checkMemory()); err != nil {
+		return "", err
+	}
+	return r.Start(KindRebuild, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+		shadow, err := r.rebuildShadow(ctx, o)
+		if err != nil && abandoned(ctx) {
+			err = errors.Join(err, r.cfg.Projector.AbandonRebuild())
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.rebuild(ctx, KindRebuild, o, shadow, m)
+	})
+}
+
+// StartSwitch lets a rebuilt model that was held back, or differed, take its
+// place. It fails with projector.ErrNoRebuild where there is none.
+func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) {
+	if _, err := r.cfg.Projector.Rebuilding(); err != nil {
+		return "", err
+	}
+	if err := r.checkMemory(); err != nil {
+		return "", err
+	}
+	return r.Start(KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+		m.Phase("loading")
+		shadow, err := r.cfg.Projector.ResumeShadow(ctx, r.cfg.Source.Read)
+		if err != nil {
+			return nil, err
+		}
+		return r.rebuild(ctx, KindSwitch, RebuildOptions{Order: o.Order, Accept: o.Accept}, shadow, m)
+	})
+}
+
+// StartRollback goes back to the model that served before the last switch, once
+// it has caught up. It fails with projector.ErrNoPrevious where there is none.
+func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error) {
+	if err := r.checkMemory(); err != nil {
+		return "", err
+	}
+	return r.Start(KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+		m.Phase("loading")
+		shadow, err := r.cfg.Projector.PreviousShadow(ctx, r.cfg.Source.Read)
+		if err != nil {
+			return nil, err
+		}
+		// Whoever goes back wants what was there, whatever it is.
+		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, shadow, m)
+	})
+}
+
+// rebuildShadow goes on with a rebuild, or begins one.
+func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions) (*projector.Shadow, error) {
+	p := r.cfg.Projector
+	shadow, err := p.ResumeShadow(ctx, r.cfg.Source.Read)
+	switch {
+	case err == nil && !o.Fresh:
+		return shadow, nil
+	case err == nil:
+		if err := shadow.Discard(); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, projector.ErrNoRebuild):
+		return nil, err
+	}
+	return p.NewShadow(note{RebuildOptions: o}.encode())
+}
+
+// rebuild catches up with the serving model, compares, and switches.
+func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow *projector.Shadow, m *Meter) (result *RebuildResult, err error) {
+	b := r.foldBeside(shadow, m, o.EventsPerSecond)
+	result = &RebuildResult{Model: shadow.Name()}
+	defer func() {
+		b.notePeak()
+		result.Seconds, result.PeakBytes = b.seconds(), b.peak
+		err = errors.Join(err, b.close(ctx))
+	}()
+	if err := b.catchUp(ctx); err != nil {
+		return result, err
+	}
+	m.Phase("comparing")
+	if err := b.compare(ctx, result); err != nil {
+		return result, err
+	}
+	result.Events = b.events()
+	if hold := o.Hold || !result.Equal && !o.Accept; hold {
+		return result, b.hold(ctx, o, result)
+	}
+	m.Phase("switching")
+	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result)}); err != nil {
+		return result, fmt.Errorf("write the switch into the audit: %w", err)
+	}
+	return result, b.switchOver(ctx, result)
+}
+
+func switchOutcome(r *RebuildResult) string {
+	if r.Equal {
+		return fmt.Sprintf("%s serves: equal at %v", r.Model, r.At)
+	}
+	return fmt.Sprintf("%s serves: accepted although it differs at %v", r.Model, r.At)
+}
+
+// compare brings the shadow to a checkpoint of the serving model and compares the
+// digests of both there. What one folds, the other folds alike, so that two which
+// are equal once stay equal; the fold does not wait for any of it.
+func (b *beside) compare(ctx context.Context, result *RebuildResult) error {
+	live, err := b.p.Checkpoint(ctx, b.shadow.At().Seq)
+	if err != nil {
+		return err
+	}
+	if err := b.foldTo(ctx, live.At.Seq); err != nil {
+		return err
+	}
+	own, err := b.shadow.SaveToServe()
+	if err != nil {
+		return err
+	}
+	b.notePeak()
+	result.At, result.Digest, result.LiveDigest, result.Equal = own.At, own, live, own == live
+	return nil
+}
+
+// hold leaves the shadow for somebody who accepts it.
+func (b *beside) hold(ctx context.Context, o RebuildOptions, result *RebuildResult) error {
+	if err := b.shadow.Note(note{RebuildOptions: o, Held: true}.encode()); err != nil {
+		return err
+	}
+	if result.Equal {
+		return nil
+	}
+	return ErrDiffers
+}
+
+// switchOver lets the shadow serve.
+func (b *beside) switchOver(ctx context.Context, result *RebuildResult) error {
+	for {
+		// At the heels first, so that the files that name the models are written once.
+		if err := b.lockstep(ctx, func(_, _ *readmodel.Model) {}); err != nil {
+			return err
+		}
+		done, err := b.p.Switch(ctx, b.shadow)
+		if errors.Is(err, projector.ErrBehind) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		result.Switched, result.Replaced = true, done.Replaced
+		result.Generation, result.PauseSeconds = done.Generation, done.Pause.Seconds()
+		return nil
+	}
+}
+
+// goOn begins what an earlier process left: a rebuild that it did not get to the
+// end of, or one that this binary's fold calls for.
+func (r *Runs) goOn(ctx context.Context) {
+	p := r.cfg.Projector
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.Live():
+	case <-ctx.Done():
+		return
+	}
+	var o RebuildOptions
+	left, err := p.Rebuilding()
+	from, changed := p.FoldChanged()
+	switch {
+	case err == nil:
+		var n note
+		if json.Unmarshal(left, &n) != nil || n.Held {
+			return
+		}
+		o, o.Fresh = n.RebuildOptions, false
+	case changed:
+		o.Reason = fmt.Sprintf("the serving model was made by fold version %d, this binary's is another", from)
+	default:
+		return
+	}
+	if _, err := r.StartRebuild(ctx, o); err != nil {
+		r.cfg.Logger.Error("a rebuild that is called for cannot be started", "reason", o.Reason, "error", err)
+	}
+}

@@ -1,0 +1,186 @@
+package replay_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+func TestRebuildTakesTheServingModelsPlace(t *testing.T) {
+	s := newService(t)
+	s.say(20)
+	s.end()
+	before := s.p.Snapshot()
+	r := s.rebuild(replay.RebuildOptions{Order: replay.Order{Actor: "somebody", Reason: "views are counted anew"}})
+	if !r.Equal || !r.Switched || r.Replaced != "model-000001" || r.Model != "model-000002" || r.Events != 100 || r.Generation <= before.Generation() {
+		t.Errorf("%+v", r)
+	}
+	if s.p.Snapshot().Generation() != r.Generation || s.p.Snapshot().At.Compare(before.At) < 0 {
+		t.Errorf("serves generation %d at %v", s.p.Snapshot().Generation(), s.p.Snapshot().At)
+	}
+	if len(s.audit) != 1 || s.audit[0].Kind != replay.KindRebuild || s.audit[0].Reason != "views are counted anew" {
+		t.Errorf("audit: %+v", s.audit)
+	}
+	s.say(5)
+	s.recounted("after the rebuild")
+	s.stop()
+	s.start()
+	s.recounted("after a restart")
+
+	back := s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{})).Result.(*replay.RebuildResult)
+	if !back.Equal || !back.Switched || back.Model != "model-000001" || back.Events == 0 || back.Events > 50 {
+		t.Errorf("back: %+v", back)
+	}
+	s.say(5)
+	s.recounted("after going back")
+}
+
+func TestRebuildThatDiffersWaitsToBeAccepted(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	flipped := numbered[events.VideoID]('v', 3)
+	s.inspect(func(m *readmodel.Model) { m.AddView(flipped, 0) }) // no event says so
+	ended := s.run(s.runs.StartRebuild(testContext(t), replay.RebuildOptions{}))
+	r := ended.Result.(*replay.RebuildResult)
+	if ended.State != replay.StateFailed || !errors.Is(ended.Err(), replay.ErrDiffers) || r.Equal || r.Switched || len(s.audit) > 0 {
+		t.Fatalf("%s: %s, %+v", ended.State, ended.Error, r)
+	}
+	if s.p.Snapshot().Generation() != 1 {
+		t.Error("the model that differs serves")
+	}
+	// Neither a start nor time accepts it.
+	s.stop()
+	s.start()
+	s.say(3)
+	if again := s.run(s.runs.StartSwitch(testContext(t), replay.SwitchOptions{})); !errors.Is(again.Err(), replay.ErrDiffers) {
+		t.Errorf("%s: %s", again.State, again.Error)
+	}
+	r = s.done(s.runs.StartSwitch(testContext(t), replay.SwitchOptions{Accept: true})).Result.(*replay.RebuildResult)
+	if r.Equal || !r.Switched {
+		t.Errorf("%+v", r)
+	}
+	s.recounted("accepted")
+	if _, err := s.runs.StartSwitch(testContext(t), replay.SwitchOptions{}); !errors.Is(err, projector.ErrNoRebuild) {
+		t.Error(err)
+	}
+}
+
+func TestRebuildIsHeldForASwitchByHand(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	r := s.rebuild(replay.RebuildOptions{Hold: true})
+	if !r.Equal || r.Switched {
+		t.Errorf("%+v", r)
+	}
+	s.say(2)
+	r = s.done(s.runs.StartSwitch(testContext(t), replay.SwitchOptions{})).Result.(*replay.RebuildResult)
+	if !r.Equal || !r.Switched {
+		t.Errorf("%+v", r)
+	}
+	s.recounted("switched")
+}
+
+// A rebuild under a slow pace is interrupted by the end of the service; the next
+// start goes on with it by itself. One that is cancelled is gone.
+func TestInterruptedRebuildIsGoneOnWith(t *testing.T) {
+	s := newService(t)
+	s.say(40)
+	s.end()
+	slowly := replay.RebuildOptions{EventsPerSecond: 40, Order: replay.Order{Reason: "slowly"}}
+	underWay := func() replay.RunID {
+		id, err := s.runs.StartRebuild(testContext(t), slowly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for events := int64(0); events < 10; {
+			run, err := s.runs.Status(id)
+			if err != nil || run.State != replay.StateRunning {
+				t.Fatalf("%v %+v", err, run)
+			}
+			events = run.Progress.Events
+		}
+		return id
+	}
+	underWay()
+	s.stop()
+	s.start()
+	for len(s.runs.List()) == 0 { // begins by itself
+	}
+	resumed := s.runs.List()[0]
+	if resumed.Kind != replay.KindRebuild || resumed.Order.Reason != "slowly" {
+		t.Errorf("%+v", resumed)
+	}
+	if err := s.runs.Cancel(resumed.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.run(resumed.ID, nil)
+	if _, err := s.p.Rebuilding(); !errors.Is(err, projector.ErrNoRebuild) {
+		t.Errorf("cancelled, and there is one to go on with: %v", err)
+	}
+
+	slowly.EventsPerSecond = 200
+	underWay()
+	s.stop()
+	s.start()
+	for len(s.runs.List()) == 0 {
+	}
+	r := s.done(s.runs.List()[0].ID, nil).Result.(*replay.RebuildResult)
+	if !r.Switched || !r.Equal || r.Events >= 200 {
+		t.Errorf("%+v", r)
+	}
+	s.recounted("gone on with")
+}
+
+func TestRebuildIsRefusedWithAReason(t *testing.T) {
+	s := newService(t)
+	s.say(2)
+	s.end()
+	if _, err := s.runs.StartRollback(testContext(t), replay.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if ended := s.run(s.runs.List()[0].ID, nil); !errors.Is(ended.Err(), projector.ErrNoPrevious) {
+		t.Errorf("%s: %s", ended.State, ended.Error)
+	}
+	s.stop()
+	s.free = 1 << 20
+	s.start()
+	if _, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{}); !errors.Is(err, replay.ErrMemory) {
+		t.Error(err)
+	}
+	s.stop()
+	s.free, s.source = 0, kept(mustRead(t, s.source)[1:]) // its first message was trimmed
+	s.start()
+	if _, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{}); !errors.Is(err, replay.ErrNotCovered) {
+		t.Error(err)
+	}
+}
+
+// A checkpoint of another fold is served on, and rebuilt by itself.
+func TestAnotherFoldVersionIsRebuiltByItself(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	s.stop()
+	ageFold(t, filepath.Join(s.dir, "models", "model-000001"))
+	s.start()
+	if _, changed := s.p.FoldChanged(); !changed {
+		t.Fatal("the checkpoint is not one of another fold")
+	}
+	for len(s.runs.List()) == 0 {
+	}
+	r := s.done(s.runs.List()[0].ID, nil).Result.(*replay.RebuildResult)
+	if _, changed := s.p.FoldChanged(); changed || !r.Switched || !r.Equal {
+		t.Errorf("%+v", r)
+	}
+	s.recounted("rebuilt")
+	if _, err := os.Stat(filepath.Join(s.dir, "models", "model-000001")); err != nil {
+		t.Errorf("what was served before is not kept: %v", err)
+	}
+}

@@ -1,0 +1,188 @@
+package replay_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/oracle"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// service is a log, a writer, a projector and the runs beside it.
+type service struct {
+	t      testing.TB
+	dir    string
+	log    *eventlog.Log
+	writer *eventlog.Writer
+	p      *projector.Projector
+	runs   *replay.Runs
+	audit  []replay.Action
+	free   uint64 // bytes of memory; 0 for as many as it takes
+	source replay.Source
+	ends   []func() // of what runs, in the order in which it began
+	next   int      // event to be said next
+}
+
+// newService opens a log for the length of the test and serves it.
+func newService(t testing.TB) *service {
+	s := &service{t: t, dir: t.TempDir()}
+	s.log = openLog(t, filepath.Join(s.dir, "log"))
+	s.source = replay.FromLog(s.log)
+	t.Cleanup(func() { s.stop() })
+	s.start()
+	return s
+}
+
+func (s *service) start() {
+	s.t.Helper()
+	p, err := projector.New(testContext(s.t), projector.Config{
+		Log: s.log, ModelsDir: filepath.Join(s.dir, "models"), CheckpointInterval: time.Hour, CheckpointBytes: 1 << 30,
+		DedupeHorizon: 400 * 24 * time.Hour, OutcomeHorizon: 400 * 24 * time.Hour,
+		Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)), Now: time.Now, MayWrite: func() error { return nil },
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.p, s.writer = p, s.log.NewWriter(eventlog.WriterConfig{})
+	cfg := replay.Config{
+		Projector: p, Source: s.source, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
+		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
+	}
+	if s.free > 0 {
+		cfg.FreeMemory = func() (uint64, string) { return s.free, "the test" }
+	}
+	s.runs = replay.NewRuns(cfg)
+	for _, run := range []func(context.Context) error{p.Run, s.writer.Run, s.runs.Run} {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- run(ctx) }()
+		s.ends = append(s.ends, func() {
+			cancel()
+			if err := <-done; err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	<-p.Live()
+}
+
+// stop ends what runs, the last first.
+func (s *service) stop() {
+	for ; len(s.ends) > 0; s.ends = s.ends[:len(s.ends)-1] {
+		s.ends[len(s.ends)-1]()
+	}
+	if s.p != nil {
+		s.p.Close()
+		s.p = nil
+	}
+}
+
+// say commits so many record batches of all that makes a row or a number.
+func (s *service) say(batches int) {
+	s.t.Helper()
+	for range batches {
+		n := s.next
+		s.next++
+		v, u := numbered[events.VideoID]('v', n%50), numbered[events.UserID]('u', n%7)
+		at := events.TimeOf(time.Now())
+		bare := func(t events.Type, d events.Data) events.Entry {
+			return events.Entry{Bytes: events.AppendEvent(nil, events.Meta{Type: t, Time: at, Arrival: true}, d), Events: 1}
+		}
+		named := events.Meta{Type: events.TypeVideoViewed, Time: at - events.Time(n%100)*1e9, Source: []byte("test"), ID: fmt.Append(nil, n%90)}
+		for _, e := range []events.Entry{
+			bare(events.TypeVideoViewed, events.VideoViewed{Video: v}),
+			{Bytes: events.AppendEvent(nil, named, events.VideoViewed{Video: v}), Events: 1},
+			bare(events.TypeVideoLiked, events.VideoLike{Video: v, User: u}),
+			bare(events.TypeCommentCreated, events.VideoItem{Video: v, Item: numbered[events.ItemID]('c', n), Author: u}),
+			bare(events.TypeJobCreated, events.JobCreated{Job: numbered[events.JobID]('j', n), Owner: u}),
+		} {
+			if _, err := s.writer.Commit(testContext(s.t), e); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// end waits until all of the log is folded and returns its last sequence.
+func (s *service) end() uint64 {
+	s.t.Helper()
+	_, last, err := s.log.Bounds(testContext(s.t))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.p.WaitFor(testContext(s.t), events.Position{Seq: last}); err != nil {
+		s.t.Fatal(err)
+	}
+	return last
+}
+
+// run starts a run and waits for its end.
+func (s *service) run(id replay.RunID, err error) replay.Run {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ended, err := s.runs.Wait(testContext(s.t), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return ended
+}
+
+// done is run for one that must not fail.
+func (s *service) done(id replay.RunID, err error) replay.Run {
+	s.t.Helper()
+	ended := s.run(id, err)
+	if ended.State != replay.StateDone {
+		s.t.Fatalf("%s is %s: %s", ended.Kind, ended.State, ended.Error)
+	}
+	return ended
+}
+
+func (s *service) rebuild(o replay.RebuildOptions) *replay.RebuildResult {
+	s.t.Helper()
+	return s.done(s.runs.StartRebuild(testContext(s.t), o)).Result.(*replay.RebuildResult)
+}
+
+func (s *service) inspect(fn func(*readmodel.Model)) {
+	s.t.Helper()
+	if err := s.p.Inspect(testContext(s.t), fn); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// recounted compares the counters that serve with a recount of the log.
+func (s *service) recounted(what string) {
+	s.t.Helper()
+	want, last := oracle.New(), s.end()
+	err := replay.FromLog(s.log).Read(testContext(s.t), 1, last, func(m eventlog.Message) error {
+		want.Fold(oracle.Read(s.log.Incarnation(), eventlog.BatchSubject, m.Subject, m.Seq, m.Stored, m.Data))
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(want.Videos) == 0 {
+		s.t.Fatal("the log names no videos")
+	}
+	s.inspect(func(m *readmodel.Model) {
+		for id, video := range want.Videos {
+			number, ok := m.Videos.Find(events.VideoID(id))
+			var slot readmodel.Slot
+			if ok {
+				m.Videos.Read(number, &slot)
+			}
+			if counts := want.Counts(id); !ok || slot.Counts != counts || slot.Deleted() != video.Deleted {
+				s.t.Errorf("%s: video %x has %v, a recount %v", what, id, slot.Counts, counts)
+			}
+		}
+	})
+}
