@@ -32,6 +32,9 @@ type Config struct {
 	// Linger is the pace of transactions while the archive is not behind: the
 	// server's disk is spared what nobody waits for. Default 200 ms.
 	Linger time.Duration
+	// Heartbeat is how often the server is asked for the position while there is
+	// nothing to archive. Default 2 s.
+	Heartbeat time.Duration
 	// ChunkBytes is about how much one transaction adds. Default 8 MiB.
 	ChunkBytes int
 	// WriteLimit bounds a transaction: one that waits longer for a lock or for a
@@ -44,11 +47,14 @@ type Config struct {
 const (
 	defaultSchema     = "tidemark"
 	defaultLinger     = 200 * time.Millisecond
+	defaultHeartbeat  = 2 * time.Second
 	defaultChunkBytes = 8 << 20
 	defaultWriteLimit = 2 * time.Minute
 	// retryLeast and retryMost bound the pause after a failure.
 	retryLeast = 100 * time.Millisecond
 	retryMost  = 10 * time.Second
+	// lagLimit is how long something may be behind before somebody should look.
+	lagLimit = 10 * time.Second
 	// readers bounds the connections of those who read the archive.
 	readers = 4
 )
@@ -59,8 +65,9 @@ type Archive struct {
 	conf *pgxpool.Config
 	pool *pgxpool.Pool // of readers
 
-	mu     sync.Mutex
-	status Status
+	mu       sync.Mutex
+	status   Status
+	caughtUp time.Time // when nothing was behind last
 }
 
 // Status is how the archive is.
@@ -81,6 +88,7 @@ type Status struct {
 func New(cfg Config) (*Archive, error) {
 	cfg.Schema = cmp.Or(cfg.Schema, defaultSchema)
 	cfg.Linger = cmp.Or(cfg.Linger, defaultLinger)
+	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, defaultHeartbeat)
 	cfg.ChunkBytes = cmp.Or(cfg.ChunkBytes, defaultChunkBytes)
 	cfg.WriteLimit = cmp.Or(cfg.WriteLimit, defaultWriteLimit)
 	if cfg.Logger == nil {
@@ -89,7 +97,7 @@ func New(cfg Config) (*Archive, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	a := &Archive{cfg: cfg}
+	a := &Archive{cfg: cfg, caughtUp: cfg.Now()}
 	var err error
 	if a.conf, err = pgxpool.ParseConfig(cfg.URL); err != nil {
 		return nil, fmt.Errorf("read the address of the Postgres database: it is not of the form postgres://user:password@host:port/database")
@@ -135,10 +143,35 @@ func (a *Archive) Lag() uint64 {
 	return 0
 }
 
+// Lagging reports whether the archive is behind for longer than it ever should be.
+func (a *Archive) Lagging() bool {
+	if a.Lag() == 0 {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cfg.Now().Sub(a.caughtUp) > lagLimit
+}
+
+// watch notes, once a second, that nothing is behind.
+func (a *Archive) watch(ctx context.Context) {
+	for sleep(ctx, time.Second) {
+		if a.Lag() > 0 {
+			continue
+		}
+		a.mu.Lock()
+		a.caughtUp = a.cfg.Now()
+		a.mu.Unlock()
+	}
+}
+
 // Run archives until the context ends. Whatever goes wrong with the server or
 // the log, it tries again; what no retry mends it says once, in the log and in
 // Status, and tries all the same, ever more rarely: somebody may have mended it.
 func (a *Archive) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { a.watch(ctx) })
 	pause := retryLeast
 	for {
 		before := a.Status().Position.Seq
@@ -190,6 +223,9 @@ func (a *Archive) note(p Position) {
 	a.status.Position, a.status.Err = p, nil
 	if p.Seq < before.Seq {
 		a.status.Rewinds++
+	}
+	if now := a.cfg.Now(); now.Sub(p.Stored) < lagLimit {
+		a.caughtUp = now
 	}
 	a.mu.Unlock()
 	if p.Seq < before.Seq {

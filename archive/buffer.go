@@ -57,10 +57,12 @@ func (b *buffer) add(ctx context.Context, m *eventlog.Message, j *projector.Judg
 }
 
 // take waits until the chunk is full, or has something at the time given or
-// after it, and takes it in exchange for an empty one.
-func (b *buffer) take(ctx context.Context, until time.Time, empty *chunk) (*chunk, error) {
-	timer := time.NewTimer(time.Until(until))
+// after it, and takes it in exchange for an empty one. It returns nil where there
+// is nothing for idle.
+func (b *buffer) take(ctx context.Context, until time.Time, idle time.Duration, empty *chunk) (*chunk, error) {
+	timer, patience := time.NewTimer(time.Until(until)), time.NewTimer(idle)
 	defer timer.Stop()
+	defer patience.Stop()
 	due := timer.C
 	for {
 		b.mu.Lock()
@@ -77,6 +79,11 @@ func (b *buffer) take(ctx context.Context, until time.Time, empty *chunk) (*chun
 		case <-changed:
 		case <-due:
 			due = nil
+		case <-patience.C:
+			if due == nil {
+				return nil, nil
+			}
+			patience.Reset(idle)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -29,6 +29,9 @@ type Position struct {
 	fingerprint []byte
 }
 
+// Incarnation names the log that is archived; zero where nothing is known.
+func (p *Position) Incarnation() events.Incarnation { return p.incarnation }
+
 // querier is a connection, a transaction or a pool.
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row

@@ -116,6 +116,21 @@ func (s *session) whole(ctx context.Context) error {
 	return nil
 }
 
+// stands fails where the position is not where this session left it, or the
+// server is gone: with nothing to archive, nobody else would notice.
+func (s *session) stands(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	now, err := readPosition(ctx, s.conn, "")
+	if err != nil {
+		return err
+	}
+	if now.log != s.position.log || now.Seq != s.position.Seq {
+		return fmt.Errorf("%w: it is %d, this process left it at %d", errMoved, now.Seq, s.position.Seq)
+	}
+	return nil
+}
+
 func (s *session) close() {
 	if s.conn == nil {
 		return
@@ -150,9 +165,15 @@ func (s *session) writeAll(ctx context.Context, b *buffer) error {
 	due := s.cfg.Now()
 	for {
 		spare.reset(s.position.log)
-		c, err := b.take(ctx, due, spare)
+		c, err := b.take(ctx, due, s.cfg.Heartbeat, spare)
+		if err == nil && c == nil {
+			err = s.stands(ctx)
+		}
 		if err != nil {
 			return err
+		}
+		if c == nil {
+			continue
 		}
 		due = s.cfg.Now().Add(s.cfg.Linger)
 		if err := s.write(ctx, c); err != nil {

@@ -175,6 +175,13 @@ func (s *Spool) First() uint64 {
 	return s.first
 }
 
+// Bytes is how much the files take, about.
+func (s *Spool) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(max(len(s.segments)-1, 0))*segmentBytes + s.bytes
+}
+
 // Trim lets go of what lies in files that end at or before that message.
 func (s *Spool) Trim(upTo uint64) {
 	s.mu.Lock()

@@ -115,7 +115,7 @@ func (w *world) startArchive() {
 	w.t.Helper()
 	cfg := Config{
 		URL: w.url, Log: w.log, Spool: w.spool, Model: modelConfig(w.log), Logger: w.logger(),
-		Linger: 5 * time.Millisecond, ChunkBytes: 64 << 10,
+		Linger: 5 * time.Millisecond, ChunkBytes: 64 << 10, Heartbeat: 50 * time.Millisecond,
 	}
 	if w.configure != nil {
 		w.configure(&cfg)
@@ -172,19 +172,21 @@ func (w *world) commit(g *traffic, n int) {
 	}
 }
 
-// commitMany adds n entries, many to a record batch.
+// commitMany adds n entries, some to a record batch.
 func (w *world) commitMany(g *traffic, n int) {
 	w.t.Helper()
-	var wg sync.WaitGroup
-	for range n {
-		e := g.entry()
-		wg.Go(func() {
-			if _, err := w.writer.Commit(testContext(w.t), e); err != nil {
-				w.t.Error(err)
-			}
-		})
+	for ; n > 0; n -= 8 {
+		var wg sync.WaitGroup
+		for range min(n, 8) {
+			e := g.entry()
+			wg.Go(func() {
+				if _, err := w.writer.Commit(testContext(w.t), e); err != nil {
+					w.t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
 }
 
 // outside publishes a message as any producer may, twice.

@@ -78,3 +78,14 @@ func (s *Server) copy(from, to string) {
 		s.t.Fatalf("copy %s: %v\n%s", from, err, out)
 	}
 }
+
+// Runs reports whether the server runs: it ends by itself where it cannot go on.
+func (s *Server) Runs() bool {
+	select {
+	case <-s.ended:
+		s.process = nil
+		return false
+	default:
+		return s.process != nil
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/archive"
 	"github.com/tidemark-io/tidemark/command"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
@@ -34,6 +35,8 @@ type app struct {
 	log       *eventlog.Log
 	projector *projector.Projector
 	writer    *eventlog.Writer
+	archive   *archive.Archive // nil without --postgres-url
+	spool     *archive.Spool   // nil without the role archive
 	registry  *prometheus.Registry
 	http      *api.HTTPServer
 	ops       *api.HTTPServer
@@ -79,6 +82,9 @@ func (a *app) open(ctx context.Context) (err error) {
 		IdentityBytes: int(cfg.IdentityMemory),
 		MayWrite:      a.disk.Check, Logger: logger, Now: time.Now,
 	}
+	if cfg.has(roleArchive) {
+		folding.Judge = a.judge
+	}
 	folding.Loading = projector.Preload(folding)
 	if a.log, err = eventlog.Open(ctx, logConfig); err != nil {
 		folding.Loading.Close()
@@ -88,9 +94,13 @@ func (a *app) open(ctx context.Context) (err error) {
 	if a.projector, err = projector.New(ctx, folding); err != nil {
 		return err
 	}
+	if err = a.openArchive(); err != nil {
+		return err
+	}
 	writes := newWriteMetrics(a.registry)
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	a.registerGauges()
+	a.registerArchive()
 	return a.buildHTTP()
 }
 
@@ -206,6 +216,9 @@ func (a *app) run(ctx context.Context) error {
 	group.start("collector", a.paceCollector)
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
+	if a.cfg.has(roleArchive) {
+		group.start("archive", a.archive.Run)
+	}
 	group.start("log writer", a.writer.Run)
 	for _, server := range servers {
 		group.add(server)
@@ -249,6 +262,7 @@ func (a *app) close() {
 			_ = l.Close() // the server has closed it already
 		}
 	}
+	a.closeArchive()
 	if a.projector != nil {
 		a.projector.Close()
 	}

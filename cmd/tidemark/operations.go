@@ -15,10 +15,17 @@ var alive = []byte(`{"status":"alive"}`)
 // readyAnswer says what is amiss although queries are answered as ever: a
 // balancer must not take reads away for it.
 func (a *app) readyAnswer() []byte {
+	var degraded []string
 	if a.disk.Check() != nil {
-		return []byte(`{"status":"ready","degraded":["storage-full"]}`)
+		degraded = append(degraded, `"storage-full"`)
 	}
-	return []byte(`{"status":"ready"}`)
+	if a.cfg.has(roleArchive) && a.archive.Lagging() {
+		degraded = append(degraded, `"archive-lagging"`)
+	}
+	if len(degraded) == 0 {
+		return []byte(`{"status":"ready"}`)
+	}
+	return []byte(`{"status":"ready","degraded":[` + strings.Join(degraded, ",") + `]}`)
 }
 
 // operations lists the endpoints for whoever operates the service.

@@ -21,7 +21,7 @@ type serveCmd struct {
 	DataDir   string   `default:"./tidemark-data" help:"Directory of the event log, the checkpoints and the secret."`
 	Listen    string   `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
 	OpsListen string   `help:"Address of its own for /metrics and profiles; without it /metrics is part of the API's and there are no profiles."`
-	Roles     []string `default:"command,query" help:"What this process does: command, query."`
+	Roles     []string `help:"What this process does: command, query, archive. Default: the first two, and archive where --postgres-url is set."`
 
 	JWTSecret   string `name:"jwt-secret" group:"Tokens" help:"Secret of HS256 tokens. Without it and --jwks-file one is made in the data directory on first start."`
 	JWKSFile    string `name:"jwks-file" group:"Tokens" type:"existingfile" help:"JSON Web Key Set of RS256, ES256 or EdDSA tokens."`
@@ -40,7 +40,8 @@ type serveCmd struct {
 	CheckpointInterval time.Duration `default:"10s" group:"Storage" help:"How often the read model is checkpointed."`
 	CheckpointBytes    byteSize      `default:"64MiB" group:"Storage" help:"Changes that are checkpointed ahead of time."`
 
-	NATS natsFlags `embed:"" prefix:"nats-" group:"Event log"`
+	NATS     natsFlags     `embed:"" prefix:"nats-" group:"Event log"`
+	Postgres postgresFlags `embed:"" prefix:"postgres-" group:"Archive"`
 
 	LogLevel   string        `default:"info" enum:"debug,info,warn,error" group:"Process" help:"debug, info, warn or error."`
 	LogFormat  string        `default:"text" enum:"text,json" group:"Process" help:"text or json, one line each, on stderr."`
@@ -67,17 +68,30 @@ type natsFlags struct {
 	UnsafeSyncInterval time.Duration `hidden:""`
 }
 
+// postgresFlags say where the archive is.
+type postgresFlags struct {
+	URL    string `name:"url" help:"Database of the archive: postgres://user:password@host:port/database. Better in TIDEMARK_POSTGRES_URL than on a command line that others can list."`
+	Schema string `default:"tidemark" help:"Schema that the archive has for itself."`
+}
+
 // The roles of a process.
 const (
 	roleCommand = "command"
 	roleQuery   = "query"
+	roleArchive = "archive"
 )
 
 // Validate refuses values that cannot work, with what to do.
 func (s *serveCmd) Validate() error {
+	if len(s.Roles) == 0 {
+		s.Roles = []string{roleCommand, roleQuery}
+		if s.Postgres.URL != "" {
+			s.Roles = append(s.Roles, roleArchive)
+		}
+	}
 	for _, role := range s.Roles {
-		if role != roleCommand && role != roleQuery {
-			return fmt.Errorf("--roles: %q is no role of this binary; use command, query or both", role)
+		if role != roleCommand && role != roleQuery && role != roleArchive {
+			return fmt.Errorf("--roles: %q is no role of this binary; use command, query, archive, or several", role)
 		}
 	}
 	positive := map[string]int64{
@@ -94,8 +108,8 @@ func (s *serveCmd) Validate() error {
 	switch {
 	case s.MaxBatch > events.MaxBatchEvents:
 		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
-	case len(s.Roles) == 0:
-		return errors.New("--roles is empty; use command, query or both")
+	case s.has(roleArchive) && s.Postgres.URL == "":
+		return errors.New("the role archive needs --postgres-url: the database that it archives into")
 	case s.DedupeHorizon < 7*24*time.Hour:
 		return errors.New("--dedupe-horizon is at least 168h: callers are promised that a repeat within 7 days counts once")
 	case s.JWTSecret != "" && s.JWKSFile != "":

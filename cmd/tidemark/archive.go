@@ -1,0 +1,69 @@
+package main
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidemark-io/tidemark/archive"
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// judge hands what the fold makes of each message to the archive.
+func (a *app) judge(j *projector.Judgement) { a.spool.Append(j) }
+
+// openArchive makes the archive, where there is one. It connects to nothing: a
+// database that is away keeps nobody from starting.
+func (a *app) openArchive() (err error) {
+	if a.cfg.Postgres.URL == "" {
+		return nil
+	}
+	if a.cfg.has(roleArchive) {
+		folded := a.projector.Snapshot().At.Seq
+		if a.spool, err = archive.OpenSpool(filepath.Join(a.cfg.DataDir, "judgements"), folded, a.logger); err != nil {
+			return err
+		}
+	}
+	a.archive, err = archive.New(archive.Config{
+		URL: a.cfg.Postgres.URL, Schema: a.cfg.Postgres.Schema, Log: a.log, Spool: a.spool,
+		Model:  readmodel.Config{Incarnation: a.log.Incarnation(), DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory)},
+		Logger: a.logger, Now: time.Now,
+	})
+	return err
+}
+
+func (a *app) closeArchive() {
+	if a.archive != nil {
+		a.archive.Close()
+	}
+	if a.spool != nil {
+		a.spool.Close()
+	}
+}
+
+// registerArchive publishes how the archive is, where this process archives.
+func (a *app) registerArchive() {
+	if !a.cfg.has(roleArchive) {
+		return
+	}
+	gauge := func(name, help string, value func() float64) {
+		a.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	counter := func(name, help string, value func() float64) {
+		a.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+	}
+	gauge("tidemark_archive_position", "Stream sequence that is archived.", func() float64 { return float64(a.archive.Status().Position.Seq) })
+	gauge("tidemark_archive_lag_messages", "Messages of the log that are not archived.", func() float64 { return float64(a.archive.Lag()) })
+	gauge("tidemark_archive_up", "1 while the archive goes on, 0 while it cannot.", func() float64 {
+		if s := a.archive.Status(); s.Err != nil || s.Position.Incarnation() == (events.Incarnation{}) {
+			return 0
+		}
+		return 1
+	})
+	gauge("tidemark_archive_judgement_bytes", "Files of judgements that wait for the archive.", func() float64 { return float64(a.spool.Bytes()) })
+	counter("tidemark_archive_retries_total", "Sessions with the database that failed and were begun anew.", func() float64 { return float64(a.archive.Status().Retries) })
+	counter("tidemark_archive_rewinds_total", "Times that the archive was found further back than it was left: a backup was restored.", func() float64 { return float64(a.archive.Status().Rewinds) })
+}
