@@ -135,3 +135,10 @@ func Decode[T decodable[T]](e *Event) (T, error) {
 	var none T
 	return none.decode(e.data)
 }
+
+// NewEvent returns an event as it would stand in a record batch, for who has
+// its data and not the batch.
+func NewEvent(m Meta, d Data) (e Event) {
+	_ = e.parse(AppendEvent(nil, m, d), 0) // Decode judges the data
+	return e
+}
