@@ -1,0 +1,211 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tidemark-io/tidemark/archive/intake/mapping"
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// Capture follows the changes of the mapped tables, after an import of what
+// they hold.
+type Capture struct {
+	// URL is the database; its user needs REPLICATION, and must own the tables or
+	// be a superuser to publish them.
+	URL     string
+	Mapping *mapping.Mapping
+	Sink    Sink
+	// Slot names the slot and the publication.
+	Slot string
+	// StateFile is where the capture's state is kept.
+	StateFile string
+	// Concurrency is how many batches of the import are under way at once.
+	Concurrency int
+	// SkipTruncate leaves counts as they are where a table is truncated; without
+	// it the capture ends with ErrTruncated.
+	SkipTruncate bool
+	// UntilCaughtUp ends the capture once it has taken all that was committed
+	// when it began to follow.
+	UntilCaughtUp bool
+	// Imported, if set, is given the report of the import.
+	Imported func(*Report)
+	Logger   *slog.Logger
+
+	state State
+	stats Stats
+}
+
+// Stats are counted by the capture and read by whoever observes it.
+type Stats struct {
+	Transactions, Changes, Events, Rejected, Unfit atomic.Int64
+	// LagBytes is how much of the log Postgres keeps for the slot, as of the last look.
+	LagBytes atomic.Int64
+	// Following: the import is finished.
+	Following atomic.Bool
+	// LastCommit is the time of the last commit taken, in Unix seconds.
+	LastCommit atomic.Int64
+}
+
+// Stats returns the present figures.
+func (c *Capture) Stats() *Stats { return &c.stats }
+
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
+// Run follows until the context ends, through outages of Postgres. It returns
+// ErrSetUp, ErrSlotGone, ErrSchemaChanged or ErrTruncated where a person must
+// act, and what the Sink fails with. Nothing is lost by any of them: the slot
+// keeps what was not taken.
+func (c *Capture) Run(ctx context.Context) error {
+	var err error
+	if c.state, err = readState(c.StateFile); err != nil {
+		return err
+	}
+	if c.state.Slot != "" && c.state.Slot != c.Slot {
+		return setUp("%s is the state of slot %s, not of %s; give another state file", c.StateFile, c.state.Slot, c.Slot)
+	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		before := c.stats.Transactions.Load()
+		err := c.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil || !passing(err) {
+			return err
+		}
+		if c.stats.Transactions.Load() > before {
+			pause = firstPause
+		}
+		c.Logger.Warn("following Postgres was interrupted, it will be tried again", "error", err, "pause", pause.String())
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// errSink marks an error of the Sink, which has tried for long enough by itself.
+type errSink struct{ error }
+
+func (e errSink) Unwrap() error { return e.error }
+
+// passing reports whether another try may help.
+func passing(err error) bool {
+	var sink errSink
+	for _, final := range []error{ErrSetUp, ErrSlotGone, ErrSchemaChanged, ErrTruncated, mapping.ErrMapping} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return !errors.As(err, &sink)
+}
+
+// session follows over one pair of connections.
+func (c *Capture) session(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, c.URL)
+	if err != nil {
+		return fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it any more
+	replication, err := connectReplication(ctx, c.URL)
+	if err != nil {
+		return err
+	}
+	defer replication.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the slot knows what was confirmed
+	snapshot, err := c.open(ctx, conn, replication)
+	if err != nil {
+		return err
+	}
+	if !c.state.Imported {
+		if err := c.importFirst(ctx, conn, snapshot); err != nil {
+			return err
+		}
+	}
+	c.stats.Following.Store(true)
+	f := follower{c: c, conn: conn, replication: replication}
+	return f.run(ctx)
+}
+
+func connectReplication(ctx context.Context, url string) (*pgconn.PgConn, error) {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, setUp("%w", err)
+	}
+	config.RuntimeParams["replication"] = "database"
+	config.RuntimeParams["timezone"] = "UTC"
+	config.RuntimeParams["datestyle"] = "ISO"
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Postgres for replication: %w", err)
+	}
+	return conn, nil
+}
+
+// open makes sure that publication and slot are there, and are ours. Where the
+// slot is new, it returns the snapshot that it begins at.
+func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.PgConn) (snapshot string, err error) {
+	system, err := systemOf(ctx, replication)
+	if err != nil {
+		return "", err
+	}
+	if c.state.System != "" && c.state.System != system {
+		return "", setUp("%s is the state of another database cluster (%s, this is %s)", c.StateFile, c.state.System, system)
+	}
+	if err := checkTables(ctx, conn, c.Mapping); err != nil {
+		if c.state.Imported && errors.Is(err, mapping.ErrMapping) {
+			return "", changed(err)
+		}
+		return "", err
+	}
+	s, err := lookAtSlot(ctx, conn, c.Slot)
+	switch {
+	case err != nil:
+		return "", err
+	case s.lost, !s.there && c.state.Imported:
+		return "", fmt.Errorf("slot %s: %w", c.Slot, ErrSlotGone)
+	case s.active:
+		return "", fmt.Errorf("slot %s is in use by another connection", c.Slot)
+	}
+	if err := openPublication(ctx, conn, c.Slot, c.Mapping); err != nil {
+		return "", err
+	}
+	if !s.there {
+		if snapshot, err = createSlot(ctx, replication, c.Slot); err != nil {
+			return "", err
+		}
+	} else if !c.state.Imported {
+		c.Logger.Info("no finished import is known for the slot; importing again, nothing counts twice", "slot", c.Slot)
+	}
+	c.state.Slot, c.state.System = c.Slot, system
+	return snapshot, c.state.write(c.StateFile)
+}
+
+func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot string) error {
+	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Snapshot: snapshot}
+	report, at, err := im.Run(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("import before following: %w", err)
+	}
+	if c.Imported != nil {
+		c.Imported(report)
+	}
+	c.state.Imported, c.state.Latest = true, max(c.state.Latest, at)
+	return c.state.write(c.StateFile)
+}
+
+// timeOf is the time of a commit: its own, and never before that of an earlier one.
+func (c *Capture) timeOf(commit time.Time) events.Time {
+	c.state.Latest = max(c.state.Latest, events.TimeOf(commit))
+	return c.state.Latest
+}

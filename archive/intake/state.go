@@ -1,0 +1,71 @@
+package intake
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tidemark-io/tidemark/archive/intake/pgoutput"
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// State is what a capture remembers beside what its slot does. It may be lost:
+// then the import is done again, and nothing counts twice.
+type State struct {
+	// Slot and System name the slot and the database cluster that it is in.
+	Slot   string `json:"slot"`
+	System string `json:"system"`
+	// Imported: the import is finished.
+	Imported bool `json:"imported"`
+	// Done is the end of the last commit all of whose events are durable.
+	Done pgoutput.LSN `json:"done"`
+	// Latest is the greatest time of a commit so far: none after it is given an
+	// earlier one.
+	Latest events.Time `json:"latest"`
+}
+
+// readState reads a file; one that is not there is the zero state.
+func readState(path string) (s State, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the state of the capture from %s: %w; remove the file to import anew", path, err)
+	}
+	return s, nil
+}
+
+// write replaces the file, durably and as a whole.
+func (s State) write(path string) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write the state of the capture: %w", err)
+	}
+	defer os.Remove(file.Name()) //nolint:errcheck // it is gone once renamed
+	_, err = file.Write(append(data, '\n'))
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write the state of the capture to %s: %w", path, err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("write the state of the capture: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
