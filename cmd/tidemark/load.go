@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -175,20 +173,13 @@ func (l *loadCmd) print(report interface{ Write(io.Writer) error }) error {
 type tokenSource = func(user uuid.UUID, service bool) (string, error)
 
 // tokens signs tokens with the service's secret, or hands out the one given.
-// It never makes a secret: one that the service does not have opens nothing.
 func (l *loadCmd) tokens() (tokenSource, error) {
 	if l.Token != "" {
 		return func(uuid.UUID, bool) (string, error) { return l.Token, nil }, nil
 	}
-	secret := []byte(l.JWTSecret)
-	if len(secret) == 0 {
-		_, err := os.Stat(filepath.Join(l.DataDir, secretFile))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no secret in %s: give --token, --jwt-secret or the service's own --data-dir", l.DataDir)
-		}
-		if secret, err = dataSecret(l.DataDir); err != nil {
-			return nil, err
-		}
+	secret, err := serviceSecret(l.DataDir, l.JWTSecret)
+	if err != nil {
+		return nil, err
 	}
 	ttl := l.Duration + time.Hour
 	if l.Trace != "" {

@@ -19,6 +19,8 @@ type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the service."`
 	Token       tokenCmd       `cmd:"" help:"Print a bearer token."`
 	Load        loadCmd        `cmd:"" help:"Import a trace into a running service, or drive it with a workload."`
+	Import      importCmd      `cmd:"" help:"Import what an application has already."`
+	Ingest      ingestCmd      `cmd:"" help:"Follow an application that goes on."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running service whether it lives; for containers."`
 	Version     versionCmd     `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -38,6 +38,18 @@ func dataSecret(dataDir string) ([]byte, error) {
 	return dataSecret(dataDir)
 }
 
+// serviceSecret is the secret of a service's tokens. It never makes one: a
+// secret that the service does not have opens nothing.
+func serviceSecret(dataDir, given string) ([]byte, error) {
+	if given != "" {
+		return []byte(given), nil
+	}
+	if _, err := os.Stat(filepath.Join(dataDir, secretFile)); err != nil {
+		return nil, fmt.Errorf("there is no secret in %s: give --token, --jwt-secret or the service's own --data-dir", dataDir)
+	}
+	return dataSecret(dataDir)
+}
+
 // writeSecret creates the file whole or not at all; of two at the same time
 // the first wins.
 func writeSecret(path string) error {

@@ -64,16 +64,19 @@ type ImportReport struct {
 	EventsPerSecond float64 `json:"events_per_second"`
 }
 
-// outcome is what the service made of one batch.
-type outcome struct {
+// Outcome is what the service made of one batch.
+type Outcome struct {
+	Accepted   int        `json:"accepted"`
+	Duplicates int        `json:"duplicates"`
+	Rejected   []Rejected `json:"rejected"`
 	events     int
-	Accepted   int `json:"accepted"`
-	Duplicates int `json:"duplicates"`
-	Rejected   []struct {
-		Index  int    `json:"index"`
-		Detail string `json:"detail"`
-	} `json:"rejected"`
-	samples []string
+	samples    []string
+}
+
+// Rejected names an event that was left out, by its place in the batch.
+type Rejected struct {
+	Index  int    `json:"index"`
+	Detail string `json:"detail"`
 }
 
 // Run sends the trace and returns once every event that was sent is folded or
@@ -84,7 +87,7 @@ func (im *Importer) Run(ctx context.Context, trace *Trace) (*ImportReport, error
 	start := time.Now()
 	report := &ImportReport{LeftOut: trace.LeftOut}
 	group, ctx := errgroup.WithContext(ctx)
-	batches, outcomes := make(chan [][]byte), make(chan *outcome)
+	batches, outcomes := make(chan [][]byte), make(chan *Outcome)
 	group.Go(func() error {
 		defer close(batches)
 		for batch := range im.batches(trace.Events) {
@@ -99,7 +102,7 @@ func (im *Importer) Run(ctx context.Context, trace *Trace) (*ImportReport, error
 	for range im.Concurrency {
 		group.Go(func() error {
 			for batch := range batches {
-				o, err := im.send(ctx, batch)
+				o, err := im.Send(ctx, batch)
 				if err != nil {
 					return err
 				}
@@ -140,7 +143,9 @@ func (im *Importer) batches(events [][]byte) iter.Seq[[][]byte] {
 	}
 }
 
-func (im *Importer) send(ctx context.Context, batch [][]byte) (*outcome, error) {
+// Send sends one batch, of at most MaxBatchEvents, and returns once its events
+// are folded or rejected. It may be called by many at once.
+func (im *Importer) Send(ctx context.Context, batch [][]byte) (*Outcome, error) {
 	r := &request{method: "POST", path: "/v1/events", token: im.Token, key: uuid.NewString()}
 	if im.Format == FormatBatch {
 		r.media = "application/cloudevents-batch+json"
@@ -156,7 +161,7 @@ func (im *Importer) send(ctx context.Context, batch [][]byte) (*outcome, error) 
 	if !a.good() {
 		return nil, fmt.Errorf("send %d events: the service answered %s", len(batch), a.said())
 	}
-	o := &outcome{events: len(batch)}
+	o := &Outcome{events: len(batch)}
 	if err := json.Unmarshal(a.body, o); err != nil {
 		return nil, fmt.Errorf("read the outcome of %d events: %w", len(batch), err)
 	}
@@ -172,7 +177,7 @@ func (im *Importer) send(ctx context.Context, batch [][]byte) (*outcome, error) 
 	return o, nil
 }
 
-func (r *ImportReport) add(o *outcome) {
+func (r *ImportReport) add(o *Outcome) {
 	r.Sent += o.events
 	r.Accepted += o.Accepted
 	r.Duplicates += o.Duplicates
