@@ -90,7 +90,7 @@ func TestAsyncAPINamesWhatTheLogHas(t *testing.T) {
 			t.Errorf("dead letters have the header %s, which is not documented", name)
 		}
 	}
-	for _, key := range []string{eventlog.IncarnationKey, eventlog.LineageKey} {
+	for _, key := range []string{eventlog.IncarnationKey, eventlog.LineageKey, eventlog.ImportedKey} {
 		if resolve(doc, "/channels/recordBatches/x-tidemark-stream/metadata/"+key) == nil {
 			t.Errorf("the stream's metadata %s is not documented", key)
 		}

@@ -52,6 +52,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	// The rest is for tests of this package.
+	importing   bool // see Import
 	duplicates  time.Duration
 	allowDelete bool
 	watchdog    time.Duration

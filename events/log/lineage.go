@@ -19,6 +19,7 @@ const LineageKey = "tidemark-lineage"
 type identity struct {
 	incarnation events.Incarnation
 	lineage     events.Lineage
+	imported    uint64 // up to here the messages are copies
 }
 
 func freshIncarnation() (inc events.Incarnation) {
@@ -48,7 +49,8 @@ func streamIdentity(info *jetstream.StreamInfo) (id identity, err error) {
 	if id.lineage, err = events.ParseLineage(info.Config.Metadata[LineageKey]); err != nil {
 		return identity{}, fmt.Errorf("%w: %s in the metadata of %s: %w", ErrStreamConfig, LineageKey, name, err)
 	}
-	return id, nil
+	id.imported, err = importedUpTo(info.Config.Metadata)
+	return id, err
 }
 
 // identify reads the identity; for one who is about to adopt the log, of a
@@ -73,7 +75,7 @@ func (l *Log) Adopt(ctx context.Context, earlier events.Lineage) (events.Incarna
 	if err != nil {
 		return events.Incarnation{}, fmt.Errorf("adopt stream %s: %w", EventsStream, err)
 	}
-	id := identity{freshIncarnation(), earlier}
+	id := identity{incarnation: freshIncarnation(), lineage: earlier}
 	cfg := stream.CachedInfo().Config
 	cfg.Metadata = id.metadata(cfg.Metadata)
 	if _, err := l.pubJS.UpdateStream(ctx, cfg); err != nil {

@@ -77,8 +77,12 @@ func (l *Log) open(ctx context.Context) (err error) {
 	if err := l.openDeadLetters(ctx); err != nil {
 		return err
 	}
-	if _, _, err := l.Bounds(ctx); err != nil {
+	_, last, err := l.Bounds(ctx)
+	if err != nil {
 		return err
+	}
+	if last < l.imported && !l.cfg.importing {
+		return fmt.Errorf("%w: it ends at message %d of %d", ErrImportUnfinished, last, l.imported)
 	}
 	l.watch.wg.Go(l.probe)
 	return nil

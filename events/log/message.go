@@ -16,7 +16,8 @@ import (
 type Message struct {
 	// Seq is the stream sequence, from 1.
 	Seq uint64
-	// Stored is when the server appended it, by the server's clock.
+	// Stored is when the server appended it, by the server's clock; of a copy
+	// that was imported, when the original was appended.
 	Stored time.Time
 	// BatchID is the Nats-Msg-Id header: of our own record batches the batch ID
 	// in hex, of others whatever they set, or "".
@@ -90,6 +91,9 @@ func (l *Log) get(ctx context.Context, stream string, seq uint64) (stored, error
 			return stored{}, fmt.Errorf("get message %d of stream %s: read its headers: %w", seq, stream, err)
 		}
 		m.BatchID = m.header.Get(jetstream.MsgIDHeader)
+		if stream == EventsStream {
+			l.original(&m.Message, m.header)
+		}
 	}
 	return m, nil
 }

@@ -188,7 +188,7 @@ func (r *reader) deliver(ctx context.Context, messages jetstream.MessagesContext
 		if err != nil {
 			return fmt.Errorf("pull from stream %s: %w", EventsStream, err)
 		}
-		m, err := readMessage(msg)
+		m, err := r.log.readMessage(msg)
 		if err != nil {
 			return err
 		}
@@ -220,16 +220,18 @@ func (r *reader) missed(ctx context.Context, how string) error {
 	return fmt.Errorf("%w: it %s before %d", errConsumer, how, r.next)
 }
 
-func readMessage(msg jetstream.Msg) (Message, error) {
+func (l *Log) readMessage(msg jetstream.Msg) (Message, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return Message{}, fmt.Errorf("read position of a message: %w", err)
 	}
-	return Message{
+	m := Message{
 		Seq:     meta.Sequence.Stream,
 		Stored:  meta.Timestamp,
 		BatchID: msg.Headers().Get(jetstream.MsgIDHeader),
 		Subject: msg.Subject(),
 		Data:    msg.Data(),
-	}, nil
+	}
+	l.original(&m, msg.Headers())
+	return m, nil
 }

@@ -53,7 +53,7 @@ type ExportOptions struct {
 	PartBytes int
 	// Incarnation is the log's, and Lineage the incarnations that it had before.
 	Incarnation events.Incarnation
-	Lineage     string
+	Lineage     events.Lineage
 	// Progress, where set, is told now and then how far it got.
 	Progress func(Progress)
 }
@@ -128,7 +128,7 @@ func Export(ctx context.Context, s Source, dir string, o ExportOptions) (*Manife
 // request, or a new one.
 func (o *ExportOptions) manifest(ctx context.Context, s Source, dir string) (*Manifest, error) {
 	m := &Manifest{
-		Version: exportVersion, Format: o.Format, Incarnation: o.Incarnation.String(), Lineage: o.Lineage,
+		Version: exportVersion, Format: o.Format, Incarnation: o.Incarnation.String(), Lineage: o.Lineage.String(),
 		PartBytes: cmp.Or(o.PartBytes, defaultPartBytes),
 	}
 	for _, t := range o.Types {
