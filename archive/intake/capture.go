@@ -35,8 +35,13 @@ type Capture struct {
 	// UntilCaughtUp ends the capture once it has taken all that was committed
 	// when it began to follow.
 	UntilCaughtUp bool
-	// Imported, if set, is given the report of the import.
+	// ImportOnly ends the capture when the import is finished: the slot keeps
+	// what changes from then on, for the next capture.
+	ImportOnly bool
+	// Imported, if set, is given the report of the import, and Progress is told
+	// how many more rows it read.
 	Imported func(*Report)
+	Progress func(rows int)
 	Logger   *slog.Logger
 
 	state State
@@ -132,6 +137,9 @@ func (c *Capture) session(ctx context.Context) error {
 			return err
 		}
 	}
+	if c.ImportOnly {
+		return nil
+	}
 	c.stats.Following.Store(true)
 	f := follower{c: c, conn: conn, replication: replication}
 	return f.run(ctx)
@@ -192,7 +200,7 @@ func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.
 }
 
 func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot string) error {
-	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Snapshot: snapshot}
+	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Progress: c.Progress, Snapshot: snapshot}
 	report, at, err := im.Run(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("import before following: %w", err)

@@ -11,7 +11,8 @@
 //
 // One read-only transaction sees all tables at one moment. Rows stream through;
 // memory does not grow with their number. A row that fits no event is reported
-// and left out. An import may be repeated: what is in counts as a duplicate.
+// and left out. An import may be repeated: what is in counts as a duplicate. It
+// says nothing of rows that are gone since the one before; only changes do.
 //
 // # Capture
 //

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tidemark-io/tidemark/archive/intake"
+	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 )
 
 // importCmd holds the ways to import what an application has already.
@@ -20,8 +22,18 @@ type importCmd struct {
 
 type importPostgresCmd struct {
 	intakeFlags
-	DryRun bool `help:"Read and judge all rows, and send nothing."`
-	JSON   bool `name:"json" help:"Print the report as JSON."`
+	DryRun bool   `help:"Read and judge all rows, and send nothing."`
+	JSON   bool   `name:"json" help:"Print the report as JSON."`
+	Slot   string `placeholder:"NAME" help:"Make a replication slot that keeps what changes from this import on, for: tidemark ingest postgres --slot NAME."`
+	State  string `placeholder:"FILE" help:"State file of the capture that goes on with --slot; tidemark-ingest-<slot>.json unless given."`
+}
+
+// Validate refuses what cannot be meant.
+func (c *importPostgresCmd) Validate() error {
+	if c.DryRun && c.Slot != "" {
+		return errors.New("a dry run makes no slot: leave out --slot or --dry-run")
+	}
+	return c.intakeFlags.Validate()
 }
 
 // Run imports, and prints what became of the rows.
@@ -49,9 +61,11 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 		sink = service
 	}
 	bar := newBar(int(total))
-	im := intake.Import{Mapping: m, Sink: sink, Concurrency: c.Concurrency, Progress: func(n int) { _ = bar.Add(n) }}
-	report, _, err := im.Run(ctx, conn)
+	report, err := c.run(ctx, m, conn, sink, func(n int) { _ = bar.Add(n) })
 	_ = bar.Exit()
+	if report == nil {
+		return err
+	}
 	report.DryRun = c.DryRun
 	if err := errors.Join(err, c.print(report)); err != nil {
 		return err
@@ -60,6 +74,25 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%d rows are not in, all others are; the report says why", bad)
 	}
 	return nil
+}
+
+// run imports: by itself, or as the beginning of a capture.
+func (c *importPostgresCmd) run(ctx context.Context, m *mapping.Mapping, conn *pgx.Conn, sink intake.Sink, progress func(int)) (report *intake.Report, err error) {
+	if c.Slot == "" {
+		im := intake.Import{Mapping: m, Sink: sink, Concurrency: c.Concurrency, Progress: progress}
+		report, _, err = im.Run(ctx, conn)
+		return report, err
+	}
+	capture := &intake.Capture{
+		URL: c.PostgresURL, Mapping: m, Sink: sink, Slot: c.Slot, StateFile: stateFile(c.State, c.Slot), Concurrency: c.Concurrency,
+		ImportOnly: true, Progress: progress, Imported: func(r *intake.Report) { report = r },
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	err = capture.Run(ctx)
+	if err == nil && report == nil && ctx.Err() == nil {
+		err = fmt.Errorf("slot %s was imported before; go on with: tidemark ingest postgres --slot %s", c.Slot, c.Slot)
+	}
+	return report, err
 }
 
 func (c *importPostgresCmd) print(r *intake.Report) error {

@@ -46,11 +46,8 @@ func (c *ingestPostgresCmd) Run(ctx context.Context) error {
 	}
 	defer closeSink()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if c.State == "" {
-		c.State = "tidemark-ingest-" + c.Slot + ".json"
-	}
 	capture := &intake.Capture{
-		URL: c.PostgresURL, Mapping: m, Sink: sink, Slot: c.Slot, StateFile: c.State, Concurrency: c.Concurrency,
+		URL: c.PostgresURL, Mapping: m, Sink: sink, Slot: c.Slot, StateFile: stateFile(c.State, c.Slot), Concurrency: c.Concurrency,
 		SkipTruncate: c.SkipTruncate, UntilCaughtUp: c.UntilCaughtUp, Logger: logger,
 		Imported: func(r *intake.Report) {
 			logger.Info("the rows are imported, following their changes", "slot", c.Slot)
@@ -63,6 +60,7 @@ func (c *ingestPostgresCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("--ops-listen: %w", err)
 		}
+		logger.Info("metrics are served", "address", "http://"+listener.Addr().String())
 		parts.start("metrics", serveMetrics(listener, ingestMetrics(capture.Stats())))
 	}
 	done := make(chan error, 1)
@@ -80,6 +78,14 @@ func (c *ingestPostgresCmd) Run(ctx context.Context) error {
 	logger.Info("the capture has ended", "transactions", s.Transactions.Load(), "changes", s.Changes.Load(),
 		"events", s.Events.Load(), "rejected", s.Rejected.Load(), "unfit", s.Unfit.Load())
 	return errors.Join(<-done, err)
+}
+
+// stateFile is where the state of a slot's capture is kept.
+func stateFile(given, slot string) string {
+	if given != "" {
+		return given
+	}
+	return "tidemark-ingest-" + slot + ".json"
 }
 
 // ingestMetrics describes a capture to Prometheus.
