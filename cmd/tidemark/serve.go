@@ -39,6 +39,8 @@ type serveCmd struct {
 	MinFreeDisk        byteSize      `default:"256MiB" group:"Storage" help:"Free space below which commands are refused."`
 	CheckpointInterval time.Duration `default:"10s" group:"Storage" help:"How often the read model is checkpointed."`
 	CheckpointBytes    byteSize      `default:"64MiB" group:"Storage" help:"Changes that are checkpointed ahead of time."`
+	SnapshotInterval   time.Duration `default:"0s" group:"Storage" help:"How often a checkpoint is kept as a snapshot, from which earlier counts are found quickly; 0 keeps none."`
+	SnapshotsKept      int           `default:"24" group:"Storage" help:"Snapshots that are kept."`
 
 	NATS     natsFlags     `embed:"" prefix:"nats-" group:"Event log"`
 	Postgres postgresFlags `embed:"" prefix:"postgres-" group:"Archive"`
@@ -106,6 +108,10 @@ func (s *serveCmd) Validate() error {
 		}
 	}
 	switch {
+	case s.SnapshotInterval < 0:
+		return errors.New("--snapshot-interval is at least 0")
+	case s.SnapshotsKept < 1:
+		return errors.New("--snapshots-kept is at least 1; without --snapshot-interval no snapshots are taken")
 	case s.MaxBatch > events.MaxBatchEvents:
 		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
 	case s.has(roleArchive) && s.Postgres.URL == "":
