@@ -43,7 +43,8 @@ func (a *Archive) session(ctx context.Context) error {
 	}()
 	err := s.writeAll(ctx, b)
 	cancel()
-	if readErr := <-read; ctx.Err() == nil || err == nil || isContext(err) {
+	// Where the reader failed, what ended the writer is its echo.
+	if readErr := <-read; isContext(err) {
 		err = firstCause(readErr, err)
 	}
 	return err

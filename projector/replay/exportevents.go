@@ -22,7 +22,6 @@ type eventsPart struct {
 	types   []events.Type
 	repeats *repeatFilter
 	source  []byte // stands for that of events without an identity
-	id      []byte
 	line    []byte
 }
 
