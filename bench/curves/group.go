@@ -67,7 +67,7 @@ func start(ctx context.Context, env *scenario.Env, videos int, flags ...string) 
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Quiet(ctx); err != nil { // its first checkpoints
+	if err := t.Settled(ctx); err != nil { // its first checkpoints
 		return nil, errors.Join(err, stop(t))
 	}
 	return t, nil

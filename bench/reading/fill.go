@@ -27,7 +27,7 @@ func fill(ctx context.Context, t *process.Tidemark, videos world.Videos) error {
 	if _, err := pool.Run(ctx, load.Plan{Script: script, Duration: time.Hour, Limit: calls}); err != nil {
 		return fmt.Errorf("fill tidemark: %w", err)
 	}
-	return t.Quiet(ctx)
+	return t.Settled(ctx)
 }
 
 // baselines is the script that sends each video's start value once.
