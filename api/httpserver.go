@@ -62,7 +62,7 @@ func (l ownListener) Accept() (net.Conn, error) {
 	}
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return c, nil
+		return nil, errors.Join(fmt.Errorf("accept %T: clients are bounded in time on TCP only", c), c.Close())
 	}
 	return newConn(tcp, l.server), nil
 }
@@ -123,7 +123,7 @@ func Starting(why string) http.Handler {
 
 func (s *HTTPServer) note(nc net.Conn, state http.ConnState) {
 	c, ok := nc.(*conn)
-	if !ok {
+	if !ok { // a listener that is not ours: a test's
 		return
 	}
 	c.state.Store(int32(state))

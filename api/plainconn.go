@@ -19,13 +19,14 @@ var errPassOn = errors.New("request is not plain")
 // arrivals is what has arrived of plain requests and was not answered yet.
 type arrivals struct {
 	// in is where bytes are read to, the first have of which have arrived: the
-	// buffer of net/http, or a larger one that exactly one request fits.
+	// buffer of net/http, or a larger one for one request.
 	in   []byte
 	have int
 	// need is the size of the request that has begun, once it is known.
 	need int
-	// answered: this is not the connection's first request.
-	answered bool
+	// begun: some of a request has been waited for. answered: it is not the
+	// connection's first.
+	begun, answered bool
 }
 
 // servePlain answers plain requests. It returns with a request that is not
@@ -34,21 +35,12 @@ func (c *conn) servePlain(p []byte) (int, error) {
 	a := arrivals{in: p}
 	for {
 		n, err := c.TCPConn.Read(a.in[a.have:])
-		begins := a.have == 0
 		a.have += n
-		if err == nil {
+		if err == nil && a.have >= a.need {
 			err = c.answerArrived(&a)
 		}
-		switch {
-		case err == nil && a.have == 0:
-			a.in = p
-			c.readWithin(c.server.limits.idle)
-		case err == nil:
-			err = a.makeRoom()
-			if begins && a.answered && err == nil {
-				// The first request's time runs from the start of the connection.
-				c.readWithin(c.server.limits.header)
-			}
+		if err == nil {
+			err = c.await(&a, p)
 		}
 		if err != nil {
 			return c.passOn(p, &a, err)
@@ -61,10 +53,10 @@ func (c *conn) servePlain(p []byte) (int, error) {
 func (c *conn) answerArrived(a *arrivals) error {
 	e := c.server.exchanges.Get().(*plainhttp.Exchange)
 	data := a.in[:a.have]
-	for len(data) > 0 {
+	for a.need = 0; len(data) > 0; {
 		size, verdict := e.Read(data)
-		a.need = size
 		if verdict == plainhttp.Partial {
+			a.need = size
 			break
 		}
 		if verdict == plainhttp.Other {
@@ -75,25 +67,33 @@ func (c *conn) answerArrived(a *arrivals) error {
 			a.have = 0
 			return err
 		}
-		data, a.answered = data[size:], true
+		data, a.begun, a.answered = data[size:], false, true
 	}
 	c.server.exchanges.Put(e)
 	a.have = copy(a.in, data)
 	return nil
 }
 
-// makeRoom makes room for the rest of a request. One whose head fills the
-// buffer of net/http, or that is too large, is not plain.
-func (a *arrivals) makeRoom() error {
-	switch {
-	case a.need <= len(a.in) && a.have < len(a.in):
+// await makes ready to read the rest of a request, or the next. One whose head
+// fills the buffer of net/http, or that is too large, is not plain.
+func (c *conn) await(a *arrivals, p []byte) error {
+	if a.have == 0 {
+		a.in = p
+		c.readWithin(c.server.limits.idle)
 		return nil
-	case a.need == 0 || a.need > maxPlainBytes:
-		return errPassOn
 	}
-	larger := make([]byte, a.need)
-	copy(larger, a.in[:a.have])
-	a.in = larger
+	if !a.begun && a.answered { // the time of the first runs from the connection's start
+		c.readWithin(c.server.limits.header)
+	}
+	a.begun = true
+	switch {
+	case a.need > maxPlainBytes, a.need == 0 && a.have == len(a.in):
+		return errPassOn
+	case a.have == len(a.in):
+		// It grows with what arrives, not with what Content-Length promises.
+		a.in = append(make([]byte, 0, min(a.need, 2*a.have)), a.in...)
+		a.in = a.in[:cap(a.in)]
+	}
 	return nil
 }
 

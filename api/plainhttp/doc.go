@@ -3,7 +3,7 @@
 // counters takes some microseconds beside it, so this is where a poll's time is.
 //
 // It knows a part of HTTP/1.1 only, and reads nothing that is not surely of that
-// part. A request is plain if its method is one of five, its target a path of
+// part. A request is plain if its method is one of six, its target a path of
 // unescaped characters, its lines end in CR LF, no header comes twice, its Host
 // is a name or an address, its body has a length or is not there, and it asks
 // for nothing of the connection: no upgrade, no Expect, no Connection but

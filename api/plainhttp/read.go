@@ -110,7 +110,7 @@ func (e *Exchange) readRequestLine(line string) bool {
 		return false
 	}
 	switch r.Method {
-	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 	default:
 		return false
 	}

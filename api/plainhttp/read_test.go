@@ -32,7 +32,7 @@ var plain = []string{
 	bare, post("{}"), post(`{"video_ids":[]}`, browser...), post("", "X-A:  spaces\t around \t"), post("{}", "X-A: caf\xc3\xa9", "X-B: a:b"),
 	"DELETE /v1/videos/0f8fad5b-d9cb-469f-a165-70867728950e/like HTTP/1.1\r\nhost: [::1]:80\r\n\r\n",
 	"PUT //a/../~b_ HTTP/1.1\r\nHost: a\r\nContent-Length: 007\r\n\r\n\r\n\r\n\x00\xff!",
-	"GET /v1/videos/batch-metadata?ids=a,b%2Cc&since=#x?y HTTP/1.1\r\nHost: a\r\n\r\n", "PATCH / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /v1/videos/batch-metadata?ids=a,b%2Cc&since=#x?y HTTP/1.1\r\nHost: a\r\n\r\n", "PATCH / HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS /v1/blocks HTTP/1.1\r\nHost: a\r\nOrigin: b\r\n\r\n",
 }
 
 var notPlain = []string{
