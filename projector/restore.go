@@ -176,6 +176,10 @@ func (p *Projector) removeUnfinished(current string) error {
 	return nil
 }
 
+// ModelConfig is how the serving model is configured: a fold of the same log in
+// the same configuration comes to the same state.
+func (p *Projector) ModelConfig() readmodel.Config { return p.modelConfig(0) }
+
 func (p *Projector) modelConfig(generation uint32) readmodel.Config {
 	return readmodel.Config{
 		Incarnation: p.cfg.Log.Incarnation(), Lineage: p.cfg.Log.Lineage(),

@@ -54,6 +54,9 @@ type ExportOptions struct {
 	// Incarnation is the log's, and Lineage the incarnations that it had before.
 	Incarnation events.Incarnation
 	Lineage     events.Lineage
+	// OutcomeHorizon is how long the service remembers keys of commands; 0 for 25
+	// hours. Events of repeats within it are left out of the format events.
+	OutcomeHorizon time.Duration
 	// Progress, where set, is told now and then how far it got.
 	Progress func(Progress)
 }
@@ -62,6 +65,8 @@ const (
 	defaultPartBytes = 32 << 20
 	manifestFile     = "manifest.json"
 	exportVersion    = 1
+
+	defaultOutcomeHorizon = 25 * time.Hour
 )
 
 // Manifest describes an export: it is its file manifest.json, written anew after
@@ -223,7 +228,7 @@ func (w *exporter) run(ctx context.Context, s Source) (err error) {
 	}()
 	from := w.next
 	if w.Format == FormatEvents {
-		w.repeats = newRepeatFilter()
+		w.repeats = newRepeatFilter(cmp.Or(w.OutcomeHorizon, defaultOutcomeHorizon))
 		if from, err = w.repeats.lookBack(ctx, s, w.next); err != nil {
 			return err
 		}

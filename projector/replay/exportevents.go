@@ -84,20 +84,18 @@ func AppendEventLine(dst []byte, m *eventlog.Message, e *events.Event, source, r
 // repeatFilter passes over what the fold does not count by the name of its
 // command or record batch: a CloudEvent does not say which one it came by.
 type repeatFilter struct {
+	horizon  time.Duration // of commands
 	logTime  time.Time
 	commands map[events.CommandID]time.Time
 	batches  map[events.BatchID]time.Time
 	pruned   time.Time
 }
 
-// How long the fold remembers keys and batch IDs, by log time.
-const (
-	commandMemory = 24 * time.Hour
-	batchMemory   = time.Hour
-)
+// batchMemory is how long the fold remembers batch IDs, by log time.
+const batchMemory = time.Hour
 
-func newRepeatFilter() *repeatFilter {
-	return &repeatFilter{commands: map[events.CommandID]time.Time{}, batches: map[events.BatchID]time.Time{}}
+func newRepeatFilter(horizon time.Duration) *repeatFilter {
+	return &repeatFilter{horizon: horizon, commands: map[events.CommandID]time.Time{}, batches: map[events.BatchID]time.Time{}}
 }
 
 // lookBack returns from where messages bear on what repeats at a sequence.
@@ -111,7 +109,7 @@ func (r *repeatFilter) lookBack(ctx context.Context, s Source, seq uint64) (uint
 	if err != nil {
 		return 0, fmt.Errorf("look for repeats before message %d: %w", seq, err)
 	}
-	from, err := Point{Time: stored.Add(-commandMemory - time.Minute)}.Find(ctx, s)
+	from, err := Point{Time: stored.Add(-r.horizon - time.Minute)}.Find(ctx, s)
 	return max(from, first), err
 }
 
@@ -158,7 +156,7 @@ func (r *repeatFilter) repeated(c *events.Command) bool {
 		return false
 	}
 	at, was := r.commands[c.ID]
-	if was && r.logTime.Sub(at) <= commandMemory {
+	if was && r.logTime.Sub(at) <= r.horizon {
 		return true
 	}
 	r.commands[c.ID] = r.logTime
@@ -172,7 +170,7 @@ func (r *repeatFilter) prune() {
 	}
 	r.pruned = r.logTime
 	for id, at := range r.commands {
-		if r.logTime.Sub(at) > commandMemory {
+		if r.logTime.Sub(at) > r.horizon {
 			delete(r.commands, id)
 		}
 	}

@@ -17,6 +17,9 @@ type Config struct {
 	Projector *projector.Projector
 	// Source holds the log from its beginning.
 	Source Source
+	// Snapshots and Index, where set, shorten the way of who looks back.
+	Snapshots *Snapshots
+	Index     Index
 	// Audit writes down what was done, once it is decided and before it is
 	// done; nil writes nothing.
 	Audit func(ctx context.Context, a Action) error

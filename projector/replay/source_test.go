@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -173,5 +174,25 @@ func TestPointsAreFound(t *testing.T) {
 	}
 	if _, err := (replay.Point{Seq: 17}).Find(testContext(t), log); !errors.Is(err, replay.ErrBeyond) {
 		t.Errorf("behind the end: %v", err)
+	}
+}
+
+func TestSourceInPages(t *testing.T) {
+	log := newHistory(3, time.Minute).grow(30)
+	paged := replay.Paged{Fetch: func(ctx context.Context, from, to uint64) (*replay.Page, error) {
+		page, err := replay.ReadPage(ctx, log, from, to)
+		if err == nil && len(page.Messages) > 7 {
+			page.Messages = page.Messages[:7]
+		}
+		return page, err
+	}}
+	if first, last, err := paged.Bounds(testContext(t)); first != 1 || last != 30 || err != nil {
+		t.Errorf("bounds %d to %d, %v", first, last, err)
+	}
+	if diff := cmp.Diff([]eventlog.Message(log), mustRead(t, paged)); diff != "" {
+		t.Error(diff)
+	}
+	if got, err := read(t, paged, 29, 31); !errors.Is(err, replay.ErrGap) || sequences(got) != " 29 30" {
+		t.Errorf("behind the end: got%s and %v", sequences(got), err)
 	}
 }

@@ -1,0 +1,122 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// The kinds of runs that look back. They change nothing.
+const (
+	KindExplain Kind = "explain" // tell a number by its events
+	KindAt      Kind = "at"      // tell what counts were
+	KindDiff    Kind = "diff"    // tell how counts moved between two points
+	KindReport  Kind = "report"  // tell what counts were, or would be without some users
+)
+
+// ExplainRequest asks for an Explanation.
+type ExplainRequest struct {
+	Entity Entity `json:"entity"`
+	Until  Point  `json:"until,omitzero"`
+	// Views bounds the views that are listed one by one; 0 for 1,000.
+	Views int `json:"views,omitempty"`
+}
+
+// AtRequest asks for CountsAt.
+type AtRequest struct {
+	At     Point            `json:"at"`
+	Videos []events.VideoID `json:"-"`
+}
+
+// DiffRequest asks for CountsBetween of some videos or, without videos, for the
+// MostMoved.
+type DiffRequest struct {
+	From   Point            `json:"from"`
+	To     Point            `json:"to"`
+	Videos []events.VideoID `json:"-"`
+	By     events.Counter   `json:"-"`
+	Top    int              `json:"top,omitempty"`
+}
+
+// ReportRequest asks for a report; see ReportOptions.
+type ReportRequest struct {
+	Until        Point
+	Only         []Entity
+	ExcludeUsers map[events.UserID]bool
+	Limit        int
+}
+
+// look returns what folds that look back have in common.
+func (r *Runs) look(m *Meter) Options {
+	pass := 0
+	return Options{
+		Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index,
+		Progress: func(p Progress) {
+			if p.Pass != pass {
+				pass = p.Pass
+				m.Phase(fmt.Sprintf("reading messages %d to %d", p.From, p.To))
+			}
+			m.Note(p)
+		},
+	}
+}
+
+// StartExplain explains an entity. Its result is an *Explanation.
+func (r *Runs) StartExplain(_ context.Context, order Order, q ExplainRequest) (RunID, error) {
+	return r.Start(KindExplain, order, func(ctx context.Context, m *Meter) (any, error) {
+		x, err := Explain(ctx, r.cfg.Source, q.Entity, ExplainOptions{Options: r.look(m), Until: q.Until, Views: q.Views})
+		return result(x, err)
+	})
+}
+
+// StartAt tells what videos counted at a point. Its result is a *CountsAt.
+func (r *Runs) StartAt(_ context.Context, order Order, q AtRequest) (RunID, error) {
+	return r.Start(KindAt, order, func(ctx context.Context, m *Meter) (any, error) {
+		c, err := At(ctx, r.cfg.Source, q.At, q.Videos, r.look(m))
+		return result(c, err)
+	})
+}
+
+// StartDiff tells how counts moved. Its result is a *CountsBetween or, without
+// videos, a *MostMoved; that fails with ErrMemory where a second model does not
+// fit.
+func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, error) {
+	if len(q.Videos) == 0 {
+		if err := r.checkMemory(); err != nil {
+			return "", err
+		}
+	}
+	return r.Start(KindDiff, order, func(ctx context.Context, m *Meter) (any, error) {
+		if len(q.Videos) == 0 {
+			moved, err := Movers(ctx, r.cfg.Source, q.From, q.To, q.By, q.Top, r.look(m))
+			return result(moved, err)
+		}
+		c, err := Diff(ctx, r.cfg.Source, q.From, q.To, q.Videos, r.look(m))
+		return result(c, err)
+	})
+}
+
+// StartReport folds into a model that is thrown away. Its result is a
+// *Reported. It fails with ErrMemory where that model does not fit.
+func (r *Runs) StartReport(_ context.Context, order Order, q ReportRequest) (RunID, error) {
+	if len(q.Only) == 0 {
+		if err := r.checkMemory(); err != nil {
+			return "", err
+		}
+	}
+	return r.Start(KindReport, order, func(ctx context.Context, m *Meter) (any, error) {
+		reported, err := Report(ctx, r.cfg.Source, ReportOptions{
+			Options: r.look(m), Until: q.Until, Only: q.Only, ExcludeUsers: q.ExcludeUsers, Limit: q.Limit,
+		})
+		return result(reported, err)
+	})
+}
+
+// result keeps a nil pointer from becoming a result.
+func result[T any](found *T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
