@@ -29,13 +29,18 @@ type Fold struct {
 	// poisoned counts dead letters since the log began, on this process.
 	poisoned int
 
-	event   events.Event
-	views   [viewsAtOnce]events.View // side by side
-	stored  events.Time
-	subject string // of the message
-	tag     uint32 // of the record batch
-	outside bool   // the batch came from a producer other than the service
-	command openCommand
+	event events.Event
+	views [viewsAtOnce]events.View               // side by side
+	likes [readmodel.LikesAhead]events.VideoLike // that come next
+	// ahead goes before the fold through the likes of the record batch, and
+	// expected is how many it is ahead.
+	ahead    events.LikesAhead
+	expected int
+	stored   events.Time
+	subject  string // of the message
+	tag      uint32 // of the record batch
+	outside  bool   // the batch came from a producer other than the service
+	command  openCommand
 	// judgement of the present message; nil where nobody asks for it.
 	judgement *Judgement
 }
@@ -127,6 +132,7 @@ func (f *Fold) batch(msg *decodedMessage) error {
 		f.observeRepeat(&msg.batch)
 		return nil
 	}
+	f.ahead, f.expected = msg.batch.LikesAhead(), 0
 	f.entries(&msg.batch)
 	return nil
 }

@@ -5,24 +5,27 @@ import (
 	"unsafe"
 )
 
-// madviseHugepage is MADV_HUGEPAGE.
-const madviseHugepage = 14
+const (
+	// madviseHugepage is MADV_HUGEPAGE.
+	madviseHugepage = 14
+	hugePage        = 2 << 20
+)
 
 // preferHugePages asks the kernel to back memory that nobody touched yet with
 // large pages where it can: a table of millions of slots is then a few hundred
-// page faults instead of a few hundred thousand. It is a hint, and nothing
-// depends on it.
+// page faults instead of a few hundred thousand, and finding a slot seldom needs
+// a walk through page tables. It is a hint, and nothing depends on it.
+//
+// The hint reaches to the borders of the huge pages in which the memory begins
+// and ends. Pieces of a table lie side by side more often than not, and a huge
+// page that two of them share must be one before the first of them is used.
+// What else lies there is the heap's too.
 func preferHugePages[T any](memory []T) {
 	if len(memory) == 0 {
 		return
 	}
-	// The kernel takes whole pages only.
-	page := uintptr(syscall.Getpagesize())
 	first := unsafe.Pointer(unsafe.SliceData(memory))
-	skip := -uintptr(first) & (page - 1)
-	bytes := uintptr(len(memory)) * unsafe.Sizeof(memory[0])
-	if bytes < skip+page {
-		return
-	}
-	_ = syscall.Madvise(unsafe.Slice((*byte)(unsafe.Add(first, skip)), (bytes-skip)&^(page-1)), madviseHugepage)
+	before := uintptr(first) & (hugePage - 1)
+	bytes := before + uintptr(len(memory))*unsafe.Sizeof(memory[0])
+	_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, uintptr(first)-before, (bytes+hugePage-1)&^(hugePage-1), madviseHugepage)
 }

@@ -185,10 +185,10 @@ func (x *index) split(at int, old *segment) {
 	}
 }
 
-// cellsAtOnce bounds how many segments are made in one piece, of 8 MiB: most of
-// it becomes huge pages, wherever it begins. Segments that are made one after the
-// other are split one after the other, so a piece is given back whole.
-const cellsAtOnce = 8 << 20 / (8 * segmentCells)
+// cellsAtOnce bounds how many segments are made in one piece, of 2 MiB, so that
+// tables of cells are huge pages. Segments that are made one after the other are
+// split one after the other, so a piece is given back whole.
+const cellsAtOnce = 2 << 20 / (8 * segmentCells)
 
 func (x *index) newCells() *cells {
 	if len(x.spare) == 0 {

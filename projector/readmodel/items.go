@@ -104,7 +104,8 @@ func (m *Model) setItem(i Item, old, next ItemState, flags uint64) {
 	}
 	m.rows.put(i.key(), next.encode())
 	if next.Author != old.Author {
-		m.rows.put(keyOf(rowItemOf).id(next.Author).id(i.Video).byte(byte(i.Kind)).id(i.ID), []byte{})
+		// An author is said once, so there is no such row yet.
+		m.rows.add(keyOf(rowItemOf).id(next.Author).id(i.Video).byte(byte(i.Kind)).id(i.ID), []byte{})
 	}
 }
 

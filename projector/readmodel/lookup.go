@@ -43,12 +43,15 @@ const noNumber = ^uint32(0)
 func (p *probes) begin(x *index, ids []events.VideoID) {
 	d, n := x.directory.Load(), min(len(ids), len(p.hashes))
 	for i := range n {
-		id := &ids[i]
-		hash := x.hash(binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:]))
-		c := d.at(hash)
-		p.hashes[i], p.where[i], p.lines[i] = hash, c, c.line(hash)
+		p.aim(i, d, x.hash(binary.BigEndian.Uint64(ids[i][:8]), binary.BigEndian.Uint64(ids[i][8:])))
 	}
 	prefetch(&p.lines[0], n)
+}
+
+// aim finds out where the i-th search begins.
+func (p *probes) aim(i int, d *directory, hash uint64) {
+	c := d.at(hash)
+	p.hashes[i], p.where[i], p.lines[i] = hash, c, c.line(hash)
 }
 
 // findSlots asks for the slots of the first candidates. Of five searches four

@@ -47,6 +47,9 @@ type Rows struct {
 	base   Base               // nil before the first checkpoint
 	digest uint64
 	bytes  int // keys and values in active
+	// last is what was read or written last: most often it is written next. Its
+	// value is nil where there is no such row.
+	last row
 }
 
 // RowsFailure is what the fold panics with when a row cannot be read back from
@@ -76,8 +79,15 @@ func (r *Rows) setBase(b Base) {
 // view returns the present rows, to be read while the fold goes on.
 func (r *Rows) view() View { return View{active: r.active.Clone(), frozen: r.frozen, base: r.base} }
 
-// get reads a row, or panics with a RowsFailure.
+// get reads a row, or panics with a RowsFailure. It keeps the key.
 func (r *Rows) get(key []byte) []byte {
+	if r.last.key == nil || !bytes.Equal(r.last.key, key) {
+		r.last = row{key, r.find(key)}
+	}
+	return r.last.value
+}
+
+func (r *Rows) find(key []byte) []byte {
 	if found, ok := r.active.Get(row{key: key}); ok {
 		return found.value
 	}
@@ -101,10 +111,16 @@ func (r *Rows) put(key, value []byte) {
 	if old := r.get(key); old != nil {
 		r.digest -= rowDigest(key, old)
 	}
+	r.add(key, value)
+}
+
+// add writes a row of which it is known that there is none. It keeps both slices.
+func (r *Rows) add(key, value []byte) {
 	if value != nil {
 		r.digest += rowDigest(key, value)
 	}
-	replaced, had := r.active.ReplaceOrInsert(row{key, value})
+	r.last = row{key, value}
+	replaced, had := r.active.ReplaceOrInsert(r.last)
 	if had {
 		r.bytes -= len(replaced.key) + len(replaced.value)
 	}

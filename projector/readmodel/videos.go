@@ -20,8 +20,7 @@ type Counts [events.CounterCount]int64
 type Videos struct {
 	index  *index
 	chunks atomic.Pointer[[]*videoChunk]
-	spare  []videoChunk // made, and not in chunks yet
-	count  uint32       // the writer's alone
+	count  uint32 // the writer's alone
 	dirty  dirtySet
 	digest uint64 // of all slots that are neither dirty nor in the capture
 
@@ -168,25 +167,17 @@ func (v *Videos) intern(id events.VideoID) uint32 {
 	return number
 }
 
-// chunksAtOnce bounds how many chunks are made in one piece. Most of a piece
-// becomes huge pages, wherever it begins; more would take long to clear where
-// its memory was used before.
-const chunksAtOnce = 8
-
 // reserve makes sure that the chunk of the slot exists.
 func (v *Videos) reserve(number uint32) {
 	chunks := *v.chunks.Load()
 	if int(number>>chunkBits) < len(chunks) {
 		return
 	}
-	if len(v.spare) == 0 {
-		v.spare = make([]videoChunk, min(chunksAtOnce, 1+len(chunks)/16))
-		preferHugePages(v.spare)
-	}
+	chunk := make([]videoChunk, 1)
+	preferHugePages(chunk)
 	grown := make([]*videoChunk, len(chunks), len(chunks)+1)
 	copy(grown, chunks)
-	grown = append(grown, &v.spare[0])
-	v.spare = v.spare[1:]
+	grown = append(grown, &chunk[0])
 	v.chunks.Store(&grown)
 }
 

@@ -1,6 +1,10 @@
 package readmodel
 
-import "github.com/tidemark-io/tidemark/events"
+import (
+	"encoding/binary"
+
+	"github.com/tidemark-io/tidemark/events"
+)
 
 // AddViews counts views of the present record batch, each at its own position
 // as Step and AddView would. Some are looked up before the first is counted: so
@@ -25,9 +29,8 @@ func (m *Model) AddViews(views []events.View) {
 func (p *probes) internViews(v *Videos, views []events.View) {
 	d := v.index.directory.Load()
 	for i := range min(len(views), len(p.hashes)) {
-		hash := v.index.hash(words(views[i].Video))
-		c := d.at(hash)
-		p.hashes[i], p.where[i], p.lines[i] = hash, c, c.line(hash)
+		id := &views[i].Video
+		p.aim(i, d, v.index.hash(binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])))
 	}
 	prefetch(&p.lines[0], len(views))
 	p.findSlots(v, len(views))
