@@ -118,6 +118,11 @@ func (r *CloudEventReader) readBatch(body []byte) error {
 		if r.out.Sent >= r.rules.MaxEvents { // still walked: its syntax comes first
 			continue
 		}
+		if size := r.readPlain(s.Ready()); size > 0 {
+			s.Pass(size)
+			r.take()
+			continue
+		}
 		r.readEvent(s)
 		r.finishEvent(s.TakeErrors(), 1+digitCount(r.out.Sent))
 	}
@@ -125,30 +130,48 @@ func (r *CloudEventReader) readBatch(body []byte) error {
 }
 
 func (r *CloudEventReader) readLines(body []byte) error {
-	s := &r.body
 	for len(body) > 0 {
+		if r.out.Sent < r.rules.MaxEvents {
+			if size := r.readPlain(body); size > 0 && (size == len(body) || body[size] == '\n') {
+				r.take()
+				r.out.Sent++
+				body = body[min(size+1, len(body)):]
+				continue
+			}
+		}
 		line := body
 		if end := bytes.IndexByte(body, '\n'); end >= 0 {
 			line, body = body[:end], body[end+1:]
 		} else {
 			body = nil
 		}
-		if len(bytes.Trim(line, " \t\r")) == 0 {
-			continue
+		if len(bytes.Trim(line, " \t\r")) > 0 {
+			r.readLine(line)
+			r.out.Sent++
 		}
-		if r.out.Sent < r.rules.MaxEvents {
-			s.Reset(line)
-			r.readEvent(s)
-			switch err := s.End().(type) {
-			case *strictjson.SyntaxError:
-				r.reject(err.Error())
-			default:
-				r.finishEvent(s.TakeErrors(), 0)
-			}
-		}
-		r.out.Sent++
 	}
 	return nil
+}
+
+func (r *CloudEventReader) readLine(line []byte) {
+	if r.out.Sent >= r.rules.MaxEvents {
+		return
+	}
+	s := &r.body
+	s.Reset(line)
+	r.readEvent(s)
+	switch err := s.End().(type) {
+	case *strictjson.SyntaxError:
+		r.reject(err.Error())
+	default:
+		r.finishEvent(s.TakeErrors(), 0)
+	}
+}
+
+// take takes the event that has been read and found good.
+func (r *CloudEventReader) take() {
+	r.appendFrame()
+	r.out.Events++
 }
 
 // finishEvent appends the event just read, or rejects it. The first base
@@ -164,8 +187,7 @@ func (r *CloudEventReader) finishEvent(errs strictjson.ContentErrors, base int) 
 	case len(errs)+len(lateErrs) > 0:
 		r.reject(rejectionDetail(errs, base, lateErrs))
 	case r.env.seen == hasAllAttributes && r.env.typ.Known():
-		r.appendFrame()
-		r.out.Events++
+		r.take()
 	default: // the batch's syntax broke within the event, and its error will tell
 	}
 }

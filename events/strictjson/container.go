@@ -55,6 +55,24 @@ func (s *Scanner) Advance(offset, elements int) {
 	s.frames[s.depth-1].count += int32(elements)
 }
 
+// Ready is a short way through objects and arrays of a known form. It returns
+// the document from the value that is ready on. Whoever finds that value in the
+// form says with Pass how long it is, and must have found of every byte of it
+// that strict JSON has it there, and nothing nested as deep as MaxDepth: nothing
+// looks at it again. Whoever does not reads the value as any other.
+func (s *Scanner) Ready() []byte {
+	if s.Kind() == Invalid {
+		return nil
+	}
+	return s.data[s.pos:]
+}
+
+// Pass moves past the value that is ready, of a size that Ready's answer has.
+func (s *Scanner) Pass(size int) {
+	s.pos += size
+	s.read = true
+}
+
 // moved skips a value left unread and moves on in the innermost frame.
 func (s *Scanner) moved(array bool) bool {
 	if !s.read {

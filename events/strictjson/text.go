@@ -24,6 +24,21 @@ func (s *Scanner) String() (text []byte, ok bool) {
 	return raw, ok
 }
 
+// Plain returns what stands between the quotes of the string that data begins
+// with, if that is ASCII without an escape, as most are; it aliases data. Where
+// it is not ok there may be another string, or none, or no end of it. It is for
+// short ways like Scanner.Ready.
+func Plain(data []byte) (text []byte, ok bool) {
+	if len(data) == 0 || data[0] != '"' {
+		return nil, false
+	}
+	end, seen := plain(data, 1, 0)
+	if end == len(data) || data[end] != '"' || seen >= utf8.RuneSelf {
+		return nil, false
+	}
+	return data[1:end:end], true
+}
+
 // quoted reads the string literal at the present byte and returns what stands
 // between the quotes, and whether there is an escape in it.
 func (s *Scanner) quoted() (raw []byte, escaped, ok bool) {
