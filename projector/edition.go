@@ -26,6 +26,9 @@ type edition struct {
 	saved   events.Position
 	digest  readmodel.Digest // of what is saved
 	version uint64
+	// mends counts how often keys were written anew, at no position: by now, up to
+	// the last freeze, and in what is saved.
+	mends, frozenMends, savedMends int
 	// unwritten is a checkpoint that failed.
 	unwritten frozen
 	stats     *stats
@@ -38,6 +41,9 @@ func (e *edition) begin(m *readmodel.Model) {
 	e.saved = m.At()
 	e.stats.saved.Store(e.saved.Packed())
 }
+
+// unsaved reports whether a checkpoint has anything to hold that the last has not.
+func (e *edition) unsaved() bool { return e.mends != e.frozenMends || e.model.At() != e.saved }
 
 // foldMessage folds the next message of the log.
 func (e *edition) foldMessage(msg *decodedMessage) error {
@@ -55,7 +61,7 @@ func (e *edition) foldMessage(msg *decodedMessage) error {
 // drain writes the last checkpoint, after one that failed before it. Where the
 // disk may not be written to, that is left to the next start.
 func (e *edition) drain() (written bool, err error) {
-	if e.unwritten.image == nil && e.model.At() == e.saved {
+	if e.unwritten.image == nil && !e.unsaved() {
 		return true, nil
 	}
 	if err := e.cfg.MayWrite(); err != nil {
@@ -69,7 +75,7 @@ func (e *edition) drain() (written bool, err error) {
 		}
 		e.unwritten = frozen{}
 	}
-	if e.model.At() != e.saved {
+	if e.unsaved() {
 		if err := e.saveNow(frozen{}); err != nil {
 			return false, fmt.Errorf("write the last checkpoint: %w", err)
 		}
@@ -149,6 +155,7 @@ func (e *edition) freeze() frozen {
 	if e.lastMsg != nil {
 		e.last = fingerprintOf(&e.lastMsg.Message)
 	}
+	e.frozenMends = e.mends
 	return frozen{e.model.Freeze(e.version), marker{
 		FoldVersion: e.foldVersion, Incarnation: e.model.Incarnation().String(), Last: e.last, SavedAt: e.cfg.Now().UTC(),
 	}}
@@ -156,7 +163,7 @@ func (e *edition) freeze() frozen {
 
 // kept takes note that an image was written.
 func (e *edition) kept(image *readmodel.Image, view *checkpoint.View) {
-	e.saved, e.digest = image.At, image.Digest
+	e.saved, e.digest, e.savedMends = image.At, image.Digest, e.frozenMends
 	e.model.Kept(view)
 	e.stats.saved.Store(image.At.Packed())
 }

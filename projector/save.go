@@ -78,7 +78,7 @@ func (s *saver) tick() <-chan time.Time { return s.timer.C }
 // begin starts a checkpoint, unless one runs, nothing changed, or the disk
 // may not be written to now.
 func (s *saver) begin() {
-	if s.busy || (s.frozen.image == nil && s.e.model.At() == s.e.saved) || s.e.cfg.Now().Before(s.retryAt) {
+	if s.busy || (s.frozen.image == nil && !s.e.unsaved()) || s.e.cfg.Now().Before(s.retryAt) {
 		return
 	}
 	if err := s.e.cfg.MayWrite(); err != nil {

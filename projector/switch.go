@@ -26,7 +26,7 @@ func (p *Projector) Checkpoint(ctx context.Context, atLeast uint64) (d readmodel
 		var written chan error
 		err := p.between(ctx, func() {
 			e := p.live
-			if d = e.digest; e.saved.Seq >= atLeast {
+			if d = e.digest; e.saved.Seq >= atLeast && e.savedMends == e.mends {
 				return
 			}
 			written = make(chan error, 1)

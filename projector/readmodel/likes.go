@@ -72,6 +72,43 @@ func (s *likeSet) cell(video uint32) *likeCell {
 	}
 }
 
+// remove takes a pair out, if it is there. Those that were pushed behind it move
+// up, as far as their home allows.
+func (s *likeSet) remove(video uint32) {
+	c := s.cell(video)
+	if c == nil || c.video == 0 {
+		return
+	}
+	s.used--
+	hole := 0
+	for &s.cells[hole] != c {
+		hole++
+	}
+	for at := hole; ; {
+		if at++; at == len(s.cells) {
+			at = 0
+		}
+		moved := s.cells[at]
+		if moved.video == 0 {
+			s.cells[hole] = likeCell{}
+			return
+		}
+		if home := likeHome(moved.video-1, len(s.cells)); between(home, hole, at) {
+			continue // its home lies behind the hole
+		}
+		s.cells[hole] = moved
+		hole = at
+	}
+}
+
+// between reports whether a place lies after from and not after to, around the end.
+func between(place, from, to int) bool {
+	if from < to {
+		return from < place && place <= to
+	}
+	return from < place || place <= to
+}
+
 func (s *likeSet) grow() {
 	old := s.cells
 	s.cells = make([]likeCell, max(4, len(old)+len(old)/2))

@@ -325,7 +325,7 @@ func (u *Users) loadDelta(p *piece, body []byte, first, end uint32) error {
 		return p.broken("is of no kind known")
 	}
 	for len(body) > 0 {
-		if kind := body[0]; kind != recordUser && kind != recordLike || len(body) < userRecordEnd(body) {
+		if !knownUserRecord(body[0]) || len(body) < userRecordEnd(body) {
 			return p.broken("is cut short")
 		}
 		number := userRecordNumber(body)
@@ -333,11 +333,14 @@ func (u *Users) loadDelta(p *piece, body []byte, first, end uint32) error {
 			return p.broken("holds a user of another stripe")
 		}
 		e, rest := u.entry(number), body[5:]
-		if body[0] == recordUser {
+		switch body[0] {
+		case recordUser:
 			e.hi, e.lo = binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
 			e.flags.Store(binary.LittleEndian.Uint32(rest[16:]))
-		} else {
+		case recordLike:
 			e.likes.set(binary.LittleEndian.Uint32(rest), likeVersion(binary.LittleEndian.Uint64(rest[4:])))
+		case recordForget:
+			e.likes.remove(binary.LittleEndian.Uint32(rest))
 		}
 		body = body[userRecordEnd(body):]
 	}

@@ -7,6 +7,7 @@ import "encoding/binary"
 //
 //	user   'u', number (4), key (16), flags (4)
 //	like   'l', number of the user (4), number of the video (4), version (8)
+//	forget 'f', number of the user (4), number of the video (4), zero (8)
 //
 // A whole stripe holds for each user the key (16), flags (4), how many cells its
 // likes take (4), how many likes there are (4), and of each the number of the
@@ -14,6 +15,7 @@ import "encoding/binary"
 const (
 	recordUser     = 'u'
 	recordLike     = 'l'
+	recordForget   = 'f' // of a pair that was never there
 	userRecordSize = 1 + 4 + 16 + 4
 	likeRecordSize = 1 + 4 + 4 + 8
 	wholeUserSize  = 16 + 4 + 4 + 4
@@ -33,12 +35,22 @@ func appendLikeRecord(dst []byte, number, video uint32, v likeVersion) []byte {
 	return binary.LittleEndian.AppendUint64(dst, uint64(v))
 }
 
+func appendForgetRecord(dst []byte, number, video uint32) []byte {
+	dst = appendLikeRecord(dst, number, video, 0)
+	dst[len(dst)-likeRecordSize] = recordForget
+	return dst
+}
+
 // userRecordEnd is the size of the first record.
 func userRecordEnd(records []byte) int {
 	if records[0] == recordUser {
 		return userRecordSize
 	}
 	return likeRecordSize
+}
+
+func knownUserRecord(kind byte) bool {
+	return kind == recordUser || kind == recordLike || kind == recordForget
 }
 
 func userRecordNumber(records []byte) uint32 { return binary.LittleEndian.Uint32(records[1:]) }

@@ -160,6 +160,13 @@ func (b *beside) hold(ctx context.Context, o RebuildOptions, result *RebuildResu
 	if result.Equal {
 		return nil
 	}
+	b.meter.Phase("looking for differences")
+	c, err := b.compareAll(ctx, new(VerifyResult))
+	if err != nil {
+		return errors.Join(ErrDiffers, err)
+	}
+	found := differencesOf(c)
+	result.Differences = &found
 	return ErrDiffers
 }
 

@@ -26,8 +26,11 @@ type Config struct {
 	// FreeMemory is how much memory is left, and who sets that bound; nil asks
 	// the machine.
 	FreeMemory func() (bytes uint64, whose string)
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// ScrubInterval is how often the serving model is verified at a low rate in the
+	// background; 0 is never.
+	ScrubInterval time.Duration
+	Logger        *slog.Logger
+	Now           func() time.Time
 }
 
 func (c Config) withDefaults() Config {

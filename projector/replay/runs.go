@@ -97,6 +97,8 @@ type Runs struct {
 	ctx  context.Context // of Run; nil while that does not run
 	list []*run          // oldest first
 	wg   sync.WaitGroup
+
+	record verifyRecord
 }
 
 // run is one run; its fields are guarded by Runs.mu, but for the progress.
@@ -112,13 +114,13 @@ func NewRuns(cfg Config) *Runs { return &Runs{cfg: cfg.withDefaults()} }
 
 // Run lets runs be started until the context ends, then cancels those under way
 // and waits for them. A rebuild that a process before did not get to its end is
-// gone on with.
+// gone on with, and the serving model is verified in the scrub's interval.
 func (r *Runs) Run(ctx context.Context) error {
 	r.mu.Lock()
 	r.ctx = ctx
 	r.mu.Unlock()
 	r.goOn(ctx)
-	<-ctx.Done()
+	r.scrub(ctx)
 	r.mu.Lock()
 	r.ctx = nil
 	r.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ type service struct {
 	audit  []replay.Action
 	free   uint64 // bytes of memory; 0 for as many as it takes
 	source replay.Source
+	scrub  time.Duration
 	ends   []func() // of what runs, in the order in which it began
 	next   int      // event to be said next
 }
@@ -53,7 +55,7 @@ func (s *service) start() {
 	}
 	s.p, s.writer = p, s.log.NewWriter(eventlog.WriterConfig{})
 	cfg := replay.Config{
-		Projector: p, Source: s.source, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
+		Projector: p, Source: s.source, ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
 	if s.free > 0 {
@@ -185,4 +187,19 @@ func (s *service) recounted(what string) {
 			}
 		}
 	})
+}
+
+// models lists the directories of models.
+func models(t testing.TB, s *service) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(s.dir, "models"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }

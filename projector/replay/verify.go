@@ -1,0 +1,197 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+const (
+	// namedDifferences bounds what a result names.
+	namedDifferences = 1000
+	// restFactor is how many times as long as the serving fold waited for a bucket
+	// it is left alone after it.
+	restFactor = 9
+	// repairRounds bounds how often a repair looks again. What was wrong may have
+	// spread before it was mended, from a like to its video, but no further.
+	repairRounds = 5
+)
+
+// StartVerify compares the serving model with a fold of the log: their digests at
+// a checkpoint, and then, while both are folded on in lockstep, everything that
+// is in them, bucket by bucket. It fails at once as StartRebuild does.
+func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) {
+	if err := errors.Join(r.checkCovered(ctx), r.checkMemory()); err != nil {
+		return "", err
+	}
+	return r.Start(KindVerify, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+		result := new(VerifyResult)
+		err := r.verifying(ctx, o, m, result, func(*beside, *readmodel.Comparison) error { return nil })
+		r.verified(result, err)
+		return result, err
+	})
+}
+
+// StartRepair verifies, and writes the keys that differ anew in the serving model,
+// until none does.
+func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) {
+	if err := errors.Join(r.checkCovered(ctx), r.checkMemory()); err != nil {
+		return "", err
+	}
+	return r.Start(KindRepair, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+		result := new(RepairResult)
+		err := r.verifying(ctx, o.VerifyOptions, m, &result.VerifyResult, func(b *beside, c *readmodel.Comparison) error {
+			return r.repair(ctx, o.Order, b, c, result)
+		})
+		return result, err
+	})
+}
+
+// verifying folds a shadow, compares, and then has it still in lockstep for more.
+func (r *Runs) verifying(ctx context.Context, o VerifyOptions, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
+	shadow, err := r.cfg.Projector.ScratchShadow()
+	if err != nil {
+		return err
+	}
+	b := r.foldBeside(shadow, m, o.EventsPerSecond)
+	defer func() {
+		result.Seconds = b.seconds()
+		err = errors.Join(err, b.close(ctx))
+	}()
+	result.First = shadow.At().Seq + 1
+	if err := b.catchUp(ctx); err != nil {
+		return err
+	}
+	m.Phase("comparing")
+	digests, err := b.digests(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := b.compareAll(ctx, result)
+	if err != nil {
+		return err
+	}
+	c.NoteDigests(digests[0], digests[1])
+	result.Last, result.Events = shadow.At().Seq, b.events()
+	result.Differences = differencesOf(c)
+	return then(b, c)
+}
+
+// digests are those of the serving model and of the shadow at one position.
+func (b *beside) digests(ctx context.Context) (both [2]readmodel.Digest, err error) {
+	if both[0], err = b.p.Checkpoint(ctx, b.shadow.At().Seq); err != nil {
+		return both, err
+	}
+	if err := b.foldTo(ctx, both[0].At.Seq); err != nil {
+		return both, err
+	}
+	both[1], err = b.shadow.Save()
+	return both, err
+}
+
+// compareAll compares the serving model with the shadow, bucket by bucket.
+func (b *beside) compareAll(ctx context.Context, result *VerifyResult) (c *readmodel.Comparison, err error) {
+	for first := true; ; first = false {
+		var beside func() error
+		var more bool
+		var took time.Duration
+		asked := b.lockstep(ctx, func(live, shadow *readmodel.Model) {
+			begun := time.Now()
+			if first {
+				c = readmodel.Compare(live, shadow)
+				result.From = live.At()
+			}
+			if err = projector.ErrReplaced; c.Of(live) {
+				beside, more, err = c.Next()
+			}
+			result.At = live.At()
+			took = time.Since(begun)
+		})
+		if err := errors.Join(asked, err); err != nil {
+			return nil, fmt.Errorf("compare with the serving model: %w", err)
+		}
+		if beside != nil {
+			if err := beside(); err != nil {
+				return nil, fmt.Errorf("compare with the serving model: %w", err)
+			}
+		}
+		if !more {
+			result.Buckets += c.Buckets
+			return c, nil
+		}
+		if err := rest(ctx, restFactor*took); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// repair mends what a comparison found, and looks again.
+func (r *Runs) repair(ctx context.Context, o Order, b *beside, c *readmodel.Comparison, result *RepairResult) error {
+	found, count := c.Found()
+	if count == 0 {
+		return nil
+	}
+	b.meter.Phase("repairing")
+	outcome := fmt.Sprintf("%d keys differ, the first is %s %s: they are written anew from the log", count, found[0].Table, found[0].ID)
+	if err := r.cfg.Audit(ctx, Action{Order: o, Kind: KindRepair, Outcome: outcome}); err != nil {
+		return fmt.Errorf("write the repair into the audit: %w", err)
+	}
+	for round := 1; ; round++ {
+		mended, generation, err := b.mend(ctx, c)
+		result.Repaired, result.Generation = result.Repaired+mended, generation
+		if err != nil {
+			return err
+		}
+		if c, err = b.compareAll(ctx, &result.VerifyResult); err != nil {
+			return err
+		}
+		if _, count = c.Found(); count == 0 {
+			break
+		}
+		if round == repairRounds {
+			return fmt.Errorf("%w: %d keys still differ after %d rounds", readmodel.ErrUnmendable, count, round)
+		}
+	}
+	digests, err := b.digests(ctx)
+	if err == nil && digests[0] != digests[1] {
+		err = fmt.Errorf("%w: no key differs, and the digests do", readmodel.ErrUnmendable)
+	}
+	return err
+}
+
+// mend is Mend for a shadow that may have fallen behind.
+func (b *beside) mend(ctx context.Context, c *readmodel.Comparison) (mended int, generation uint32, err error) {
+	for {
+		mended, generation, err = b.p.Mend(ctx, b.shadow, c)
+		if !errors.Is(err, projector.ErrBehind) {
+			return mended, generation, err
+		}
+		if err := b.catchUp(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+func differencesOf(c *readmodel.Comparison) Differences {
+	found, count := c.Found()
+	d := Differences{Count: count, Keys: []Difference{}}
+	for _, f := range found[:min(len(found), namedDifferences)] {
+		d.Keys = append(d.Keys, Difference{Kind: f.Table, ID: f.ID, Live: f.Live, Log: f.Log})
+	}
+	return d
+}

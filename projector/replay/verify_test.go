@@ -1,0 +1,144 @@
+package replay_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+func (s *service) verify() *replay.VerifyResult {
+	s.t.Helper()
+	return s.done(s.runs.StartVerify(testContext(s.t), replay.VerifyOptions{})).Result.(*replay.VerifyResult)
+}
+
+// The control: where nothing is wrong, nothing is named, whatever is written meanwhile.
+func TestVerifyNamesNothingUnderWrites(t *testing.T) {
+	s := newService(t)
+	s.say(30)
+	s.end()
+	id, err := s.runs.StartVerify(testContext(t), replay.VerifyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() { s.say(60) })
+	r := s.done(id, nil).Result.(*replay.VerifyResult)
+	writing.Wait()
+	if r.Differences.Count != 0 || r.Buckets < 5 || r.First != 1 || r.Last < 150 {
+		t.Errorf("%+v", r)
+	}
+	if stats := s.runs.VerifyStats(); stats.Runs != 1 || stats.LastSuccess == 0 || stats.Differences != 0 {
+		t.Errorf("%+v", stats)
+	}
+	// Nothing of it is left on the disk.
+	if entries := models(t, s); !slices.Equal(entries, []string{"model-000001"}) {
+		t.Errorf("models: %s", entries)
+	}
+}
+
+func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
+	video, user, job := numbered[events.VideoID]('v', 3), numbered[events.UserID]('u', 1), numbered[events.JobID]('j', 777)
+	for name, damage := range map[string]struct {
+		do   func(m *readmodel.Model)
+		kind string
+		id   string
+	}{
+		"a counter": {func(m *readmodel.Model) { m.AddView(video, 0) }, "video", video.String()},
+		"a like": {func(m *readmodel.Model) {
+			m.SetLike(events.VideoLike{Video: numbered[events.VideoID]('v', 1), User: user}, readmodel.When{Time: m.LogTime(), Arrival: true}, false)
+		}, "like", user.String() + "/" + numbered[events.VideoID]('v', 1).String()},
+		"a row": {func(m *readmodel.Model) { m.CreateJob(events.JobCreated{Job: job, Owner: user}, m.LogTime()) }, "job", job.String()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			s.say(30)
+			s.end()
+			s.inspect(func(m *readmodel.Model) {
+				damage.do(m)
+				m.SetGeneration(m.Snapshot().Generation()) // shows it
+			})
+			r := s.verify()
+			if !slices.ContainsFunc(r.Differences.Keys, func(d replay.Difference) bool { return d.Kind == damage.kind && d.ID == damage.id }) {
+				t.Fatalf("not named: %+v", r.Differences)
+			}
+			if s.runs.VerifyStats().Differences == 0 {
+				t.Error("no metric of it")
+			}
+			s.say(3)
+			id, err := s.runs.StartRepair(testContext(t), replay.RepairOptions{VerifyOptions: replay.VerifyOptions{Order: replay.Order{Reason: "a bit flipped"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var writing sync.WaitGroup
+			writing.Go(func() { s.say(20) })
+			repaired := s.done(id, nil).Result.(*replay.RepairResult)
+			writing.Wait()
+			if repaired.Repaired == 0 || repaired.Generation <= 1 || s.p.Snapshot().Generation() != repaired.Generation {
+				t.Errorf("%+v", repaired)
+			}
+			if len(s.audit) != 1 || s.audit[0].Reason != "a bit flipped" || !strings.Contains(s.audit[0].Outcome, "differ") {
+				t.Errorf("audit: %+v", s.audit)
+			}
+			if r := s.verify(); r.Differences.Count != 0 {
+				t.Errorf("after the repair: %+v", r.Differences)
+			}
+			s.recounted("after the repair")
+			s.stop() // what was repaired is in the checkpoint
+			s.start()
+			if r := s.verify(); r.Differences.Count != 0 || s.p.Snapshot().Generation() != repaired.Generation {
+				t.Errorf("after a restart: generation %d, %+v", s.p.Snapshot().Generation(), r.Differences)
+			}
+		})
+	}
+}
+
+// A repair that nothing else follows reaches the disk all the same.
+func TestRepairIsCheckpointedByItself(t *testing.T) {
+	s := newService(t)
+	s.say(5)
+	s.end()
+	s.inspect(func(m *readmodel.Model) { m.AddView(numbered[events.VideoID]('v', 1), 0) })
+	r := s.done(s.runs.StartRepair(testContext(t), replay.RepairOptions{})).Result.(*replay.RepairResult)
+	if r.Repaired == 0 {
+		t.Errorf("%+v", r)
+	}
+	s.stop()
+	s.start()
+	if r := s.verify(); r.Differences.Count != 0 {
+		t.Errorf("%+v", r.Differences)
+	}
+}
+
+func TestDifferencesOfARebuildAreNamed(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	video := numbered[events.VideoID]('v', 2)
+	s.inspect(func(m *readmodel.Model) { m.AddView(video, 0) })
+	ended := s.run(s.runs.StartRebuild(testContext(t), replay.RebuildOptions{}))
+	r := ended.Result.(*replay.RebuildResult)
+	if r.Differences == nil || !slices.ContainsFunc(r.Differences.Keys, func(d replay.Difference) bool { return d.ID == video.String() }) {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestScrubVerifiesInTheBackground(t *testing.T) {
+	s := newService(t)
+	s.say(5)
+	s.end()
+	s.inspect(func(m *readmodel.Model) { m.AddView(numbered[events.VideoID]('v', 1), 0) })
+	s.stop()
+	s.scrub = time.Millisecond
+	s.start()
+	for s.runs.VerifyStats().Differences == 0 {
+		if err := testContext(t).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
