@@ -16,15 +16,15 @@ PROCESS = ./cmd/tidemark/...
 # The fuzz tests, one after the other.
 FUZZTIME ?= 10s
 
-.PHONY: help build check deps vet lint test race process fuzz peers bench bench-quick clean
+.PHONY: help build check deps vet lint test race process fuzz peers bench bench-quick smoke instructions instructions-update clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/tidemark, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tidemark ./cmd/tidemark
 
-check: deps vet test ## install what the tests need, then gofmt, vet, staticcheck, all tests
+check: deps vet test smoke ## install what the tests need, then gofmt, vet, staticcheck, all tests, the benchmark's smoke
 
 deps: ## install what the tests need (Debian, as root; says what)
 	@deploy/install-test-deps.sh
@@ -65,6 +65,16 @@ bench: peers ## all measurements beside the floor and other stores; results in b
 
 bench-quick: peers ## the same with fewer and shorter rounds
 	cd bench && $(GO) run . run --quick
+
+# Redis and PostgreSQL take part where they are installed; where not, they are named.
+smoke: ## the benchmark in seconds, all of its scenarios; shows that they work, its figures say nothing
+	cd bench && $(GO) vet ./... && $(GO) test -timeout 5m ./... && $(GO) run . run --smoke --out=
+
+instructions: ## count the instructions of fixed workloads (valgrind); fails above 3 % more than kept
+	cd bench && $(GO) run . instructions
+
+instructions-update: ## count them, and keep the counts in the repository
+	cd bench && $(GO) run . instructions --update
 
 clean: ## remove what build made
 	rm -rf bin

@@ -19,8 +19,7 @@ import (
 // describe notes what a reader needs to know to judge the figures.
 func (r *runCmd) describe(ctx context.Context, env *scenario.Env) (*result.Run, error) {
 	run := &result.Run{
-		Date: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), Rounds: env.Rounds,
-		Settings: map[string]string{"GOGC": env.GOGC, "size": scenario.Pick(env, "full", "quick", "smoke")},
+		Go: runtime.Version(), Settings: map[string]string{"GOGC": env.GOGC},
 		Machine: result.Machine{
 			CPU: value("/proc/cpuinfo", "model name", ":"), Cores: runtime.NumCPU(),
 			Kernel: "Linux " + firstLine("/proc/sys/kernel/osrelease"),
@@ -30,7 +29,10 @@ func (r *runCmd) describe(ctx context.Context, env *scenario.Env) (*result.Run, 
 	kibibytes, _, _ := strings.Cut(value("/proc/meminfo", "MemTotal", ":"), " ")
 	n, _ := strconv.ParseInt(kibibytes, 10, 64) // 0 where the kernel does not tell
 	run.Machine.Memory = n << 10
-	run.Commit = commit(ctx, r.Root)
+	run.Parts = []result.Part{{
+		Date: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, r.Root),
+		Size: scenario.Pick(env, "full", "quick", "smoke"), Rounds: env.Rounds,
+	}}
 	var err error
 	run.Machine.Fsync, err = fsyncTime(env.Dir)
 	return run, err

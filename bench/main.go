@@ -16,6 +16,8 @@ type cli struct {
 	Run   runCmd   `cmd:"" help:"Measure, and print the table."`
 	Table tableCmd `cmd:"" help:"Print the table of a run that was kept."`
 	Chart chartCmd `cmd:"" help:"Draw the charts of a run that was kept."`
+
+	Instructions instructionsCmd `cmd:"" help:"Count the instructions of fixed workloads, and compare with the counts that are kept."`
 }
 
 func main() {

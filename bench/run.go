@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/tidemark-io/tidemark/bench/result"
@@ -18,6 +20,7 @@ type runCmd struct {
 	Smoke  bool              `xor:"size" help:"Take seconds: small tables and one short round. It shows that all works; its figures say nothing."`
 	Only   *regexp.Regexp    `help:"Scenarios whose name matches."`
 	Rounds int               `help:"Rounds; without it 7, or 3 with --quick."`
+	Merge  bool              `help:"Keep what the file of --out has of other scenarios, so that they may be run one by one."`
 	Out    string            `default:"results.json" help:"File for the results; empty for none."`
 	GOGC   string            `name:"gogc" default:"800" help:"Collector setting of every server in Go."`
 	Root   string            `type:"existingdir" default:".." help:"Working copy of the product to be measured."`
@@ -30,6 +33,9 @@ type runCmd struct {
 func (r *runCmd) Validate() error {
 	if r.Rounds < 0 {
 		return errors.New("--rounds must not be negative")
+	}
+	if r.Merge && r.Out == "" {
+		return errors.New("--merge needs a file: --out is empty")
 	}
 	return nil
 }
@@ -64,17 +70,41 @@ func (r *runCmd) Run(ctx context.Context) (err error) {
 	if found.Rows, err = measure(ctx, env, groups); err != nil {
 		return err
 	}
-	found.Missing = env.Missing()
+	part := &found.Parts[0]
+	part.Seconds, part.Missing = time.Since(start).Seconds(), env.Missing()
 	for _, s := range scenarios(groups) {
-		found.Ratios = append(found.Ratios, result.Judge(s.Goals, found.Rows)...)
+		part.Scenarios = append(part.Scenarios, s.Name)
 	}
-	found.Seconds = time.Since(start).Seconds()
-	if r.Out != "" {
-		if err := found.Write(r.Out); err != nil {
+	if err := r.keep(found); err != nil {
+		return err
+	}
+	return found.WriteTable(os.Stdout)
+}
+
+// keep judges what was found, joined with what the file has where that is asked
+// for, and writes the file.
+func (r *runCmd) keep(found *result.Run) error {
+	if r.Merge {
+		earlier, err := result.Read(r.Out)
+		if err == nil {
+			err = found.Join(earlier)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return found.WriteTable(os.Stdout)
+	var order []string
+	for _, s := range scenarios(groups()) {
+		order = append(order, s.Name)
+		found.Ratios = append(found.Ratios, result.Judge(s.Goals, found.Rows)...)
+	}
+	slices.SortStableFunc(found.Rows, func(a, b result.Row) int {
+		return slices.Index(order, a.Scenario) - slices.Index(order, b.Scenario)
+	})
+	if r.Out == "" {
+		return nil
+	}
+	return found.Write(r.Out)
 }
 
 // environment builds the binaries and settles the sizes.
@@ -125,6 +155,9 @@ func measureGroup(ctx context.Context, env *scenario.Env, group scenario.Group) 
 	for _, s := range group.Scenarios {
 		start := time.Now()
 		found, err := s.Run(ctx, env)
+		if err == nil {
+			err = checkRows(found)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
@@ -132,4 +165,18 @@ func measureGroup(ctx context.Context, env *scenario.Env, group scenario.Group) 
 		rows = append(rows, found...)
 	}
 	return rows, nil
+}
+
+// checkRows refuses a scenario that has measured nothing: it would be missing
+// from the results without a word.
+func checkRows(rows []result.Row) error {
+	if len(rows) == 0 {
+		return errors.New("nothing was measured")
+	}
+	for i := range rows {
+		if len(rows[i].Figures) == 0 {
+			return fmt.Errorf("%s has no figures", rows[i].Subject)
+		}
+	}
+	return nil
 }

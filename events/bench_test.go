@@ -16,6 +16,24 @@ func BenchmarkReadCloudEvents(b *testing.B) {
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkAppendBatch encodes 1,000 views, and the record batch around them.
+func BenchmarkAppendBatch(b *testing.B) {
+	var frames, data []byte
+	entries := make([]Entry, 1000)
+	b.ReportAllocs()
+	for b.Loop() {
+		frames = frames[:0]
+		for i := range entries {
+			start := len(frames)
+			frames = AppendEvent(frames, Meta{Type: TypeVideoViewed}, VideoViewed{Video: testID[videoKind](byte(i))})
+			entries[i] = Entry{Bytes: frames[start:], Events: 1}
+		}
+		data = AppendBatch(data[:0], BatchHeader{}, entries)
+	}
+	b.SetBytes(int64(len(data)))
+	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
 // BenchmarkCursor checks a record batch of 1,000 views and decodes them, as the fold does.
 func BenchmarkCursor(b *testing.B) {
 	var entries []Entry

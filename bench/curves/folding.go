@@ -54,7 +54,7 @@ func byFolding(ctx context.Context, env *scenario.Env) (rows []result.Row, err e
 		}
 		defer pool.Close()
 		stop := producer.start(ctx, rates[i])
-		err = measure(ctx, &rows[i], t, pool, load.Plan{Script: script, Duration: env.Window(), Rate: pollRate})
+		err = measure(ctx, &rows[i], t, pool, load.Plan{Script: script, Duration: 2 * env.Window(), Rate: pollRate})
 		published, producerErr := stop()
 		if err := errors.Join(err, producerErr); err != nil {
 			return err

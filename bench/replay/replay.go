@@ -63,10 +63,9 @@ type replay struct {
 	history history.History
 	every   folding.Checkpoints
 	digest  uint64
+	// checkpoints says that some must fall into each replay.
+	checkpoints bool
 }
-
-// checkpoints reports whether the replay is to be measured with checkpoints on.
-func (r *replay) checkpoints() bool { return r.every.Interval < folding.Rare.Interval }
 
 func measure(ctx context.Context, env *scenario.Env, name string, h history.History, every folding.Checkpoints) ([]result.Row, error) {
 	restore, err := folding.Collector(env.GOGC)
@@ -89,6 +88,8 @@ func measure(ctx context.Context, env *scenario.Env, name string, h history.Hist
 		{Scenario: name, Subject: Raw, Parameters: parameters},
 	}
 	r := &replay{dir: dir, history: h, every: every}
+	// A smoke may be over before the first is due.
+	r.checkpoints = every.Interval < folding.Rare.Interval && env.Size != scenario.Smoke
 	err = env.Interleave(ctx, len(rows), func(ctx context.Context, _, subject int) error {
 		if subject == 0 {
 			return r.fold(ctx, &rows[0])
@@ -116,7 +117,7 @@ func (r *replay) fold(ctx context.Context, row *result.Row) (err error) {
 	if err := f.Check(r.history.Events); err != nil {
 		return err
 	}
-	if r.checkpoints() && checkpoints == 0 {
+	if r.checkpoints && checkpoints == 0 {
 		return errors.New("the replay ended before its first checkpoint, so it says nothing of replays with checkpoints")
 	}
 	sum := f.Digest.Sum()

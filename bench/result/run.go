@@ -9,24 +9,34 @@ import (
 	"time"
 )
 
-// Run is one run of the benchmark.
+// Run is one run of the benchmark, or several of the same machine and settings
+// that were joined: each part has measured scenarios of its own.
 type Run struct {
-	Machine Machine   `json:"machine"`
-	Date    time.Time `json:"date"`
+	Machine Machine `json:"machine"`
+	Go      string  `json:"go"`
+	// Settings are what all subjects were run with, such as GOGC.
+	Settings map[string]string `json:"settings"`
+	Parts    []Part            `json:"parts"`
+	Rows     []Row             `json:"rows"`
+	Ratios   []Ratio           `json:"ratios"`
+}
+
+// Part is one call of the benchmark.
+type Part struct {
+	// Scenarios are those that this part has measured, and no later one.
+	Scenarios []string  `json:"scenarios"`
+	Date      time.Time `json:"date"`
 	// Commit is that of the product's working copy, with "+modified" where it
 	// has changes.
 	Commit string `json:"commit"`
-	Go     string `json:"go"`
-	// Settings are what all subjects were run with, such as GOGC.
-	Settings map[string]string `json:"settings"`
-	// Rounds is how many times each subject was measured.
-	Rounds int `json:"rounds"`
-	// Seconds is how long the whole run took.
+	// Size is full, quick or smoke; Rounds is how many times each subject was
+	// measured.
+	Size   string `json:"size"`
+	Rounds int    `json:"rounds"`
+	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
 	// Missing names what was not measured, and what to do about it.
 	Missing []string `json:"missing,omitempty"`
-	Rows    []Row    `json:"rows"`
-	Ratios  []Ratio  `json:"ratios"`
 }
 
 // Machine is where a run took place.
@@ -36,7 +46,8 @@ type Machine struct {
 	Memory int64  `json:"memory_bytes"`
 	Kernel string `json:"kernel"`
 	System string `json:"system"`
-	// Fsync is the median time of an fsync in the directory of the data, ms.
+	// Fsync is the median time of an fsync in the directory of the data, ms; it
+	// differs from one part to the next, and is that of the last.
 	Fsync float64 `json:"fsync_ms,omitempty"`
 }
 

@@ -13,11 +13,15 @@ import (
 // scenario, and the ratios.
 func (r *Run) WriteTable(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, commit %s, %s. %d × %s, %s, %s, fsync %s ms.\n", r.Date.Format("2006-01-02 15:04"), r.Commit, r.Go,
-		r.Machine.Cores, r.Machine.CPU, r.Machine.System, r.Machine.Kernel, number(r.Machine.Fsync))
-	fmt.Fprintf(&b, "Medians of %d rounds (in brackets least to greatest); %s.\n", r.Rounds, parameterText(r.Settings))
-	for _, missing := range r.Missing {
-		fmt.Fprintf(&b, "\n**Not measured:** %s\n", missing)
+	fmt.Fprintf(&b, "%d × %s, %s, %s, fsync %s ms; %s, %s.\n", r.Machine.Cores, r.Machine.CPU, r.Machine.System, r.Machine.Kernel,
+		number(r.Machine.Fsync), r.Go, parameterText(r.Settings))
+	b.WriteString("Medians of all rounds (in brackets least to greatest).\n")
+	for _, part := range r.Parts {
+		fmt.Fprintf(&b, "\n%s, commit %s, %s, %d rounds: %s.\n", part.Date.Format("2006-01-02 15:04"), part.Commit, part.Size, part.Rounds,
+			strings.Join(part.Scenarios, ", "))
+		for _, missing := range part.Missing {
+			fmt.Fprintf(&b, "\n**Not measured:** %s\n", missing)
+		}
 	}
 	for _, scenario := range r.scenarios() {
 		r.writeScenario(&b, scenario)
