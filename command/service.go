@@ -12,6 +12,7 @@ import (
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // Log takes entries and returns when they are durable, within the limit.
@@ -45,7 +46,10 @@ type Config struct {
 	AnonymousViews bool
 	// MayWrite is asked before each command: an error refuses it (a full disk).
 	MayWrite func() error
-	Now      func() time.Time
+	// Runs are what administrators rebuild, verify and repair the read model by;
+	// nil has no endpoints for that.
+	Runs *replay.Runs
+	Now  func() time.Time
 }
 
 // Service handles commands.
@@ -113,5 +117,5 @@ func (s *Service) Routes() []api.Route {
 	for i := range routes {
 		routes[i].Command = true
 	}
-	return routes
+	return append(routes, s.replayRoutes()...)
 }

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -23,7 +22,7 @@ func (s *Service) getPosition(c *api.Call) error {
 	out := positionToken(snapshot, lag.End).AppendTo(append(c.Out, `{"end":"`...))
 	out = positionToken(snapshot, lag.Folded).AppendTo(append(out, `","folded":"`...))
 	out = strconv.AppendInt(append(out, `","lag_events":`...), lag.Events, 10)
-	out = strconv.AppendFloat(append(out, `,"lag_seconds":`...), math.Round(lag.Seconds*1000)/1000, 'f', -1, 64)
+	out = strconv.AppendFloat(append(out, `,"lag_seconds":`...), rounded(lag.Seconds), 'f', -1, 64)
 	c.Out = append(out, '}')
 	return c.Answer(c.Out)
 }

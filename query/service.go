@@ -40,6 +40,8 @@ type Config struct {
 	// page across need the same one. Where it is empty, a random one is made,
 	// and cursors end with the process.
 	CursorKey []byte
+	// Replay is what operators look at; nil has no endpoints for that.
+	Replay *Replay
 	// Now is the clock of the trending windows; nil is time.Now.
 	Now func() time.Time
 }
@@ -56,6 +58,7 @@ type Service struct {
 	source    Source
 	maxBatch  int
 	cursorKey []byte
+	replay    *Replay
 	now       func() time.Time
 
 	metadata sync.Pool // of *metadataQuery
@@ -64,7 +67,7 @@ type Service struct {
 
 // New returns the query side of a read model.
 func New(cfg Config) *Service {
-	s := &Service{source: cfg.Source, maxBatch: cfg.MaxBatch, cursorKey: cfg.CursorKey, now: cfg.Now}
+	s := &Service{source: cfg.Source, maxBatch: cfg.MaxBatch, cursorKey: cfg.CursorKey, replay: cfg.Replay, now: cfg.Now}
 	if s.maxBatch == 0 {
 		s.maxBatch = DefaultMaxBatch
 	}
@@ -86,7 +89,7 @@ func (s *Service) Routes() []api.Route {
 		jobs     = "/v1/ai/jobs"
 		notes    = "/v1/notifications"
 	)
-	return []api.Route{
+	routes := []api.Route{
 		{Method: "POST", Path: metadata, Access: api.Anyone, Body: api.JSONBody, OwnSyntax: true, Handle: s.postMetadata},
 		{Method: "GET", Path: metadata, Access: api.Anyone, Handle: s.getMetadata},
 		{Method: "GET", Path: "/v1/videos/trending", Access: api.Anyone, Handle: s.getTrending},
@@ -100,4 +103,5 @@ func (s *Service) Routes() []api.Route {
 		{Method: "GET", Path: "/v1/admin/audit", Access: api.Admin, Handle: s.listAudit},
 		{Method: "GET", Path: "/v1/position", Access: api.AnyToken, Handle: s.getPosition},
 	}
+	return append(routes, s.replayRoutes()...)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark-io/tidemark/command"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/replay"
 	"github.com/tidemark-io/tidemark/query"
 )
 
@@ -37,6 +38,7 @@ type app struct {
 	writer    *eventlog.Writer
 	archive   *archive.Archive // nil without --postgres-url
 	spool     *archive.Spool   // nil without the role archive
+	runs      *replay.Runs
 	registry  *prometheus.Registry
 	http      *api.HTTPServer
 	ops       *api.HTTPServer
@@ -100,6 +102,10 @@ func (a *app) open(ctx context.Context) (err error) {
 	}
 	writes := newWriteMetrics(a.registry)
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
+	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
+	a.runs = replay.NewRuns(replay.Config{
+		Projector: a.projector, Source: replay.FromLog(a.log), Audit: recorder.Audit, Logger: logger, Now: time.Now,
+	})
 	a.registerGauges()
 	a.registerArchive()
 	return a.buildHTTP()
@@ -159,7 +165,7 @@ func (a *app) routes() ([]api.Route, error) {
 		routes = append(routes, command.New(command.Config{
 			Log: a.writer, Fold: a.projector, MaxBatch: a.cfg.MaxBatch,
 			CommitLimit: a.cfg.CommitLimit, WaitLimit: a.cfg.WaitLimit,
-			AnonymousViews: a.cfg.AnonymousViews, MayWrite: a.disk.Check, Now: time.Now,
+			AnonymousViews: a.cfg.AnonymousViews, MayWrite: a.disk.Check, Runs: a.runs, Now: time.Now,
 		}).Routes()...)
 	}
 	if a.cfg.has(roleQuery) {
@@ -169,6 +175,7 @@ func (a *app) routes() ([]api.Route, error) {
 		}
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
+			Replay: &query.Replay{Runs: a.runs, Log: a.log, Stats: a.projector.Stats, Ready: a.projector.Ready},
 		}).Routes()...)
 	}
 	return routes, nil
@@ -221,6 +228,7 @@ func (a *app) run(ctx context.Context) error {
 		group.start("archive", a.archive.Run)
 	}
 	group.start("log writer", a.writer.Run)
+	group.start("replay runs", a.runs.Run)
 	for _, server := range servers {
 		group.add(server)
 	}

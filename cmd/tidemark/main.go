@@ -1,10 +1,12 @@
 // Command tidemark is the whole service in one binary: serve runs it, token
-// mints a bearer token, load drives a running one. This package reads the
-// configuration, wires the parts together and leaves the work to them.
+// mints a bearer token, replay looks into the log and the read model of a
+// running one, load drives one. This package reads the configuration, wires the
+// parts together and leaves the work to them.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,6 +20,7 @@ import (
 type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Run the service."`
 	Token       tokenCmd       `cmd:"" help:"Print a bearer token."`
+	Replay      replayCmd      `cmd:"" help:"Look into the log and the read model of a service; rebuild, verify and repair it."`
 	Load        loadCmd        `cmd:"" help:"Import a trace into a running service, or drive it with a workload."`
 	Import      importCmd      `cmd:"" help:"Import what an application has already."`
 	Ingest      ingestCmd      `cmd:"" help:"Follow an application that goes on."`
@@ -51,11 +54,15 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "tidemark:", err)
 		return exitUsage
 	}
-	if err := parsed.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "tidemark:", err)
-		return exitFault
+	err = parsed.Run()
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintln(os.Stderr, "tidemark:", err)
+	if errors.Is(err, errDifferences) {
+		return exitDifferences
+	}
+	return exitFault
 }
 
 // Exit codes besides 0.

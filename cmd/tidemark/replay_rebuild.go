@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// throttleFlags bound what a run takes from the service.
+type throttleFlags struct {
+	Throttle int  `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
+	Detach   bool `help:"Begin the run and do not wait for its end."`
+}
+
+type replayRebuildCmd struct {
+	adminFlags    `embed:""`
+	throttleFlags `embed:""`
+	Reason        string `required:"" help:"Why, for the audit."`
+	Accept        bool   `help:"Switch although the rebuilt read model differs from the serving one."`
+	Hold          bool   `help:"Rebuild and compare, and do not switch; --switch does that later."`
+	Fresh         bool   `help:"Begin anew where a rebuild was begun before and did not get to its end."`
+	Switch        bool   `xor:"what" help:"Do not rebuild: switch to the read model that was held back, or differed (with --accept)."`
+	Rollback      bool   `xor:"what" help:"Do not rebuild: go back to the read model that served before the last switch."`
+}
+
+// Run rebuilds, switches or goes back.
+func (r *replayRebuildCmd) Run(ctx context.Context) error {
+	client, err := r.client()
+	if err != nil {
+		return err
+	}
+	kind, body := "rebuild", map[string]any{"reason": r.Reason, "accept": r.Accept, "hold": r.Hold, "fresh": r.Fresh}
+	switch {
+	case r.Switch:
+		kind, body = "switch", map[string]any{"reason": r.Reason, "accept": r.Accept}
+	case r.Rollback:
+		kind, body = "rollback", map[string]any{"reason": r.Reason}
+	case r.Throttle > 0:
+		body["events_per_second"] = r.Throttle
+	}
+	ended, err := client.start(ctx, kind, body, r.Detach)
+	if err != nil {
+		return err
+	}
+	result := &replay.RebuildResult{}
+	failure := ended.ended(result)
+	if err := r.printed(ended, func(w io.Writer) { writeRebuilt(w, ended, result) }); err != nil {
+		return err
+	}
+	if failure != nil && result.Differences != nil && result.Differences.Count > 0 {
+		return errors.Join(errDifferences, failure)
+	}
+	return failure
+}
+
+func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {
+	rows(w, "run", fmt.Sprintf("%s %s %s", r.ID, r.Kind, r.State))
+	if result.Model == "" {
+		return
+	}
+	rows(w, "folded", fmt.Sprintf("%d events in %.3f s into %s", result.Events, result.Seconds, result.Model))
+	if result.PeakBytes > 0 {
+		rows(w, "memory", fmt.Sprintf("%d MiB at the most", result.PeakBytes>>20))
+	}
+	equal := "the two read models are equal"
+	if !result.Equal {
+		equal = "the two read models differ"
+	}
+	rows(w, "compared", equal)
+	if result.Differences != nil {
+		writeDifferences(w, result.Differences)
+	}
+	if result.Switched {
+		rows(w, "switched", fmt.Sprintf("generation %d serves in place of %s; the fold stood still for %.6f s", result.Generation, result.Replaced, result.PauseSeconds))
+	} else {
+		rows(w, "switched", "no: the read model of before serves")
+	}
+}
+
+// shownDifferences bounds the keys that are printed as text.
+const shownDifferences = 100
+
+func writeDifferences(w io.Writer, d *replay.Differences) {
+	rows(w, "differences", d.Count)
+	for i, key := range d.Keys {
+		if i == shownDifferences {
+			break
+		}
+		fmt.Fprintf(w, "  %s %s: is %s, by the log %s\n", key.Kind, key.ID, orNothing(key.Live), orNothing(key.Log))
+	}
+	if shown := min(len(d.Keys), shownDifferences); d.Count > shown {
+		fmt.Fprintf(w, "  and %d more\n", d.Count-shown)
+	}
+}
+
+func orNothing(text string) string {
+	if text == "" {
+		return "nothing"
+	}
+	return text
+}

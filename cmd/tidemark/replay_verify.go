@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+type replayVerifyCmd struct {
+	adminFlags    `embed:""`
+	throttleFlags `embed:""`
+}
+
+func (t *throttleFlags) body() map[string]any {
+	body := map[string]any{}
+	if t.Throttle > 0 {
+		body["events_per_second"] = t.Throttle
+	}
+	return body
+}
+
+// Run compares, and ends with errDifferences where something differs.
+func (v *replayVerifyCmd) Run(ctx context.Context) error {
+	client, err := v.client()
+	if err != nil {
+		return err
+	}
+	ended, err := client.start(ctx, "verify", v.body(), v.Detach)
+	if err != nil {
+		return err
+	}
+	result := &replay.VerifyResult{}
+	failure := ended.ended(result)
+	if err := v.printed(ended, func(w io.Writer) { writeVerified(w, ended, result) }); err != nil || failure != nil {
+		return firstError(err, failure)
+	}
+	if result.Differences.Count > 0 {
+		return errDifferences
+	}
+	return nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeVerified(w io.Writer, r *adminRun, result *replay.VerifyResult) {
+	rows(w, "run", fmt.Sprintf("%s %s %s", r.ID, r.Kind, r.State))
+	if len(r.Result) == 0 {
+		return
+	}
+	rows(w, "folded", fmt.Sprintf("messages %d to %d, %d events in %.3f s", result.First, result.Last, result.Events, result.Seconds),
+		"compared", fmt.Sprintf("%d buckets", result.Buckets))
+	writeDifferences(w, &result.Differences)
+}
+
+type replayRepairCmd struct {
+	adminFlags    `embed:""`
+	throttleFlags `embed:""`
+	Reason        string `required:"" help:"Why, for the audit."`
+}
+
+// Run rewrites what differs.
+func (p *replayRepairCmd) Run(ctx context.Context) error {
+	client, err := p.client()
+	if err != nil {
+		return err
+	}
+	body := p.body()
+	body["reason"] = p.Reason
+	ended, err := client.start(ctx, "repair", body, p.Detach)
+	if err != nil {
+		return err
+	}
+	result := &replay.RepairResult{}
+	failure := ended.ended(result)
+	err = p.printed(ended, func(w io.Writer) {
+		writeVerified(w, ended, &result.VerifyResult)
+		if len(ended.Result) > 0 {
+			rows(w, "repaired", fmt.Sprintf("%d keys; generation %d", result.Repaired, result.Generation))
+		}
+	})
+	return firstError(err, failure)
+}

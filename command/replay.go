@@ -1,0 +1,150 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events/strictjson"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// maxRate bounds a throttle, in events a second: far above what any machine folds.
+const maxRate = 1 << 30
+
+// runBody is what a run may be told.
+type runBody struct {
+	order              replay.Order
+	rate               int
+	accept, hold, anew bool
+}
+
+// startable is a kind of run: its name in the path, the members of its body,
+// and how it is started.
+type startable struct {
+	name  string
+	takes []string
+	start func(context.Context, *runBody) (replay.RunID, error)
+}
+
+// errNotYet stands where runs are under way.
+var errNotYet = errors.New("this kind of run is not built yet")
+
+func startables(r *replay.Runs) []startable {
+	return []startable{
+		{"rebuild", []string{"reason", "events_per_second", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartRebuild(ctx, replay.RebuildOptions{Order: b.order, EventsPerSecond: b.rate, Accept: b.accept, Hold: b.hold, Fresh: b.anew})
+		}},
+		{"switch", []string{"reason", "accept"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartSwitch(ctx, replay.SwitchOptions{Order: b.order, Accept: b.accept})
+		}},
+		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
+		}},
+		{"verify", []string{"events_per_second"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return "", errNotYet
+		}},
+		{"repair", []string{"reason", "events_per_second"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return "", errNotYet
+		}},
+	}
+}
+
+// replayRoutes are the endpoints that start and end runs. Runs are no commands
+// on the log: of each kind one is under way at a time, and a repeat is told so.
+func (s *Service) replayRoutes() (routes []api.Route) {
+	if s.cfg.Runs == nil {
+		return nil
+	}
+	for _, kind := range startables(s.cfg.Runs) {
+		routes = append(routes, api.Route{
+			Method: http.MethodPost, Path: "/v1/admin/replay/" + kind.name, Access: api.Admin, Body: api.JSONBody,
+			Handle: func(c *api.Call) error { return s.startRun(c, &kind) },
+		})
+	}
+	return append(routes, api.Route{Method: http.MethodDelete, Path: "/v1/admin/replay/runs/:id", Access: api.Admin, Handle: s.cancelRun})
+}
+
+func (s *Service) startRun(c *api.Call, kind *startable) error {
+	b, err := s.readRun(c, kind.takes)
+	if err != nil {
+		return err
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	if err := s.admit(c, &plan{}); err != nil {
+		return err
+	}
+	id, err := kind.start(c.Context(), &b)
+	return s.answerRun(c, id, err)
+}
+
+// readRun reads the body of a run that takes those members. A reason is
+// required where it is among them.
+func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
+	given := false
+	scan, err := readObject(c, func(j *strictjson.Scanner, name string) bool {
+		switch {
+		case !slices.Contains(takes, name):
+			return false
+		case name == "reason":
+			given = true
+			b.order.Reason = string(readReason(j))
+		case name == "events_per_second":
+			rate, _ := j.Int(1, maxRate)
+			b.rate = int(rate)
+		case name == "accept":
+			b.accept, _ = j.Bool()
+		case name == "hold":
+			b.hold, _ = j.Bool()
+		case name == "fresh":
+			b.anew, _ = j.Bool()
+		}
+		return true
+	})
+	if err != nil {
+		return b, err
+	}
+	if slices.Contains(takes, "reason") && !given {
+		scan.Missing("reason")
+	}
+	b.order.Actor = c.Caller.ID.String()
+	return b, finish(c, scan)
+}
+
+// answerRun answers with the run that was started: 202 {"run_id": "…"}.
+func (s *Service) answerRun(c *api.Call, id replay.RunID, err error) error {
+	if err != nil {
+		return runProblem(err)
+	}
+	c.SetPosition(s.cfg.Fold.Snapshot().TokenHeader())
+	c.Out = fmt.Appendf(c.Out[:0], `{"run_id":%q}`, id)
+	return c.JSON(http.StatusAccepted, c.Out)
+}
+
+// runProblem says why a run was not started, or not found: what else keeps it
+// from starting is how things are now.
+func runProblem(err error) error {
+	switch {
+	case errors.Is(err, replay.ErrNoRun):
+		return api.NotFound.With("There is no such run: it is of before the last start, or too many have ended since.")
+	case errors.Is(err, replay.ErrNotRunning):
+		return api.NotReady.With("The service is starting or stopping: no run is begun now.")
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return api.Conflict.With(err.Error())
+}
+
+// cancelRun ends a run, without waiting for it.
+func (s *Service) cancelRun(c *api.Call) error {
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	id := replay.RunID(c.Param("id"))
+	return s.answerRun(c, id, s.cfg.Runs.Cancel(id))
+}

@@ -1,0 +1,236 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// Replay is what operators look at beside the read model: the log, the fold,
+// and the runs on them.
+type Replay struct {
+	Runs *replay.Runs
+	Log  Log
+	// Stats and Ready are the projector's.
+	Stats func() projector.Stats
+	Ready func() error
+}
+
+// Log is the event log as operators see it; *eventlog.Log is one.
+type Log interface {
+	Bounds(ctx context.Context) (first, last uint64, err error)
+	Contact() (at time.Time, lastSeq uint64)
+	Message(ctx context.Context, seq uint64) (eventlog.Message, error)
+	Incarnation() events.Incarnation
+	Lineage() events.Lineage
+	Embedded() bool
+}
+
+var _ Log = (*eventlog.Log)(nil)
+
+// runsPollAfter is the pace asked of who follows a run, in seconds.
+const runsPollAfter = 1
+
+func (s *Service) replayRoutes() []api.Route {
+	if s.replay == nil {
+		return nil
+	}
+	const replay = "/v1/admin/replay"
+	return []api.Route{
+		{Method: http.MethodGet, Path: replay + "/status", Access: api.Admin, Handle: s.replayStatus},
+		{Method: http.MethodGet, Path: replay + "/runs", Access: api.Admin, PollAfter: runsPollAfter, Handle: s.listRuns},
+		{Method: http.MethodGet, Path: replay + "/runs/:id", Access: api.Admin, PollAfter: runsPollAfter, Handle: s.getRun},
+	}
+}
+
+// status is the document of GET /v1/admin/replay/status.
+type status struct {
+	Log         logStatus        `json:"log"`
+	Folded      foldStatus       `json:"folded"`
+	Model       modelStatus      `json:"model"`
+	Checkpoint  checkpointStatus `json:"checkpoint"`
+	DeadLetters deadLetterStatus `json:"dead_letters"`
+	Runs        []replay.Run     `json:"runs"`
+}
+
+type logStatus struct {
+	Incarnation   string     `json:"incarnation"`
+	Embedded      bool       `json:"embedded"`
+	FirstSequence uint64     `json:"first_sequence"`
+	LastSequence  uint64     `json:"last_sequence"`
+	Lineage       []ancestor `json:"lineage"`
+	// Fault says why the log does not answer; then the sequences are what was
+	// last known of it, and the first is 0.
+	Fault string `json:"fault,omitempty"`
+}
+
+type ancestor struct {
+	Incarnation  string `json:"incarnation"`
+	LastSequence uint64 `json:"last_sequence"`
+}
+
+type foldStatus struct {
+	Position   string  `json:"position"`
+	Sequence   uint64  `json:"sequence"`
+	Index      uint16  `json:"index"`
+	Events     uint64  `json:"events"`
+	LogTime    string  `json:"log_time,omitempty"`
+	LagEvents  int64   `json:"lag_events"`
+	LagSeconds float64 `json:"lag_seconds"`
+	// Fault says why the service is not ready, or the fold has stopped.
+	Fault string `json:"fault,omitempty"`
+}
+
+type modelStatus struct {
+	Generation uint32 `json:"generation"`
+	Videos     int    `json:"videos"`
+	Users      int    `json:"users"`
+	Likes      int    `json:"likes"`
+	Identities int    `json:"identities"`
+	Rebuilds   int64  `json:"rebuilds"`
+}
+
+type checkpointStatus struct {
+	Sequence  uint64  `json:"sequence"`
+	Written   int64   `json:"written"`
+	Failed    int64   `json:"failed"`
+	Postponed int64   `json:"postponed"`
+	Seconds   float64 `json:"seconds"`
+}
+
+type deadLetterStatus struct {
+	Count int `json:"count"`
+	// More: there are more than were counted.
+	More   bool   `json:"more"`
+	Oldest string `json:"oldest,omitempty"`
+}
+
+// countedDeadLetters bounds how many dead letters the status counts.
+const countedDeadLetters = 10_000
+
+// replayStatus answers GET /v1/admin/replay/status: where the log, the fold,
+// the checkpoint and the runs stand.
+func (s *Service) replayStatus(c *api.Call) error {
+	if err := noParams(c); err != nil {
+		return err
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	first, last, fault := s.replay.Log.Bounds(c.Context()) // it gives up by itself
+	snapshot := s.source.Hold()
+	defer snapshot.Release()
+	c.SetPosition(snapshot.TokenHeader())
+	letters, err := s.countDeadLetters(snapshot)
+	if err != nil {
+		return err
+	}
+	stats := s.replay.Stats()
+	document := status{
+		Log: s.logStatus(first, last, fault), Folded: s.foldStatus(snapshot),
+		Model: modelStatus{
+			Generation: snapshot.Generation(), Videos: snapshot.Sizes.Videos, Users: snapshot.Sizes.Users,
+			Likes: snapshot.Sizes.Likes, Identities: snapshot.Sizes.Identities, Rebuilds: stats.Rebuilds,
+		},
+		Checkpoint: checkpointStatus{
+			Sequence: stats.Saved.Seq, Written: stats.Checkpoints, Failed: stats.CheckpointsFailed,
+			Postponed: stats.CheckpointsPostponed, Seconds: rounded(stats.CheckpointSeconds),
+		},
+		DeadLetters: letters,
+		Runs:        s.replay.Runs.List(),
+	}
+	return answerDocument(c, &document)
+}
+
+func (s *Service) logStatus(first, last uint64, fault error) logStatus {
+	l := s.replay.Log
+	status := logStatus{Incarnation: l.Incarnation().String(), Embedded: l.Embedded(), FirstSequence: first, LastSequence: last, Lineage: []ancestor{}}
+	if fault != nil {
+		status.Fault = fault.Error()
+		_, status.LastSequence = l.Contact()
+	}
+	for _, a := range l.Lineage() {
+		status.Lineage = append(status.Lineage, ancestor{a.Incarnation.String(), a.Last})
+	}
+	return status
+}
+
+func (s *Service) foldStatus(snapshot *readmodel.Snapshot) foldStatus {
+	lag := s.source.Lag()
+	status := foldStatus{
+		Position: snapshot.TokenHeader()[0], Sequence: snapshot.At.Seq, Index: snapshot.At.Index, Events: snapshot.Folded,
+		LagEvents: lag.Events, LagSeconds: rounded(lag.Seconds),
+	}
+	if snapshot.LogTime != 0 {
+		status.LogTime = snapshot.LogTime.String()
+	}
+	if err := s.replay.Ready(); err != nil {
+		status.Fault = err.Error()
+	}
+	return status
+}
+
+func (s *Service) countDeadLetters(snapshot *readmodel.Snapshot) (status deadLetterStatus, err error) {
+	letters, err := snapshot.DeadLetters(events.Position{}, countedDeadLetters+1)
+	if err != nil || len(letters) == 0 {
+		return status, err
+	}
+	return deadLetterStatus{
+		Count: min(len(letters), countedDeadLetters), More: len(letters) > countedDeadLetters, Oldest: letters[0].Position.String(),
+	}, nil
+}
+
+// listRuns answers GET /v1/admin/replay/runs: those under way and the last
+// that ended, newest first.
+func (s *Service) listRuns(c *api.Call) error {
+	if err := noParams(c); err != nil {
+		return err
+	}
+	return s.answerNow(c, map[string]any{"runs": s.replay.Runs.List()})
+}
+
+// getRun answers GET /v1/admin/replay/runs/{id}.
+func (s *Service) getRun(c *api.Call) error {
+	if err := noParams(c); err != nil {
+		return err
+	}
+	run, err := s.replay.Runs.Status(replay.RunID(c.Param("id")))
+	if errors.Is(err, replay.ErrNoRun) {
+		return api.NotFound.With("There is no such run: it is of before the last start, or too many have ended since.")
+	}
+	if err != nil {
+		return err
+	}
+	return s.answerNow(c, run)
+}
+
+// answerNow answers with something that is not of the read model, at the
+// position that this has.
+func (s *Service) answerNow(c *api.Call, document any) error {
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	c.SetPosition(s.source.Snapshot().TokenHeader())
+	return answerDocument(c, document)
+}
+
+// answerDocument answers with a document that is not worth writing by hand.
+func answerDocument(c *api.Call, document any) error {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	return c.Answer(body)
+}
+
+func rounded(seconds float64) float64 { return math.Round(seconds*1000) / 1000 }
