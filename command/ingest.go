@@ -34,7 +34,6 @@ func (s *Service) ingest(c *api.Call) error {
 		admin = first.Privileged
 	}
 	reader := s.readers.Get().(*events.CloudEventReader)
-	defer s.readers.Put(reader)
 	read := func(now time.Time, admin bool) (events.Ingested, error) {
 		return reader.Read(c.Body, format, events.CloudEventRules{
 			Now: now, Caller: c.Caller.ID, Admin: admin, MaxEvents: events.MaxBatchEvents,
@@ -42,6 +41,7 @@ func (s *Service) ingest(c *api.Call) error {
 	}
 	in, err := read(now, admin)
 	if err != nil {
+		s.readers.Put(reader)
 		return err
 	}
 	var v verdict
@@ -49,18 +49,16 @@ func (s *Service) ingest(c *api.Call) error {
 		// That the caller is a service goes without saying here; privileged says
 		// whether as an administrator too.
 		v, err = s.run(c, plan{
-			kind: events.IngestEvents, judged: true, privileged: admin, at: now, size: smallEntryBytes + len(in.Frames),
-			write: func(w *entryWriter) int {
-				w.frames = append(w.frames, in.Frames...)
-				return in.Events
-			},
+			kind: events.IngestEvents, judged: true, privileged: admin, at: now,
+			frames: in.Frames, events: in.Events,
 		})
 	} else if err = c.Settle(c.Context()); err == nil {
 		v.token = s.cfg.Fold.Snapshot().Token(events.Position{})
 	}
 	if err != nil {
-		return err
+		return err // and the reader is left to the collector: its frames may be on their way yet
 	}
+	defer s.readers.Put(reader)
 	if o := &v.outcome; c.Key != "" && !v.pending && (o.Time != events.TimeOf(now) || o.Privileged != admin) {
 		// The same request was folded before this one: what it was told is told again.
 		if in, err = read(o.Time.Std(), o.Privileged); err != nil {

@@ -36,10 +36,12 @@ type plan struct {
 	// check looks at state; it runs after what this node acknowledged before
 	// is folded, and not for a repeat.
 	check func(state *readmodel.Snapshot) error
-	// size is how many bytes write appends, where that is known; else 0.
-	size int
 	// write appends the events and returns how many.
 	write func(w *entryWriter) int
+	// frames holds so many events that are encoded already, in place of write. They
+	// must not change while what became of the command is not known.
+	frames []byte
+	events int
 }
 
 // smallEntryBytes holds a command's frame and an event: what most commands are.
@@ -206,16 +208,22 @@ func (s *Service) admit(c *api.Call, p *plan) error {
 // commit writes the command's entry to the log and waits for the outcome where
 // one is asked for.
 func (s *Service) commit(c *api.Call, p *plan, cmd *events.Command) (verdict, error) {
-	w := entryWriter{now: cmd.Time, id: cmd.ID, frames: make([]byte, 0, max(p.size, smallEntryBytes))}
+	w := entryWriter{now: cmd.Time, id: cmd.ID, frames: make([]byte, 0, smallEntryBytes)}
 	framed := p.judged || p.framed || cmd.Keyed
 	if framed {
 		w.frames = events.AppendCommand(w.frames, *cmd)
 	}
-	cmd.Events = p.write(&w)
+	cmd.Events = p.events
+	if p.write != nil {
+		cmd.Events = p.write(&w)
+	}
 	if framed {
 		_ = events.AppendCommand(w.frames[:0], *cmd) // in its place: now the number of events is known
 	}
 	entry := events.Entry{Bytes: w.frames, Events: cmd.Events}
+	if len(p.frames) > 0 {
+		entry.Head, entry.Bytes = w.frames, p.frames
+	}
 	if p.judged || cmd.Keyed {
 		return s.commitJudged(c, cmd, entry)
 	}

@@ -61,12 +61,18 @@ type BatchHeader struct {
 // Entry is an encoded entry of a record batch: a bare event, or a command with
 // its events. All of an entry lies in one record batch, or none of it.
 type Entry struct {
-	// Bytes is the encoded form.
+	// Head is a command's frame, where that does not stand in Bytes already: who
+	// has the events encoded need not copy them behind it.
+	Head []byte
+	// Bytes is the encoded form, or what follows Head.
 	Bytes []byte
 	// Events counts the events in Bytes; 0 for a command that changed nothing
 	// and is remembered only.
 	Events int
 }
+
+// Size is the encoded size of the entry.
+func (e *Entry) Size() int { return len(e.Head) + len(e.Bytes) }
 
 // Errors of reading a record batch. Each is wrapped with what was found.
 var (
@@ -95,7 +101,7 @@ func AppendBatch(dst []byte, h BatchHeader, entries []Entry) []byte {
 	dst = append(dst, h.ID[:]...)
 	dst = append(dst, 0, 0, 0, 0)
 	for i := range entries {
-		dst = append(dst, entries[i].Bytes...)
+		dst = append(append(dst, entries[i].Head...), entries[i].Bytes...)
 	}
 	batch := dst[start:]
 	binary.BigEndian.PutUint32(batch[batchSumAt:], batchSum(batch))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -193,7 +194,7 @@ func TestPoisonIsAloneAmongItsNeighbours(t *testing.T) {
 		"identity cut short":    change(named, frameHeaderSize+8, 0xff),
 		"identity not in UTF-8": change(named, frameHeaderSize+9, 0xff),
 	} {
-		batch, err := ReadBatch(AppendBatch(nil, BatchHeader{}, []Entry{{good, 1}, {poison, 1}, {good, 1}}))
+		batch, err := ReadBatch(AppendBatch(nil, BatchHeader{}, []Entry{{Bytes: good, Events: 1}, {Bytes: poison, Events: 1}, {Bytes: good, Events: 1}}))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -206,6 +207,20 @@ func TestPoisonIsAloneAmongItsNeighbours(t *testing.T) {
 				t.Errorf("%s: event %d: step %v, %v", name, i, step, err)
 			}
 		}
+	}
+}
+
+func TestAHeadStandsBeforeItsEntry(t *testing.T) {
+	command := AppendCommand(nil, Command{Kind: IngestEvents, ID: testID[commandKind](1), Events: 1})
+	event := AppendEvent(nil, Meta{Type: TypeVideoViewed}, VideoViewed{Video: testID[videoKind](1)})
+	apart := Entry{Head: command, Bytes: event, Events: 1}
+	whole := Entry{Bytes: slices.Concat(command, event), Events: 1}
+	if apart.Size() != whole.Size() {
+		t.Errorf("the sizes are %d and %d", apart.Size(), whole.Size())
+	}
+	got, want := AppendBatch(nil, BatchHeader{}, []Entry{whole, apart}), AppendBatch(nil, BatchHeader{}, []Entry{apart, whole})
+	if !bytes.Equal(got, want) {
+		t.Errorf("the record batches differ:\n%x\n%x", got, want)
 	}
 }
 

@@ -38,7 +38,7 @@ func BenchmarkAppendBatch(b *testing.B) {
 func BenchmarkCursor(b *testing.B) {
 	var entries []Entry
 	for range 1000 {
-		entries = append(entries, Entry{AppendEvent(nil, Meta{Type: TypeVideoViewed}, VideoViewed{Video: testID[videoKind](1)}), 1})
+		entries = append(entries, Entry{Bytes: AppendEvent(nil, Meta{Type: TypeVideoViewed}, VideoViewed{Video: testID[videoKind](1)}), Events: 1})
 	}
 	data := AppendBatch(nil, BatchHeader{}, entries)
 	b.SetBytes(int64(len(data)))

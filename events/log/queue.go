@@ -64,7 +64,7 @@ func (q *queue) push(w *waiter) {
 	}
 	l.tail = w
 	q.entries++
-	q.bytes += len(w.entry.Bytes)
+	q.bytes += w.entry.Size()
 }
 
 func (q *queue) remove(w *waiter) {
@@ -81,7 +81,7 @@ func (q *queue) remove(w *waiter) {
 	}
 	w.prev, w.next, w.lane = nil, nil, nil
 	q.entries--
-	q.bytes -= len(w.entry.Bytes)
+	q.bytes -= w.entry.Size()
 }
 
 // pop removes and returns any waiter, nil when there is none.
@@ -120,7 +120,7 @@ type batchRoom struct{ events, bytes int }
 
 func (r *batchRoom) fill(q *queue, l *lane, dst []*waiter) []*waiter {
 	for w := l.head; w != nil && len(dst) < maxBatchEntries; w = l.head {
-		eventCount, byteCount := r.events+w.entry.Events, r.bytes+len(w.entry.Bytes)
+		eventCount, byteCount := r.events+w.entry.Events, r.bytes+w.entry.Size()
 		if !fits(eventCount, byteCount) {
 			break
 		}
@@ -136,9 +136,9 @@ func fits(eventCount, entryBytes int) bool {
 }
 
 func checkSize(e events.Entry) error {
-	if fits(e.Events, len(e.Bytes)) {
+	if fits(e.Events, e.Size()) {
 		return nil
 	}
 	return fmt.Errorf("%w: %d events in %d bytes, at most %d in %d", ErrTooLarge,
-		e.Events, len(e.Bytes), events.MaxBatchEvents, events.MaxBatchBytes-events.BatchSize(0))
+		e.Events, e.Size(), events.MaxBatchEvents, events.MaxBatchBytes-events.BatchSize(0))
 }

@@ -175,7 +175,7 @@ func (w *Writer) enqueue(waiter *waiter) error {
 		return w.refusal
 	case w.stalled.Load():
 		return ErrUnavailable
-	case w.queue.entries >= w.cfg.QueueEntries || w.queue.bytes+len(waiter.entry.Bytes) > w.cfg.QueueBytes:
+	case w.queue.entries >= w.cfg.QueueEntries || w.queue.bytes+waiter.entry.Size() > w.cfg.QueueBytes:
 		return ErrBusy
 	}
 	w.queue.push(waiter)
