@@ -51,8 +51,9 @@ func (s *Service) getTrending(c *api.Call) error {
 		return err
 	}
 	after, _ := c.After()
-	r := s.trending[by][window].get(s, by, window, after.Ceiling)
-	shown, ceiling := r.show(limit)
+	m := s.source.Model()
+	r := s.trending[by][window].get(s, m, by, window, after.Ceiling)
+	shown, ceiling := r.show(m.Videos, limit)
 	// The floor is the ranking's, although counters are read afresh: scores are
 	// as old as it is.
 	c.SetToken(r.snapshot.Token(ceiling))
@@ -68,9 +69,8 @@ type ranked struct {
 }
 
 // show reads the counters of the best videos that are visible now, and the
-// highest position seen. Who was deleted since the ranking is left out.
-func (r *ranking) show(limit int) (shown []ranked, ceiling events.Position) {
-	videos := r.model.Videos
+// highest position seen. Videos are those of the model that was ranked. Who was deleted since the ranking is left out.
+func (r *ranking) show(videos *readmodel.Videos, limit int) (shown []ranked, ceiling events.Position) {
 	shown = make([]ranked, 0, min(limit, len(r.best)))
 	ceiling = r.snapshot.At
 	for _, entry := range r.best {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -38,7 +39,9 @@ type rankingCache struct {
 
 // ranking is the best videos of a window, in order.
 type ranking struct {
-	model    *readmodel.Model
+	// model is weak: a ranking that nobody asks for any more must not keep a read
+	// model in memory that another has taken the place of.
+	model    weak.Pointer[readmodel.Model]
 	snapshot *readmodel.Snapshot // taken before the scores were read
 	computed time.Time
 	best     []scored
@@ -52,15 +55,14 @@ type scored struct {
 // serves reports whether the ranking may answer: it is of this read model, not
 // too old, and holds what the caller has seen or done.
 func (r *ranking) serves(m *readmodel.Model, now time.Time, after events.Position) bool {
-	if r == nil || r.model != m || after.Compare(r.snapshot.At) > 0 {
+	if r == nil || r.model != weak.Make(m) || after.Compare(r.snapshot.At) > 0 {
 		return false
 	}
 	age := now.Sub(r.computed)
 	return age >= 0 && age < rankingMaxAge
 }
 
-func (k *rankingCache) get(s *Service, by readmodel.Ranking, window readmodel.Window, after events.Position) *ranking {
-	m := s.source.Model()
+func (k *rankingCache) get(s *Service, m *readmodel.Model, by readmodel.Ranking, window readmodel.Window, after events.Position) *ranking {
 	if r := k.newest.Load(); r.serves(m, s.now(), after) {
 		return r
 	}
@@ -87,7 +89,7 @@ func (k *rankingCache) pace() {
 // compute ranks a window. The fold waits while the scores are read, so they
 // are only copied then, and judged afterwards.
 func (k *rankingCache) compute(m *readmodel.Model, by readmodel.Ranking, window readmodel.Window, now time.Time) *ranking {
-	r := &ranking{model: m, snapshot: m.Snapshot(), computed: now}
+	r := &ranking{model: weak.Make(m), snapshot: m.Snapshot(), computed: now}
 	candidates := k.candidates[:0]
 	m.Trending.Scores(by, window, now, func(video uint32, score int32) {
 		candidates = append(candidates, scored{video, score})
