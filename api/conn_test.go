@@ -108,7 +108,7 @@ func TestADeadlineMayMoveDuringASweep(t *testing.T) {
 }
 
 // listening runs an HTTPServer and returns its address.
-func listening(t *testing.T, handler http.HandlerFunc, change ...func(*HTTPServer)) string {
+func listening(t testing.TB, handler http.HandlerFunc, change ...func(*HTTPServer)) string {
 	t.Helper()
 	s := NewHTTPServer(handler, discard)
 	for _, f := range change {
