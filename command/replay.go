@@ -30,9 +30,6 @@ type startable struct {
 	start func(context.Context, *runBody) (replay.RunID, error)
 }
 
-// errNotYet stands where runs are under way.
-var errNotYet = errors.New("this kind of run is not built yet")
-
 func startables(r *replay.Runs) []startable {
 	return []startable{
 		{"rebuild", []string{"reason", "events_per_second", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
@@ -45,10 +42,10 @@ func startables(r *replay.Runs) []startable {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
 		{"verify", []string{"events_per_second"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return "", errNotYet
+			return r.StartVerify(ctx, replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate})
 		}},
 		{"repair", []string{"reason", "events_per_second"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return "", errNotYet
+			return r.StartRepair(ctx, replay.RepairOptions{VerifyOptions: replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate}})
 		}},
 	}
 }

@@ -104,7 +104,8 @@ func (a *app) open(ctx context.Context) (err error) {
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.runs = replay.NewRuns(replay.Config{
-		Projector: a.projector, Source: replay.FromLog(a.log), Audit: recorder.Audit, Logger: logger, Now: time.Now,
+		Projector: a.projector, Source: replay.FromLog(a.log), Audit: recorder.Audit,
+		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})
 	a.registerGauges()
 	a.registerArchive()

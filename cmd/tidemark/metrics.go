@@ -6,6 +6,7 @@ import (
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 func newRegistry() *prometheus.Registry {
@@ -59,6 +60,12 @@ func (a *app) registerGauges() {
 		a.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 			func() float64 { return float64(value(a.projector.Stats())) }))
 	}
+	verified := func(name, help string, value func(replay.VerifyStats) int64) {
+		a.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(value(a.runs.VerifyStats())) }))
+	}
+	verified("tidemark_verify_runs_total", "Verifications that ended, of this process.", func(s replay.VerifyStats) int64 { return s.Runs })
+	verified("tidemark_verify_failed_total", "Verifications that could not be brought to an end, of this process.", func(s replay.VerifyStats) int64 { return s.Failed })
 	flag := func(set bool) float64 {
 		if set {
 			return 1
@@ -86,6 +93,12 @@ func (a *app) registerGauges() {
 	gauge("tidemark_read_model_identities_sealed", "Identities that lie in the checkpoint behind filters.", func() float64 { return float64(a.projector.Stats().Sizes.SealedIdentities) })
 	gauge("tidemark_read_model_identity_table_bytes", "Memory of the identities that are not sealed.", func() float64 { return float64(a.projector.Stats().Sizes.IdentityTableBytes) })
 	gauge("tidemark_read_model_identity_filter_bytes", "Memory of the filters of sealed identities.", func() float64 { return float64(a.projector.Stats().Sizes.IdentityFilterBytes) })
+	gauge("tidemark_read_model_fold_changed", "1 while a read model serves that the fold of another binary made.", func() float64 {
+		_, changed := a.projector.FoldChanged()
+		return flag(changed)
+	})
+	gauge("tidemark_verify_differences", "Keys in which the read model was not what the log says, by the last verification.", func() float64 { return float64(a.runs.VerifyStats().Differences) })
+	gauge("tidemark_verify_last_success_timestamp_seconds", "When the last verification ended that found no difference; 0 if none did.", func() float64 { return float64(a.runs.VerifyStats().LastSuccess) })
 	gauge("tidemark_log_queue_entries", "Commands that wait for a record batch.", func() float64 { return float64(a.writer.Stats().QueueEntries) })
 	gauge("tidemark_log_stalled", "1 while the event log makes no progress.", func() float64 { return flag(a.writer.Stalled()) })
 	gauge("tidemark_disk_free_bytes", "Free space under the data directory.", func() float64 { return float64(a.disk.free.Load()) })

@@ -22,6 +22,9 @@ func (a *app) readyAnswer() []byte {
 	if a.cfg.has(roleArchive) && a.archive.Lagging() {
 		degraded = append(degraded, `"archive-lagging"`)
 	}
+	if _, changed := a.projector.FoldChanged(); changed {
+		degraded = append(degraded, `"fold-changed"`)
+	}
 	if len(degraded) == 0 {
 		return []byte(`{"status":"ready"}`)
 	}

@@ -39,6 +39,7 @@ type serveCmd struct {
 	MinFreeDisk        byteSize      `default:"256MiB" group:"Storage" help:"Free space below which commands are refused."`
 	CheckpointInterval time.Duration `default:"10s" group:"Storage" help:"How often the read model is checkpointed."`
 	CheckpointBytes    byteSize      `default:"64MiB" group:"Storage" help:"Changes that are checkpointed ahead of time."`
+	ScrubInterval      time.Duration `default:"0" group:"Storage" help:"How often the read model is verified against the log, at a low rate and beside everything else; 0 is never."`
 	SnapshotInterval   time.Duration `default:"0s" group:"Storage" help:"How often a checkpoint is kept as a snapshot, from which earlier counts are found quickly; 0 keeps none."`
 	SnapshotsKept      int           `default:"24" group:"Storage" help:"Snapshots that are kept."`
 
