@@ -33,6 +33,16 @@ type Import struct {
 	out    chan *batch
 }
 
+// RunOn is Run on a connection of its own.
+func (im *Import) RunOn(ctx context.Context, url string) (*Report, events.Time, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, 0, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
+	return im.Run(ctx, conn)
+}
+
 // Run imports what the database at conn holds at one moment, and returns that
 // moment with what became of the rows. On an error the report holds what was
 // done until then, and the import may be repeated.
@@ -250,7 +260,12 @@ func tableOf(e *mapping.Entry) pgx.Identifier { return strings.Split(e.Table, ".
 
 // Estimate is about how many rows an import will read, as Postgres' statistics
 // have it; rows of queries are not in it.
-func Estimate(ctx context.Context, conn *pgx.Conn, m *mapping.Mapping) (rows int64, err error) {
+func Estimate(ctx context.Context, url string, m *mapping.Mapping) (rows int64, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
 	for i := range m.Entries {
 		if m.Entries[i].Table == "" {
 			continue

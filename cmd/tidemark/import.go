@@ -9,8 +9,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/tidemark-io/tidemark/archive/intake"
 	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 )
@@ -42,14 +40,9 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, c.PostgresURL)
+	total, err := intake.Estimate(ctx, c.PostgresURL, m)
 	if err != nil {
 		return fmt.Errorf("--postgres-url: %w", err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
-	total, err := intake.Estimate(ctx, conn, m)
-	if err != nil {
-		return err
 	}
 	var sink intake.Sink = intake.DrySink{Now: time.Now}
 	if !c.DryRun {
@@ -61,7 +54,7 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 		sink = service
 	}
 	bar := newBar(int(total))
-	report, err := c.run(ctx, m, conn, sink, func(n int) { _ = bar.Add(n) })
+	report, err := c.run(ctx, m, sink, func(n int) { _ = bar.Add(n) })
 	_ = bar.Exit()
 	if report == nil {
 		return err
@@ -77,10 +70,10 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 }
 
 // run imports: by itself, or as the beginning of a capture.
-func (c *importPostgresCmd) run(ctx context.Context, m *mapping.Mapping, conn *pgx.Conn, sink intake.Sink, progress func(int)) (report *intake.Report, err error) {
+func (c *importPostgresCmd) run(ctx context.Context, m *mapping.Mapping, sink intake.Sink, progress func(int)) (report *intake.Report, err error) {
 	if c.Slot == "" {
 		im := intake.Import{Mapping: m, Sink: sink, Concurrency: c.Concurrency, Progress: progress}
-		report, _, err = im.Run(ctx, conn)
+		report, _, err = im.RunOn(ctx, c.PostgresURL)
 		return report, err
 	}
 	capture := &intake.Capture{

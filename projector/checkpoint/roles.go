@@ -120,6 +120,10 @@ func (m Models) Sweep() (removed []string, err error) {
 	return removed, nil
 }
 
+// generationsSkipped is more than any directory has had when the file that
+// counts them is damaged: a generation must never be given twice.
+const generationsSkipped = 1 << 20
+
 // NextGeneration returns a number above all that it returned before, durably. A
 // directory that knows of none begins above the numbers of its models.
 func (m Models) NextGeneration() (uint32, error) {
@@ -135,7 +139,7 @@ func (m Models) NextGeneration() (uint32, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return 0, fmt.Errorf("read the last generation: %w", err)
 	case err == nil && parseErr != nil:
-		return 0, damaged("%s holds %.40q, which is no number", generationFile, b)
+		last += generationsSkipped // the file is damaged
 	case err == nil:
 		last = max(last, n)
 	}

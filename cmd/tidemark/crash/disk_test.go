@@ -1,6 +1,10 @@
 package crash
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -69,7 +74,7 @@ const (
 // brings the disk back with what was on it at that moment.
 func (d *disk) cut(s *site) {
 	d.t.Helper()
-	s.signal(syscall.SIGSTOP)
+	s.freeze()
 	root, err := os.Open(d.dir)
 	if err != nil {
 		d.t.Fatal(err)
@@ -83,6 +88,47 @@ func (d *disk) cut(s *site) {
 	s.kill()
 	d.must("umount", d.dir)
 	d.must("mount", "-o", "loop", d.image, d.dir)
+}
+
+// freeze stops the process and waits until each of its threads has stopped: a
+// signal takes its time to reach them, and an fsync that ends after the disk is
+// gone may say that all is well. No power cut leaves a process alive.
+func (s *site) freeze() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tasks := fmt.Sprintf("/proc/%d/task/*/stat", s.process.Pid)
+	for tick := time.Tick(time.Millisecond); ; {
+		running, err := runningTasks(tasks)
+		if err == nil && running == 0 {
+			return
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			s.t.Fatalf("%d threads of the service do not stop: %v", running, err)
+		}
+	}
+}
+
+// runningTasks counts the threads that have not stopped; the state follows the
+// name, which ends at the last parenthesis (proc(5)).
+func runningTasks(pattern string) (running int, err error) {
+	names, err := filepath.Glob(pattern)
+	if err != nil || len(names) == 0 {
+		return 1, errors.Join(err, errors.New("no threads are found"))
+	}
+	for _, name := range names {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		if _, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " "); !strings.HasPrefix(rest, "T") {
+			running++
+		}
+	}
+	return running, nil
 }
 
 // free is the space that an ordinary process may still use, in bytes.
