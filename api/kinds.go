@@ -62,6 +62,8 @@ const (
 	NotReady Slug = "not-ready"
 	// Overloaded 503: the server sheds load; nothing was done.
 	Overloaded Slug = "overloaded"
+	// ArchiveUnavailable 503: there is no archive here, or it does not answer.
+	ArchiveUnavailable Slug = "archive-unavailable"
 	// Unavailable 503: a query was cut short, by shutdown or its deadline.
 	Unavailable Slug = "unavailable"
 )
@@ -106,6 +108,7 @@ var kinds = map[Slug]kind{
 	StaleReadModel:       {"Read model is behind", http.StatusServiceUnavailable, 1, "The read model did not reach Tidemark-After within the wait limit."},
 	NotReady:             {"Not ready", http.StatusServiceUnavailable, 2, "The service has started and is catching up with its log; /readyz tells when it is ready."},
 	Overloaded:           {"Overloaded", http.StatusServiceUnavailable, 1, "The service sheds load. Nothing was done."},
+	ArchiveUnavailable:   {"Archive is unavailable", http.StatusServiceUnavailable, 30, "This is answered from the archive, which is not there or does not answer now. Everything else goes on."},
 	Unavailable:          {"Unavailable", http.StatusServiceUnavailable, 1, "The answer was not there in time."},
 }
 

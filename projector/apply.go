@@ -174,7 +174,7 @@ func (f *Fold) target(e *events.Event, kind events.CommandKind, target [16]byte,
 		f.became(target, effect)
 		return
 	}
-	f.model.Audit(&readmodel.AuditEntry{
+	f.audit(&readmodel.AuditEntry{
 		At: e.Time, Actor: admin, Action: kind, Position: f.model.At(), Reason: reason,
 		Targets: [][16]byte{target}, Effects: []readmodel.Effect{effect},
 		Retract: kind == events.BlockAccounts && f.command.retract,

@@ -212,7 +212,7 @@ func (f *Fold) close() {
 		}
 		// One without events did nothing, and has no position of its own.
 		if c.Kind.Audited() && c.Events > c.leftOut {
-			f.model.Audit(&readmodel.AuditEntry{
+			f.audit(&readmodel.AuditEntry{
 				At: c.Time, Actor: c.Actor, Action: c.Kind, Position: c.outcome.Position,
 				Reason: c.Reason, Targets: c.targets, Effects: c.effects, Retract: c.retract && c.Kind.Moderates(), Outcome: c.note,
 			})

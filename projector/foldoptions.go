@@ -73,6 +73,14 @@ func (f *Fold) observe(effect readmodel.Effect, reason error) {
 	}
 }
 
+// audit appends an entry to the audit.
+func (f *Fold) audit(e *readmodel.AuditEntry) {
+	f.model.Audit(e)
+	if f.judgement != nil {
+		f.judgement.Audits = append(f.judgement.Audits, e.Encode())
+	}
+}
+
 // observeRepeat tells of the events of a record batch that was folded before.
 func (f *Fold) observeRepeat(b *events.Batch) {
 	if f.options.Observe == nil && f.options.Judge == nil {

@@ -21,6 +21,8 @@ type Judgement struct {
 	Changes []Change
 	// Reasons say why events were poison.
 	Reasons []PoisonReason
+	// Audits are the entries of the audit, as readmodel.DecodeAudit reads them.
+	Audits [][]byte
 }
 
 // Verdict is what the fold made of one event.
@@ -45,7 +47,8 @@ type PoisonReason struct {
 }
 
 func (j *Judgement) begin(seq uint64) {
-	j.Seq, j.Verdicts, j.Changes, j.Reasons = seq, j.Verdicts[:0], j.Changes[:0], j.Reasons[:0]
+	j.Seq, j.Verdicts, j.Changes = seq, j.Verdicts[:0], j.Changes[:0]
+	j.Reasons, j.Audits = j.Reasons[:0], j.Audits[:0]
 }
 
 func (j *Judgement) add(v Verdict, n int) {
@@ -120,6 +123,10 @@ func (j *Judgement) AppendTo(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(r.Index))
 		b = append(binary.AppendUvarint(b, uint64(len(r.Reason))), r.Reason...)
 	}
+	b = binary.AppendUvarint(b, uint64(len(j.Audits)))
+	for _, entry := range j.Audits {
+		b = append(binary.AppendUvarint(b, uint64(len(entry))), entry...)
+	}
 	return b
 }
 
@@ -150,6 +157,9 @@ func (j *Judgement) Parse(b []byte) error {
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		index := uint16(r.uvarint())
 		j.Reasons = append(j.Reasons, PoisonReason{index, string(r.take(r.count()))})
+	}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		j.Audits = append(j.Audits, append([]byte{}, r.take(r.count())...))
 	}
 	if r.bad || len(r.b) > 0 {
 		return ErrJudgement

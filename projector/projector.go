@@ -29,10 +29,6 @@ type Config struct {
 	// CheckpointBytes bounds the changes kept for the next checkpoint: past it
 	// one is written ahead of time.
 	CheckpointBytes int
-	// SnapshotInterval is how often a checkpoint is kept as a snapshot; 0 keeps
-	// none. SnapshotsKept is how many are kept, at least one.
-	SnapshotInterval time.Duration
-	SnapshotsKept    int
 	// DedupeHorizon and OutcomeHorizon: see readmodel.Config.
 	DedupeHorizon, OutcomeHorizon time.Duration
 	// IdentityBytes: see readmodel.Config.
@@ -91,8 +87,6 @@ type Projector struct {
 	stats    stats
 	asOf     asOf
 	wg       sync.WaitGroup
-
-	snapshots snapshotter
 }
 
 // Snapshot returns the read model as of the newest position folded.
@@ -198,7 +192,7 @@ func (p *Projector) rebuildNote() string {
 // on which checkpoints cannot be synced ends Run, since nothing bounds what they
 // would hold then.
 func (p *Projector) Run(ctx context.Context) error {
-	p.running, p.snapshots.ctx = ctx, ctx
+	p.running = ctx
 	messages := make(chan *decodedMessage, readAheadMessages)
 	readErr := make(chan error, 1)
 	readCtx, stopReading := context.WithCancel(ctx)
@@ -214,7 +208,6 @@ func (p *Projector) Run(ctx context.Context) error {
 	stopReading()
 	if stopped && errors.Is(err, checkpoint.ErrBroken) {
 		p.wg.Wait()
-		p.snapshots.wg.Wait()
 		return err
 	}
 	if stopped {
@@ -222,12 +215,11 @@ func (p *Projector) Run(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	p.wg.Wait()
-	p.snapshots.wg.Wait()
 	return p.drain(err)
 }
 
 func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, readErr <-chan error) (err error) {
-	p.live.saver = p.saverOf(p.live)
+	p.live.saver = newSaver(p.live, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
 	defer func() { p.live.saver.wait(err != nil) }()
 	p.noteCaughtUp()
 	for {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -11,14 +12,18 @@ import (
 
 // listAudit answers GET /v1/admin/audit: what administrators did, newest first.
 func (s *Service) listAudit(c *api.Call) error {
-	var values [4]param
-	if err := readParams(c, values[:], "limit", "cursor", "actor", "action"); err != nil {
+	var values [7]param
+	if err := readParams(c, values[:], "limit", "cursor", "actor", "action", "target", "from", "to"); err != nil {
 		return err
 	}
 	filter, name, err := readAuditFilter(values[2], values[3])
+	if err == nil {
+		err = readAuditScope(&filter, values[4], values[5], values[6])
+	}
 	if err != nil {
 		return err
 	}
+	name += " " + values[4].text + " " + values[5].text + " " + values[6].text
 	p, err := s.readPage(c, listOfAudit, name, values[0], values[1])
 	if err != nil {
 		return err
@@ -92,6 +97,8 @@ func appendAuditEntry(dst []byte, s *readmodel.Snapshot, e *readmodel.AuditEntry
 	dst = appendString(append(dst, `],"reason":`...), e.Reason)
 	dst = appendOutcome(append(dst, `,"outcome":`...), e)
 	dst = positionToken(s, e.Position).AppendTo(append(dst, `,"position":"`...))
+	dst = strconv.AppendUint(append(dst, `","number":`...), e.Number, 10)
+	dst = hex.AppendEncode(append(dst, `,"hash":"`...), e.Hash[:])
 	return append(dst, `"}`...)
 }
 

@@ -36,6 +36,7 @@ func TestAfter(t *testing.T) {
 		{"malformed", "x", http.StatusUnprocessableEntity},
 	}
 	user := bearer(t, alice, api.RoleAdmin)
+	w.service.histories = keptHistory{}
 	for _, c := range cases {
 		for _, r := range w.service.Routes() {
 			path, body := r.Path, ""
@@ -45,6 +46,8 @@ func TestAfter(t *testing.T) {
 				if r.Method == "POST" {
 					path = metadataPath
 				}
+			case "/v1/videos/:id/history":
+				path = "/v1/videos/" + vid(1) + "/history"
 			case "/v1/ai/jobs/batch-status":
 				body = `{"job_ids":[]}`
 			case "/v1/notifications/batch-status":

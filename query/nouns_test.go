@@ -105,8 +105,21 @@ func TestBlocksAndAudit(t *testing.T) {
 		`{"blocks":[{"user_id":"`+bob.String()+`","created_at":"2026-11-22T12:00:00Z"}],"next_cursor":null}`)
 	got := w.do("GET", "/v1/admin/audit", "", "Authorization", bearer(t, bob, api.RoleAdmin))
 	position := positionToken(w.Snapshot(), last).String()
+	hash := w.auditHead()
 	w.want(got, 200, `{"entries":[{"at":"2026-11-22T12:00:00Z","actor":"`+root.String()+`","action":"video.delete","targets":["`+vid(1)+`","`+vid(2)+`","`+vid(3)+`"],`+
-		`"reason":"spam \"x\"","outcome":{"none":1,"applied":2},"position":"`+position+`"}],"next_cursor":null}`)
+		`"reason":"spam \"x\"","outcome":{"none":1,"applied":2},"position":"`+position+`","number":1,"hash":"`+hash+`"}],"next_cursor":null}`)
+	for filter, n := range map[string]int{
+		"target=" + vid(2): 1, "target=" + vid(4): 0, "target=1.0": 0, "from=2026-11-22T12:00:00Z": 1, "from=2026-11-22T12:00:00.000001Z": 0,
+		"to=2026-11-22T12:00:00Z": 0, "to=2026-11-22T12:00:01Z&target=" + vid(1): 1,
+	} {
+		page := w.do("GET", "/v1/admin/audit?"+filter, "", "Authorization", bearer(t, bob, api.RoleAdmin))
+		if w.want(page, 200, ""); strings.Count(page.text, `"at"`) != n {
+			t.Errorf("%s: %s, want %d entries", filter, page.text, n)
+		}
+	}
+	for _, filter := range []string{"target=x", "target=1", "from=now", "to=", "from=2026-11-22T12:00:00Z&to=2026-11-22T12:00:00Z"} {
+		w.want(w.do("GET", "/v1/admin/audit?"+filter, "", "Authorization", bearer(t, bob, api.RoleAdmin)), 422, "")
+	}
 	if err := strictjson.Check([]byte(got.text)); err != nil {
 		t.Error(err)
 	}

@@ -42,6 +42,10 @@ type Config struct {
 	CursorKey []byte
 	// Replay is what operators look at; nil has no endpoints for that.
 	Replay *Replay
+	// AuditCopy is the archive's copy of the audit; nil if there is none.
+	AuditCopy AuditCopy
+	// Histories is where the history of counters is; nil if nowhere.
+	Histories Histories
 	// Now is the clock of the trending windows; nil is time.Now.
 	Now func() time.Time
 }
@@ -59,6 +63,8 @@ type Service struct {
 	maxBatch  int
 	cursorKey []byte
 	replay    *Replay
+	auditCopy AuditCopy
+	histories Histories
 	now       func() time.Time
 
 	metadata sync.Pool // of *metadataQuery
@@ -67,7 +73,10 @@ type Service struct {
 
 // New returns the query side of a read model.
 func New(cfg Config) *Service {
-	s := &Service{source: cfg.Source, maxBatch: cfg.MaxBatch, cursorKey: cfg.CursorKey, replay: cfg.Replay, now: cfg.Now}
+	s := &Service{
+		source: cfg.Source, maxBatch: cfg.MaxBatch, cursorKey: cfg.CursorKey,
+		replay: cfg.Replay, auditCopy: cfg.AuditCopy, histories: cfg.Histories, now: cfg.Now,
+	}
 	if s.maxBatch == 0 {
 		s.maxBatch = DefaultMaxBatch
 	}
@@ -101,6 +110,9 @@ func (s *Service) Routes() []api.Route {
 			Handle: s.notificationStatuses},
 		{Method: "GET", Path: "/v1/blocks", Access: api.AnyToken, Handle: s.listBlocks},
 		{Method: "GET", Path: "/v1/admin/audit", Access: api.Admin, Handle: s.listAudit},
+		{Method: "GET", Path: "/v1/admin/audit/verify", Access: api.Admin, Handle: s.verifyAudit},
+		{Method: "GET", Path: "/v1/videos/:id/history", Access: api.AnyToken, Handle: s.videoHistory},
+		{Method: "GET", Path: "/v1/admin/history", Access: api.Admin, Handle: s.totalHistory},
 		{Method: "GET", Path: "/v1/position", Access: api.AnyToken, Handle: s.getPosition},
 	}
 	return append(routes, s.replayRoutes()...)

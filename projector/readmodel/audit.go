@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/events"
 )
@@ -23,6 +24,11 @@ type AuditEntry struct {
 	// Outcome is the JSON object in which an operation says what became of it;
 	// empty where the effects say it all.
 	Outcome []byte
+
+	// Number counts the entries from 1, and Hash chains them; see auditchain.go.
+	// Both are zero in a read model of fold version 1.
+	Number uint64
+	Hash   AuditHash
 }
 
 // LetterTarget is how a dead letter stands among the targets: by its position.
@@ -36,23 +42,48 @@ func TargetLetter(target [16]byte) events.Position {
 	return events.UnpackPosition(binary.BigEndian.Uint64(target[8:]))
 }
 
-// Audit appends an entry. One command is one entry, at its last position.
+// Audit appends an entry, whose number and hash it sets. One command is one
+// entry, at its last position.
 func (m *Model) Audit(e *AuditEntry) {
+	last := m.lastAudit()
+	e.Number = last.number + 1
+	e.Hash = e.chained(last.hash)
+	m.auditEnd = &auditEnd{e.Number, e.Hash}
+	m.rows.put(keyOf(rowAudit).descending(e.Position), e.Encode())
+}
+
+// Encode returns the entry in its binary form, which is what its hash is of and
+// therefore never changes.
+func (e *AuditEntry) Encode() []byte {
+	return record(e.said()).uint64(e.Number).hash(e.Hash)
+}
+
+// said is all that the entry says of what was done.
+func (e *AuditEntry) said() record {
 	value := make(record, 0, 64+len(e.Reason)+17*len(e.Targets)).
 		time(e.At).id(e.Actor).byte(byte(e.Action)).position(e.Position).text(e.Reason).flag(e.Retract).uint32(uint32(len(e.Targets)))
 	for i, target := range e.Targets {
 		value = value.id(target).byte(byte(e.Effects[i]))
 	}
-	if len(e.Outcome) > 0 {
-		value = value.text(e.Outcome)
-	}
-	m.rows.put(keyOf(rowAudit).descending(e.Position), value)
+	return value.text(e.Outcome)
 }
 
 // AuditFilter narrows the audit; zero fields match everything.
 type AuditFilter struct {
 	Actor  events.UserID
 	Action events.CommandKind
+	// Target is one of the entry's targets.
+	Target [16]byte
+	// From and To bound the time: from the one on, before the other.
+	From, To events.Time
+	HasTo    bool
+	HasFrom  bool
+}
+
+func (f *AuditFilter) matches(e *AuditEntry) bool {
+	return (f.Actor.IsZero() || e.Actor == f.Actor) && (f.Action == 0 || e.Action == f.Action) &&
+		(!f.HasFrom || e.At >= f.From) && (!f.HasTo || e.At < f.To) &&
+		(f.Target == [16]byte{} || slices.Contains(e.Targets, f.Target))
 }
 
 // AuditLog lists audit entries, newest first, those before the position only
@@ -65,8 +96,7 @@ func (s *Snapshot) AuditLog(filter AuditFilter, before events.Position, limit in
 	}
 	var list []AuditEntry
 	err := s.rows.scan(prefix, from, func(_, value []byte) bool {
-		e := decodeAudit(value)
-		if (filter.Actor.IsZero() || e.Actor == filter.Actor) && (filter.Action == 0 || e.Action == filter.Action) {
+		if e := decodeAudit(value); filter.matches(&e) {
 			list = append(list, e)
 		}
 		return len(list) < limit
@@ -84,6 +114,9 @@ func decodeAudit(value []byte) AuditEntry {
 	}
 	if len(f) > 0 {
 		e.Outcome = f.text()
+	}
+	if len(f) > 0 {
+		e.Number, e.Hash = f.uint64(), AuditHash(f.take(len(e.Hash)))
 	}
 	return e
 }

@@ -41,3 +41,14 @@ func (e Effect) String() string {
 	}
 	return effectNames[e]
 }
+
+// ParseEffect finds the effect of that name; an unknown one has a number that no
+// effect has.
+func ParseEffect(name string) Effect {
+	for e, known := range effectNames {
+		if known == name {
+			return Effect(e)
+		}
+	}
+	return 255
+}

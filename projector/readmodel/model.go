@@ -48,6 +48,7 @@ type Model struct {
 
 	// generation counts the read models that have served this incarnation.
 	generation uint32
+	auditEnd   *auditEnd       // newest entry of the audit; nil before it was looked for
 	at         events.Position // of the event being folded
 	logTime    events.Time     // the greatest append time so far
 	folded     uint64          // events folded since the log began

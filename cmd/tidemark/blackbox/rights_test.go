@@ -31,6 +31,7 @@ var rights = map[string]right{
 
 	"POST /v1/videos":                        {who: anyToken},
 	"POST /v1/videos/{id}/views":             {who: anyToken},
+	"GET /v1/videos/{id}/history":            {who: anyToken},
 	"PUT /v1/videos/{id}/like":               {who: anyToken},
 	"DELETE /v1/videos/{id}/like":            {who: anyToken},
 	"PUT /v1/videos/{id}/comments/{item}":    {who: anyToken, other: 409},
@@ -66,6 +67,8 @@ var rights = map[string]right{
 	"GET /v1/admin/replay/runs":              {who: adminOnly},
 	"GET /v1/admin/replay/runs/{id}":         {who: adminOnly},
 	"DELETE /v1/admin/replay/runs/{id}":      {who: adminOnly},
+	"GET /v1/admin/audit/verify":             {who: adminOnly},
+	"GET /v1/admin/history":                  {who: adminOnly},
 	"POST /v1/events":                        {who: serviceOnly},
 	"GET /v1/position":                       {who: anyToken},
 	"GET /healthz":                           {who: anybody},
