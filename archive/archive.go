@@ -100,7 +100,7 @@ func New(cfg Config) (*Archive, error) {
 	a := &Archive{cfg: cfg, caughtUp: cfg.Now()}
 	var err error
 	if a.conf, err = pgxpool.ParseConfig(cfg.URL); err != nil {
-		return nil, fmt.Errorf("read the address of the Postgres database: it is not of the form postgres://user:password@host:port/database")
+		return nil, errors.New("it is not the address of a database, of the form postgres://user:password@host:port/database")
 	}
 	a.conf.MaxConns = readers
 	parameters := a.conf.ConnConfig.RuntimeParams

@@ -1,6 +1,15 @@
 package archive
 
-import "testing"
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
 
 // TestTheArchiveEqualsTheLog: all kinds of messages, over several starts.
 func TestTheArchiveEqualsTheLog(t *testing.T) {
@@ -34,4 +43,59 @@ func TestAnArchiveIsAddedToALog(t *testing.T) {
 	w.startArchive()
 	w.commit(g, 20)
 	w.mustEqual()
+}
+
+// TestHistoryIsRead by hours and days, of one video and of all.
+func TestHistoryIsRead(t *testing.T) {
+	w := newWorld(t, database(t))
+	w.start()
+	day := events.TimeOf(time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC))
+	video := events.VideoID(id16('v', 1))
+	for hour := range 4 {
+		at := day + events.Time(hour)*hourMicros
+		for n := range hour + 1 {
+			m := events.Meta{Type: events.TypeVideoViewed, Time: at + events.Time(n)}
+			if _, err := w.writer.Commit(testContext(t), events.Entry{Bytes: events.AppendEvent(nil, m, events.VideoViewed{Video: video}), Events: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.caughtUp()
+	for _, c := range []struct {
+		video *events.VideoID
+		day   bool
+		want  string
+	}{
+		{&video, false, " 22:1 23:2 00:3"}, {nil, false, " 22:1 23:2 00:3"}, {&video, true, " 00:3 00:7"},
+	} {
+		got := ""
+		to := day + 2*hourMicros
+		from := to - 24*2*hourMicros
+		if c.day {
+			to += 24 * hourMicros
+		}
+		seq, err := w.archive.EachBucket(testContext(t), c.video, c.day, from, to, func(start events.Time, n *readmodel.Counts) {
+			got += fmt.Sprintf(" %s:%d", start.Std().Format("15"), n[events.Views])
+		})
+		if got != c.want || err != nil || seq != 10 {
+			t.Errorf("days %t: %s at %d (%v), want%s", c.day, got, seq, err, c.want)
+		}
+	}
+}
+
+// TestALagShowsWhenItLasts, and not before.
+func TestALagShowsWhenItLasts(t *testing.T) {
+	w := newWorld(t, "postgres:///nowhere?host=/nonexistent")
+	now := time.Now()
+	var ahead atomic.Int64
+	w.configure = func(cfg *Config) { cfg.Now = func() time.Time { return now.Add(time.Duration(ahead.Load())) } }
+	w.start()
+	w.commit(newTraffic(11), 1)
+	if w.until("it fails", func() bool { return errors.Is(w.archive.Status().Err, ErrUnavailable) }); w.archive.Lagging() {
+		t.Error("it lags at once")
+	}
+	ahead.Store(int64(lagLimit + time.Second))
+	if !w.archive.Lagging() || w.archive.Lag() != 1 {
+		t.Errorf("it does not lag: %d messages", w.archive.Lag())
+	}
 }

@@ -17,6 +17,7 @@ type chunk struct {
 	messages copyRows
 	events   copyRows
 	dead     copyRows
+	audit    copyRows
 	history  history
 	months   map[month]struct{}
 
@@ -42,6 +43,7 @@ func (c *chunk) reset(log int16) {
 	c.messages.reset()
 	c.events.reset()
 	c.dead.reset()
+	c.audit.reset()
 	c.history.reset()
 	clear(c.months)
 }
@@ -61,6 +63,11 @@ func (c *chunk) add(m *eventlog.Message, j *projector.Judgement) error {
 	c.addMessage(m)
 	if err := c.addEvents(m, j); err != nil {
 		return err
+	}
+	for _, entry := range j.Audits {
+		if err := c.addAudit(entry); err != nil {
+			return fmt.Errorf("message %d: %w", m.Seq, err)
+		}
 	}
 	c.digest = sha256.Sum256(m.Data)
 	c.last = *m

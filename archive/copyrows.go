@@ -102,3 +102,39 @@ func (c *copyRows) optionalText(s []byte) {
 	}
 	c.text(string(s))
 }
+
+func (c *copyRows) bool(v bool) {
+	c.size(1)
+	if v {
+		c.b = append(c.b, 1)
+	} else {
+		c.b = append(c.b, 0)
+	}
+}
+
+// Types of the elements of arrays.
+const (
+	oidText = 25
+	oidUUID = 2950
+)
+
+// array begins an array of n elements, appends each by fn, and closes it.
+func (c *copyRows) array(oid uint32, n int, fn func(i int)) {
+	start := len(c.b)
+	c.size(0) // known at the end
+	dimensions := uint32(1)
+	if n == 0 {
+		dimensions = 0
+	}
+	for _, word := range []uint32{dimensions, 0, oid} {
+		c.b = binary.BigEndian.AppendUint32(c.b, word)
+	}
+	if n > 0 {
+		c.b = binary.BigEndian.AppendUint32(c.b, uint32(n))
+		c.b = binary.BigEndian.AppendUint32(c.b, 1) // the first index
+	}
+	for i := range n {
+		fn(i)
+	}
+	binary.BigEndian.PutUint32(c.b[start:], uint32(len(c.b)-start-4))
+}

@@ -22,6 +22,34 @@ func (w *world) mustEqual() {
 	w.equalEvents()
 	w.equalFold()
 	w.equalHistory()
+	w.equalAudit()
+}
+
+// equalAudit compares the entries, as their columns have them, with the read
+// model's, and checks their hashes.
+func (w *world) equalAudit() {
+	w.t.Helper()
+	var want []string
+	err := w.projector.Read(func(s *readmodel.Snapshot) error {
+		return s.EachAudit(func(e *readmodel.AuditEntry) bool {
+			want = append(want, fmt.Sprintf("%+v", *e))
+			return true
+		})
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n, chain := 0, readmodel.AuditChain{}
+	_, err = w.archive.EachAudit(testContext(w.t), func(e *readmodel.AuditEntry) {
+		if got := fmt.Sprintf("%+v", *e); n >= len(want) || got != want[n] {
+			w.t.Errorf("entry %d is %s, want %s", n, got, append(want, "no more")[min(n, len(want))])
+		}
+		chain.Add(e)
+		n++
+	})
+	if err != nil || n != len(want) || n == 0 || chain.Fault != nil {
+		w.t.Fatalf("%d entries, want %d; %v, %v", n, len(want), err, chain.Fault)
+	}
 }
 
 func readAll(t testing.TB, s replay.Source) (all []eventlog.Message) {

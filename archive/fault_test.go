@@ -21,7 +21,7 @@ func TestConnectionsAreCutAnywhere(t *testing.T) {
 	g := newTraffic(3)
 	r := rand.New(rand.NewPCG(3, 3))
 	w.start()
-	for range 60 {
+	for range 30 {
 		cuts := proxy.Cuts()
 		proxy.CutAfter(r.Int64N(60_000))
 		w.until("the connection was cut", func() bool {

@@ -17,6 +17,7 @@ const (
 	copyMessages = "COPY messages (seq, stored_at, log, stored_nanos, batch_id, subject, data) FROM STDIN BINARY"
 	copyEvents   = `COPY events (seq, stored_at, time, log, idx, delta, effect, type, video_id, user_id, other_user_id, item_id, job_id, source, id, data) FROM STDIN BINARY`
 	copyDead     = "COPY dead_letters (log, seq, idx, stored_at, reason, raw) FROM STDIN BINARY"
+	copyAudit    = "COPY audit (log, number, seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash) FROM STDIN BINARY"
 	copyHistory  = "COPY staged_history (video_id, hour, views, likes, comments, remixes, glitches) FROM STDIN BINARY"
 )
 
@@ -68,7 +69,7 @@ func (s *session) write(ctx context.Context, c *chunk) error {
 		for _, part := range []struct {
 			sql  string
 			rows *copyRows
-		}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyHistory, c.history.encode()}} {
+		}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyAudit, &c.audit}, {copyHistory, c.history.encode()}} {
 			if err := copyInto(ctx, tx.Conn().PgConn(), part.sql, part.rows); err != nil {
 				return err
 			}

@@ -95,6 +95,35 @@ CREATE TABLE dead_letters (
 );
 COMMENT ON TABLE dead_letters IS 'Events and messages that could not be folded, as they were, with the reason.';
 
+CREATE TABLE audit (
+    log smallint NOT NULL,
+    number bigint NOT NULL,
+    seq bigint NOT NULL,
+    idx smallint NOT NULL,
+    at timestamptz NOT NULL,
+    actor uuid NOT NULL,
+    action text NOT NULL,
+    targets uuid[] NOT NULL,
+    effects text[] NOT NULL,
+    retract boolean NOT NULL,
+    reason text NOT NULL,
+    reason_bytes bytea,
+    outcome json,
+    hash bytea NOT NULL,
+    PRIMARY KEY (log, number)
+);
+CREATE INDEX audit_actor ON audit (actor, at);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_targets ON audit USING gin (targets);
+COMMENT ON TABLE audit IS 'What administrators did, when and why. GET /v1/admin/audit/verify compares it with the read model and checks its hashes.';
+COMMENT ON COLUMN audit.number IS 'Counts the entries from 1, without a gap.';
+COMMENT ON COLUMN audit.at IS 'When the command was given; with seq and idx, its position in the log.';
+COMMENT ON COLUMN audit.targets IS 'The videos, users or jobs; of dead letters the position in the lower half.';
+COMMENT ON COLUMN audit.effects IS 'What became of each target.';
+COMMENT ON COLUMN audit.retract IS 'A block that took the accounts'' contributions out of the counters.';
+COMMENT ON COLUMN audit.reason_bytes IS 'The reason as it was given, where it holds a NUL, which text cannot.';
+COMMENT ON COLUMN audit.hash IS 'SHA-256 over the entry before, the number and all of this entry.';
+
 CREATE TABLE history_hourly (
     video_id uuid NOT NULL,
     hour timestamptz NOT NULL,
@@ -124,4 +153,4 @@ COMMENT ON TABLE total_daily IS 'The same of all videos together, by days.';
 COMMENT ON COLUMN history_hourly.likes IS 'Likes given less likes taken back; below zero where more went than came. Likewise the others but views.';
 
 -- +goose Down
-DROP TABLE total_daily, total_hourly, history_daily, history_hourly, dead_letters, events, messages, position, logs;
+DROP TABLE total_daily, total_hourly, history_daily, history_hourly, audit, dead_letters, events, messages, position, logs;

@@ -80,7 +80,6 @@ func (a *app) open(ctx context.Context) (err error) {
 	folding := projector.Config{
 		ModelsDir:          models,
 		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: int(cfg.CheckpointBytes),
-		SnapshotInterval: cfg.SnapshotInterval, SnapshotsKept: cfg.SnapshotsKept,
 		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		IdentityBytes: int(cfg.IdentityMemory),
 		MayWrite:      a.disk.Check, Logger: logger, Now: time.Now,
@@ -177,6 +176,7 @@ func (a *app) routes() ([]api.Route, error) {
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
 			Replay: &query.Replay{Runs: a.runs, Log: a.log, Stats: a.projector.Stats, Ready: a.projector.Ready},
+			AuditCopy: a.auditCopy(), Histories: a.histories(),
 		}).Routes()...)
 	}
 	return routes, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/query"
 )
 
 // judge hands what the fold makes of each message to the archive.
@@ -32,7 +34,10 @@ func (a *app) openArchive() (err error) {
 		Model:  readmodel.Config{Incarnation: a.log.Incarnation(), DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory)},
 		Logger: a.logger, Now: time.Now,
 	})
-	return err
+	if err != nil {
+		return fmt.Errorf("--postgres-url: %w", err)
+	}
+	return nil
 }
 
 func (a *app) closeArchive() {
@@ -66,4 +71,20 @@ func (a *app) registerArchive() {
 	gauge("tidemark_archive_judgement_bytes", "Files of judgements that wait for the archive.", func() float64 { return float64(a.spool.Bytes()) })
 	counter("tidemark_archive_retries_total", "Sessions with the database that failed and were begun anew.", func() float64 { return float64(a.archive.Status().Retries) })
 	counter("tidemark_archive_rewinds_total", "Times that the archive was found further back than it was left: a backup was restored.", func() float64 { return float64(a.archive.Status().Rewinds) })
+}
+
+// auditCopy is the archive's copy of the audit, if there is one.
+func (a *app) auditCopy() query.AuditCopy {
+	if a.archive == nil {
+		return nil
+	}
+	return a.archive
+}
+
+// histories is where the history of counters is, if there is an archive.
+func (a *app) histories() query.Histories {
+	if a.archive == nil {
+		return nil
+	}
+	return a.archive
 }

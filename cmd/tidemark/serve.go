@@ -109,14 +109,10 @@ func (s *serveCmd) Validate() error {
 		}
 	}
 	switch {
-	case s.SnapshotInterval < 0:
-		return errors.New("--snapshot-interval is at least 0")
-	case s.SnapshotsKept < 1:
-		return errors.New("--snapshots-kept is at least 1; without --snapshot-interval no snapshots are taken")
 	case s.MaxBatch > events.MaxBatchEvents:
 		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
 	case s.has(roleArchive) && s.Postgres.URL == "":
-		return errors.New("the role archive needs --postgres-url: the database that it archives into")
+		return errors.New("--roles: the role archive needs --postgres-url, the database that it archives into")
 	case s.DedupeHorizon < 7*24*time.Hour:
 		return errors.New("--dedupe-horizon is at least 168h: callers are promised that a repeat within 7 days counts once")
 	case s.JWTSecret != "" && s.JWKSFile != "":

@@ -289,6 +289,8 @@ func TestWrongSettingsAreRefusedAtStart(t *testing.T) {
 		"a bad disk size":    {"--min-free-disk", "lots"},
 		"a short horizon":    {"--dedupe-horizon", "-1h"},
 		"a bad NATS address": {"--nats-url", "::"},
+		"an archive nowhere": {"--roles", "query,archive"},
+		"a bad database":     {"--postgres-url", "mysql://here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,92 @@
+package blackbox
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/archive/archivetest"
+)
+
+// metric reads one value of /metrics.
+func (w *World) metric(name string) float64 {
+	w.t.Helper()
+	body := w.anonymous().get("/metrics").want(200).Body
+	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(body)
+	if found == nil {
+		w.t.Fatalf("there is no metric %s", name)
+	}
+	v, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v
+}
+
+// TestADeadDatabaseIsFeltByTheArchiveAlone, and it catches up when the database
+// is back. The password stands nowhere.
+func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
+	t.Parallel()
+	postgres := archivetest.New(t, t.TempDir())
+	postgres.Init()
+	address, err := url.Parse(postgres.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const password = "canary-of-the-archive"
+	query := address.Query()
+	query.Set("password", password)
+	address.RawQuery = query.Encode()
+	s := start(t, "--postgres-url", address.String(), "--checkpoint-interval", "100ms")
+	w := worldOf(t, s)
+	author, admin, video := w.user(), w.admin(), newID()
+	author.publishes(video).want(202)
+	for range 5 {
+		author.views(video)
+	}
+	history := "/v1/videos/" + video + "/history"
+	dead := author.get(history).want(503)
+	if kind := dead.problem().Type; !strings.HasSuffix(kind, "/archive-unavailable") {
+		t.Errorf("type %s, want …/archive-unavailable", kind)
+	}
+	w.anonymous().get("/readyz").want(200)
+	if lag := w.metric("tidemark_archive_lag_messages"); lag < 2 {
+		t.Errorf("a lag of %v messages", lag)
+	}
+	s.Kill() // what was judged outlives the process
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+	w = worldOf(t, s)
+	author, admin = author.with(w), admin.with(w)
+	author.likes(video)
+	admin.deletesVideos(video)
+	postgres.Launch()
+	eventually(t, "the archive to catch up", func() (bool, string) {
+		lag := w.metric("tidemark_archive_lag_messages")
+		return lag == 0 && w.metric("tidemark_archive_up") == 1, fmt.Sprint(lag)
+	})
+	for _, path := range []string{history, history + "?bucket=day"} {
+		buckets := author.get(path).want(200).list("buckets")
+		if len(buckets) != 1 || buckets[0]["views"] != 5.0 || buckets[0]["likes"] != 1.0 {
+			t.Errorf("%s: %v", path, buckets)
+		}
+	}
+	w.user().get(history).want(403)
+	if total := admin.get("/v1/admin/history").want(200).list("buckets"); len(total) != 1 || total[0]["views"] != 5.0 {
+		t.Errorf("in total %v", total)
+	}
+	verified := admin.get("/v1/admin/audit/verify").want(200).object()
+	if archived, _ := verified["archive"].(obj); archived["ok"] != true || archived["entries"] != 1.0 || archived["head"] != verified["head"] {
+		t.Errorf("verified: %v", verified)
+	}
+	for what, said := range map[string][]byte{"log": []byte(s.log.String()), "metrics": w.anonymous().get("/metrics").Body, "problem": dead.Body} {
+		if bytes.Contains(said, []byte(password)) {
+			t.Errorf("the %s holds the password", what)
+		}
+	}
+}
