@@ -18,6 +18,7 @@ type chunk struct {
 	events   copyRows
 	dead     copyRows
 	audit    copyRows
+	changes  copyRows
 	history  history
 	months   map[month]struct{}
 
@@ -44,6 +45,7 @@ func (c *chunk) reset(log int16) {
 	c.events.reset()
 	c.dead.reset()
 	c.audit.reset()
+	c.changes.reset()
 	c.history.reset()
 	clear(c.months)
 }
@@ -53,8 +55,8 @@ func (c *chunk) size() int { return len(c.messages.b) + len(c.events.b) + len(c.
 
 // add adds a message with what the fold made of it.
 func (c *chunk) add(m *eventlog.Message, j *projector.Judgement) error {
-	if j.Seq != m.Seq {
-		return fmt.Errorf("judgement of message %d for message %d", j.Seq, m.Seq)
+	if j.Seq != m.Seq || j.Stored != events.TimeOf(m.Stored) {
+		return fmt.Errorf("%w: what is kept for message %d is of message %d, stored at %v", errUnjudged, m.Seq, j.Seq, j.Stored)
 	}
 	if c.first == 0 {
 		c.first = m.Seq

@@ -32,10 +32,25 @@ func (c *chunk) addEvent(at place, j *projector.Judgement, changes []projector.C
 		c.history.add(who.video, e.Time, counter, int64(v.Delta))
 	}
 	for len(changes) > 0 && changes[0].Index == at.index {
-		c.history.addCounts(changes[0].Video, e.Time, &changes[0].Counts)
+		c.addChange(at, &changes[0])
 		changes = changes[1:]
 	}
 	return changes
+}
+
+// addChange adds a change that the present event's delta does not tell.
+func (c *chunk) addChange(at place, change *projector.Change) {
+	c.history.addCounts(change.Video, c.event.Time, &change.Counts)
+	r := &c.changes
+	r.row(5 + len(change.Counts))
+	r.int2(at.log)
+	r.int8(int64(at.seq))
+	r.int2(int16(at.index))
+	r.time(events.Time(hourOf(c.event.Time)) * hourMicros)
+	r.key(change.Video)
+	for _, n := range change.Counts {
+		r.int8(n)
+	}
 }
 
 func (c *chunk) appendEvent(at place, v projector.Verdict, who *columns, readable bool, command *events.Command) {

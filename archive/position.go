@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -80,13 +81,16 @@ func (p *Position) begin(ctx context.Context, conn *pgx.Conn, incarnation events
 	})
 }
 
+// of reports whether what is archived was written under that incarnation.
+func (p *Position) of(a events.Ancestor) bool { return a.Incarnation == p.incarnation }
+
 // compare fails with ErrForeign where the archive's last message is not the
 // log's message of that sequence.
 func (p *Position) compare(ctx context.Context, l *eventlog.Log) error {
 	if p.Seq == 0 {
 		return nil
 	}
-	if p.incarnation != l.Incarnation() {
+	if p.incarnation != l.Incarnation() && !slices.ContainsFunc(l.Lineage(), p.of) {
 		return fmt.Errorf("%w: it archives log %v, this one is %v; use another --postgres-schema or database, or bring the right log back",
 			ErrForeign, p.incarnation, l.Incarnation())
 	}

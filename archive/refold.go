@@ -27,13 +27,13 @@ func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, e
 	if err != nil {
 		return next, err
 	}
-	first, last, err := source.Bounds(ctx)
+	first, _, err := source.Bounds(ctx)
 	if err != nil {
 		return next, fmt.Errorf("find what to judge messages %d to %d from: %w", next, until, err)
 	}
-	if first > 1 || last < until {
-		return next, fmt.Errorf("%w: messages %d to %d are to be judged by a fold from the beginning, and archive and log hold %d to %d; restore a newer backup of the archive",
-			eventlog.ErrGap, next, until, first, last)
+	if first > 1 {
+		return next, fmt.Errorf("%w: messages %d to %d are to be judged by a fold from the beginning, and archive and log begin at %d; restore a newer backup of the archive",
+			eventlog.ErrGap, next, until, first)
 	}
 	s.cfg.Logger.Info("the archive folds the log anew to judge what it lacks", "from", next, "to", until)
 	var judged *projector.Judgement

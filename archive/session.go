@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,19 +44,10 @@ func (a *Archive) session(ctx context.Context) error {
 	}()
 	err := s.writeAll(ctx, b)
 	cancel()
-	// Where the reader failed, what ended the writer is its echo.
 	if readErr := <-read; isContext(err) {
-		err = firstCause(readErr, err)
+		return readErr // the writer's end is a mere echo of it
 	}
 	return err
-}
-
-// firstCause prefers the error that is not a mere echo of the other's end.
-func firstCause(a, b error) error {
-	if a != nil && (!isContext(a) || b == nil) {
-		return a
-	}
-	return b
 }
 
 func (s *session) open(ctx context.Context) (err error) {
@@ -80,10 +72,13 @@ func (s *session) open(ctx context.Context) (err error) {
 	if s.position.log == 0 {
 		return s.position.begin(ctx, s.conn, s.cfg.Log.Incarnation())
 	}
-	if err := s.position.compare(ctx, s.cfg.Log); err != nil {
+	if err := s.whole(ctx); err != nil {
 		return err
 	}
-	return s.whole(ctx)
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
+	return s.position.compare(ctx, s.cfg.Log)
 }
 
 // claim takes the lock on the archive, which ends with the connection.
@@ -103,16 +98,17 @@ func (s *session) claim(ctx context.Context) error {
 	return nil
 }
 
-// whole fails with ErrDamaged where rows lie behind the position: it moves in
-// the same transaction, so somebody restored one without the other.
+// whole fails with ErrDamaged where rows lie behind the position, or none at it:
+// it moves in the same transaction, so somebody restored one without the other.
 func (s *session) whole(ctx context.Context) error {
-	var last int64
-	err := s.conn.QueryRow(ctx, "SELECT coalesce(max(seq), 0) FROM messages WHERE log = $1 AND seq >= $2", s.position.log, s.position.Seq).Scan(&last)
+	var whole bool
+	err := s.conn.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM messages WHERE log = $1 AND seq > $2)
+AND ($2 = 0 OR EXISTS (SELECT FROM messages WHERE log IN (SELECT log FROM logs) AND seq = $2))`, s.position.log, s.position.Seq).Scan(&whole)
 	if err != nil {
 		return fmt.Errorf("compare the archive's position with its messages: %w", err)
 	}
-	if uint64(last) != s.position.Seq {
-		return fmt.Errorf("%w: its position is %d and its last message %d; restore the whole schema from one backup", ErrDamaged, s.position.Seq, last)
+	if !whole {
+		return fmt.Errorf("%w: its position is %d, and its last message is another; restore the whole schema from one backup", ErrDamaged, s.position.Seq)
 	}
 	return nil
 }
@@ -151,12 +147,16 @@ func (s *session) read(ctx context.Context, b *buffer) error {
 	judged := spoolReader{spool: s.cfg.Spool}
 	defer judged.close()
 	var j projector.Judgement
-	return s.cfg.Log.Read(ctx, next, func(m eventlog.Message) error {
+	err = s.cfg.Log.Read(ctx, next, func(m eventlog.Message) error {
 		if err := judged.Judgement(ctx, m.Seq, &j); err != nil {
 			return err
 		}
 		return b.add(ctx, &m, &j)
 	})
+	if errors.Is(err, errUnjudged) {
+		s.cfg.Spool.Forget() // the next session folds for itself
+	}
+	return err
 }
 
 // writeAll writes what the buffer holds, at most one transaction each Linger

@@ -17,97 +17,66 @@ func (a *Archive) Source() replay.Source { return source{a} }
 
 type source struct{ *Archive }
 
-// span is what of one log's life counts.
-type span struct {
-	log         int16
-	first, last uint64
-}
+// counted joins messages with the lives of the log, each up to where the next
+// began.
+const counted = ` FROM messages JOIN logs USING (log) WHERE seq >= first_seq AND (last_seq IS NULL OR seq <= last_seq)`
 
-// spans lists them, oldest first: each life of the log up to where the next began.
-func (s source) spans(ctx context.Context) (list []span, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT logs.log, greatest(first_seq, coalesce((SELECT min(seq) FROM messages WHERE messages.log = logs.log), 1)),
-	CASE WHEN logs.log = position.log THEN position.seq ELSE last_seq END
-FROM logs, position ORDER BY logs.log`)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p span, err error) {
-		err = row.Scan(&p.log, &p.first, &p.last)
-		return p, err
-	})
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return list, nil
-}
+// findBounds looks for the first message of each life of the log by the index.
+const findBounds = `SELECT coalesce(min(begins), 1), coalesce((SELECT seq FROM position), 0) FROM (
+	SELECT (SELECT seq FROM messages WHERE messages.log = logs.log AND seq >= first_seq AND (last_seq IS NULL OR seq <= last_seq) ORDER BY seq LIMIT 1) AS begins
+	FROM logs
+) AS lives`
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
 
 func (s source) Bounds(ctx context.Context) (first, last uint64, err error) {
-	list, err := s.spans(ctx)
-	if err != nil || len(list) == 0 {
-		return 1, 0, err
+	err = s.pool.QueryRow(ctx, findBounds).Scan(&first, &last)
+	if err != nil {
+		return 0, 0, unavailable(err)
 	}
-	return list[0].first, list[len(list)-1].last, nil
+	return first, last, nil
 }
 
 func (s source) Read(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
-	list, err := s.spans(ctx)
-	if err != nil {
-		return err
-	}
-	next := max(from, 1)
-	for _, p := range list {
-		if next > to || next > p.last {
-			continue
-		}
-		if next < p.first {
-			break
-		}
-		if next, err = s.readSpan(ctx, p.log, next, min(to, p.last), fn); err != nil {
-			return err
-		}
-	}
-	if next <= to {
-		first, last, err := s.Bounds(ctx)
+	for next := max(from, 1); next <= to; {
+		page, err := s.page(ctx, next, min(to, next+pageMessages-1))
 		if err != nil {
 			return err
 		}
-		return &replay.GapError{Need: next, First: first, Last: last}
+		if len(page) == 0 || page[0].Seq != next {
+			return s.missing(ctx, next)
+		}
+		for _, m := range page {
+			if m.Seq != next {
+				break // the next page begins with it, and is not there
+			}
+			if err := fn(m); err != nil {
+				return err
+			}
+			next++
+		}
 	}
 	return nil
 }
 
-// pageMessages bounds what one question answers: a reader that is slow must not
-// keep the server from cleaning up.
-const pageMessages = 2048
-
-// readSpan reads messages of one life of the log and returns what comes next.
-func (s source) readSpan(ctx context.Context, log int16, next, to uint64, fn func(eventlog.Message) error) (uint64, error) {
-	for next <= to {
-		page, err := s.page(ctx, log, next, min(to, next+pageMessages-1))
-		if err != nil {
-			return next, err
-		}
-		for _, m := range page {
-			if m.Seq != next {
-				break
-			}
-			if err := fn(m); err != nil {
-				return next, err
-			}
-			next++
-		}
-		if len(page) == 0 || page[len(page)-1].Seq != next-1 {
-			return next, fmt.Errorf("%w: message %d is not there although later ones are; restore the whole schema from one backup", ErrDamaged, next)
-		}
+// missing says why a message is not there.
+func (s source) missing(ctx context.Context, seq uint64) error {
+	first, last, err := s.Bounds(ctx)
+	if err != nil {
+		return err
 	}
-	return next, nil
+	if seq >= first && seq <= last {
+		return fmt.Errorf("%w: message %d is not there although later ones are; restore the whole schema from one backup", ErrDamaged, seq)
+	}
+	return &replay.GapError{Need: seq, First: first, Last: last}
 }
 
-func (s source) page(ctx context.Context, log int16, from, to uint64) ([]eventlog.Message, error) {
-	rows, err := s.pool.Query(ctx, `SELECT seq, stored_at, stored_nanos, batch_id, subject, data
-FROM messages WHERE log = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq`, log, from, to)
+// pageMessages bounds what one question answers: a reader that is slow must not
+// keep the server from cleaning up.
+const pageMessages = 1024
+
+func (s source) page(ctx context.Context, from, to uint64) ([]eventlog.Message, error) {
+	rows, err := s.pool.Query(ctx, `SELECT seq, stored_at, stored_nanos, batch_id, subject, data`+counted+` AND seq BETWEEN $1 AND $2 ORDER BY seq`, from, to)
 	if err != nil {
 		return nil, unavailable(err)
 	}

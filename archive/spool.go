@@ -56,17 +56,19 @@ func OpenSpool(dir string, folded uint64, logger *slog.Logger) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of judgements: %w", err)
 	}
-	if err := s.find(); err != nil {
+	if err := s.find(folded); err != nil {
 		return nil, err
 	}
-	if len(s.segments) == 0 || s.last < folded || s.first > folded+1 {
+	if s.last != folded {
 		return s, s.restart(folded + 1)
 	}
 	return s, nil
 }
 
-// find reads which segments there are and where the last one ends whole.
-func (s *Spool) find() error {
+// find reads which segments there are, and cuts off what lies behind the message
+// that is folded: the fold comes to it again, and may find another message there
+// where the log has lost its end meanwhile.
+func (s *Spool) find(folded uint64) error {
 	names, err := filepath.Glob(filepath.Join(s.dir, "*.judged"))
 	if err != nil {
 		return err
@@ -74,8 +76,13 @@ func (s *Spool) find() error {
 	slices.Sort(names)
 	for _, name := range names {
 		var seg segment
-		if _, err := fmt.Sscanf(filepath.Base(name), "%020d.judged", &seg.first); err == nil && seg.first > 0 {
+		if _, err := fmt.Sscanf(filepath.Base(name), "%020d.judged", &seg.first); err != nil || seg.first == 0 {
+			continue
+		}
+		if seg.first <= folded || len(s.segments) == 0 {
 			s.segments = append(s.segments, seg)
+		} else if err := os.Remove(name); err != nil {
+			return fmt.Errorf("remove judgements of messages that will be folded again: %w", err)
 		}
 	}
 	if len(s.segments) == 0 {
@@ -88,12 +95,11 @@ func (s *Spool) find() error {
 	}
 	r := spoolReader{file: s.file, next: newest.first}
 	var j projector.Judgement
-	for r.read(&j) == nil {
-		s.last = j.Seq
+	for s.last < folded && r.read(&j) == nil {
+		s.last, s.bytes = j.Seq, r.at
 	}
-	s.bytes = r.at
 	if err := s.file.Truncate(s.bytes); err != nil {
-		return fmt.Errorf("cut the torn end off judgements: %w", err)
+		return fmt.Errorf("cut the end off judgements: %w", err)
 	}
 	return nil
 }
@@ -166,6 +172,15 @@ func (s *Spool) restart(next uint64) error {
 	}
 	s.segments, s.first, s.last = nil, next, next-1
 	return errors.Join(errs...)
+}
+
+// Forget drops what is kept: it is damaged, or of messages that the log has lost.
+func (s *Spool) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.restart(s.last + 1); err != nil {
+		s.logger.Warn("judgements cannot be removed", "error", err)
+	}
 }
 
 // First is the first message whose judgement is kept, or will be.

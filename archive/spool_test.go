@@ -47,7 +47,10 @@ func TestASpoolIsContinued(t *testing.T) {
 	}
 	mustJudge(t, s, 1, 100)
 	s.Close()
-	s = openSpool(t, dir, 60)
+	s = openSpool(t, dir, 60) // what lies behind is judged again
+	if s.last != 60 {
+		t.Fatalf("it ends at %d, want 60", s.last)
+	}
 	for seq := uint64(61); seq <= 120; seq++ {
 		s.Append(judgementOf(seq))
 	}
@@ -61,7 +64,7 @@ func TestASpoolIsContinued(t *testing.T) {
 	if err := os.Truncate(names[0], info.Size()-3); err != nil {
 		t.Fatal(err)
 	}
-	s = openSpool(t, dir, 100)
+	s = openSpool(t, dir, 119)
 	s.Append(judgementOf(120))
 	mustJudge(t, s, 1, 120)
 	s.Close()

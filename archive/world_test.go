@@ -69,7 +69,7 @@ func (w *world) logger() *slog.Logger {
 }
 
 func modelConfig(l *eventlog.Log) readmodel.Config {
-	return readmodel.Config{Incarnation: l.Incarnation(), DedupeHorizon: 168 * time.Hour, OutcomeHorizon: 25 * time.Hour}
+	return readmodel.Config{Incarnation: l.Incarnation(), Lineage: l.Lineage(), DedupeHorizon: 168 * time.Hour, OutcomeHorizon: 25 * time.Hour}
 }
 
 // start opens the log and lets the fold and the archive run.

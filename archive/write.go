@@ -18,6 +18,7 @@ const (
 	copyEvents   = `COPY events (seq, stored_at, time, log, idx, delta, effect, type, video_id, user_id, other_user_id, item_id, job_id, source, id, data) FROM STDIN BINARY`
 	copyDead     = "COPY dead_letters (log, seq, idx, stored_at, reason, raw) FROM STDIN BINARY"
 	copyAudit    = "COPY audit (log, number, seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash) FROM STDIN BINARY"
+	copyChanges  = "COPY counter_changes (log, seq, idx, hour, video_id, views, likes, comments, remixes, glitches) FROM STDIN BINARY"
 	copyHistory  = "COPY staged_history (video_id, hour, views, likes, comments, remixes, glitches) FROM STDIN BINARY"
 )
 
@@ -69,16 +70,14 @@ func (s *session) write(ctx context.Context, c *chunk) error {
 		for _, part := range []struct {
 			sql  string
 			rows *copyRows
-		}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyAudit, &c.audit}, {copyHistory, c.history.encode()}} {
+		}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyAudit, &c.audit}, {copyChanges, &c.changes}, {copyHistory, c.history.encode()}} {
 			if err := copyInto(ctx, tx.Conn().PgConn(), part.sql, part.rows); err != nil {
 				return err
 			}
 		}
 		if c.history.rows.rows > 0 {
-			for _, sql := range addUp {
-				if _, err := tx.Exec(ctx, sql); err != nil {
-					return fmt.Errorf("add up the history: %w", err)
-				}
+			if err := addHistory(ctx, tx); err != nil {
+				return err
 			}
 		}
 		next.Seq, next.Events, next.Stored = c.last.Seq, now.Events+uint64(c.count), c.last.Stored
@@ -90,6 +89,16 @@ func (s *session) write(ctx context.Context, c *chunk) error {
 	}
 	next.fingerprint = append([]byte{}, next.fingerprint...)
 	s.position = next
+	return nil
+}
+
+// addHistory adds what is staged to the history.
+func addHistory(ctx context.Context, tx pgx.Tx) error {
+	for _, sql := range addUp {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("add up the history: %w", err)
+		}
+	}
 	return nil
 }
 

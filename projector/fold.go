@@ -74,7 +74,7 @@ var ErrUnreadable = errors.New("record batch of this service cannot be read")
 func (f *Fold) message(msg *decodedMessage) (err error) {
 	f.decided = f.decided[:0]
 	if f.judgement != nil {
-		f.judgement.begin(msg.Seq)
+		f.judgement.begin(msg.Seq, events.TimeOf(msg.Stored))
 	}
 	f.model.Begin(msg.Seq, msg.Stored)
 	defer func() {

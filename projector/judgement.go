@@ -12,7 +12,10 @@ import (
 // Judgement is what the fold made of one message, for those who keep the
 // history of the counters: events alone do not tell which of them counted.
 type Judgement struct {
-	Seq uint64
+	// Seq and Stored say which message: a log that has lost its end uses numbers
+	// again.
+	Seq    uint64
+	Stored events.Time
 	// Verdicts holds one for each event of the record batch, by its index; one
 	// alone for a message that is no record batch.
 	Verdicts []Verdict
@@ -46,8 +49,8 @@ type PoisonReason struct {
 	Reason string
 }
 
-func (j *Judgement) begin(seq uint64) {
-	j.Seq, j.Verdicts, j.Changes = seq, j.Verdicts[:0], j.Changes[:0]
+func (j *Judgement) begin(seq uint64, stored events.Time) {
+	j.Seq, j.Stored, j.Verdicts, j.Changes = seq, stored, j.Verdicts[:0], j.Changes[:0]
 	j.Reasons, j.Audits = j.Reasons[:0], j.Audits[:0]
 }
 
@@ -100,7 +103,7 @@ var ErrJudgement = errors.New("is not a judgement of this version")
 // AppendTo appends the judgement in its binary form: runs of equal verdicts,
 // so that a batch of views takes a few bytes.
 func (j *Judgement) AppendTo(b []byte) []byte {
-	b = binary.AppendUvarint(b, j.Seq)
+	b = binary.AppendVarint(binary.AppendUvarint(b, j.Seq), int64(j.Stored))
 	b = binary.AppendUvarint(b, uint64(len(j.Verdicts)))
 	for at := 0; at < len(j.Verdicts); {
 		v, n := j.Verdicts[at], 1
@@ -133,7 +136,8 @@ func (j *Judgement) AppendTo(b []byte) []byte {
 // Parse reads what AppendTo wrote, in memory that the judgement has already.
 func (j *Judgement) Parse(b []byte) error {
 	r := judgementReader{b: b}
-	j.begin(r.uvarint())
+	seq := r.uvarint()
+	j.begin(seq, events.Time(r.varint()))
 	n := r.count()
 	if n > events.MaxBatchEvents {
 		return ErrJudgement

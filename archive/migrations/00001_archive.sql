@@ -69,6 +69,7 @@ CREATE INDEX events_video ON events (video_id, seq) WHERE video_id IS NOT NULL;
 CREATE INDEX events_user ON events (user_id, seq) WHERE user_id IS NOT NULL;
 CREATE INDEX events_other_user ON events (other_user_id, seq) WHERE other_user_id IS NOT NULL;
 CREATE INDEX events_job ON events (job_id, seq) WHERE job_id IS NOT NULL;
+CREATE INDEX events_account ON events (seq) WHERE type IN ('account.blocked', 'account.unblocked');
 CREATE INDEX events_id ON events USING hash (id) WHERE id IS NOT NULL;
 COMMENT ON TABLE events IS 'Every event of the log by its position, repeats included, with what the fold made of it.';
 COMMENT ON COLUMN events.seq IS 'Sequence of the message that holds it.';
@@ -94,6 +95,22 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (log, seq, idx)
 );
 COMMENT ON TABLE dead_letters IS 'Events and messages that could not be folded, as they were, with the reason.';
+
+CREATE TABLE counter_changes (
+    log smallint NOT NULL,
+    seq bigint NOT NULL,
+    idx smallint NOT NULL,
+    hour timestamptz NOT NULL,
+    video_id uuid NOT NULL,
+    views bigint NOT NULL,
+    likes bigint NOT NULL,
+    comments bigint NOT NULL,
+    remixes bigint NOT NULL,
+    glitches bigint NOT NULL,
+    PRIMARY KEY (log, seq, idx, video_id)
+);
+COMMENT ON TABLE counter_changes IS 'Changes of counters that events.delta does not tell: of retractions, of their end, and of baselines.';
+COMMENT ON COLUMN counter_changes.hour IS 'The hour (UTC) of the event''s time.';
 
 CREATE TABLE audit (
     log smallint NOT NULL,
@@ -153,4 +170,4 @@ COMMENT ON TABLE total_daily IS 'The same of all videos together, by days.';
 COMMENT ON COLUMN history_hourly.likes IS 'Likes given less likes taken back; below zero where more went than came. Likewise the others but views.';
 
 -- +goose Down
-DROP TABLE total_daily, total_hourly, history_daily, history_hourly, audit, dead_letters, events, messages, position, logs;
+DROP TABLE total_daily, total_hourly, history_daily, history_hourly, audit, counter_changes, dead_letters, events, messages, position, logs;

@@ -31,7 +31,7 @@ func (a *app) openArchive() (err error) {
 	}
 	a.archive, err = archive.New(archive.Config{
 		URL: a.cfg.Postgres.URL, Schema: a.cfg.Postgres.Schema, Log: a.log, Spool: a.spool,
-		Model:  readmodel.Config{Incarnation: a.log.Incarnation(), DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory)},
+		Model:  readmodel.Config{Incarnation: a.log.Incarnation(), Lineage: a.log.Lineage(), DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory)},
 		Logger: a.logger, Now: time.Now,
 	})
 	if err != nil {
