@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,20 +50,27 @@ const (
 	recordMost = 1 << 30
 )
 
-// OpenSpool opens the spool in a directory, which is made where it is not
-// there, for a fold that has folded up to that message.
-func OpenSpool(dir string, folded uint64, logger *slog.Logger) (*Spool, error) {
-	s := &Spool{dir: dir, logger: logger, grown: make(chan struct{})}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the directory of judgements: %w", err)
+// NewSpool returns the spool in a directory. It is opened by Begin.
+func NewSpool(dir string, logger *slog.Logger) *Spool {
+	return &Spool{dir: dir, logger: logger, grown: make(chan struct{}), first: math.MaxUint64, last: math.MaxUint64}
+}
+
+// Begin opens the spool, whose directory is made where it is not there, for a
+// fold that has folded up to that message. It comes before the first Append.
+func (s *Spool) Begin(folded uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory of judgements: %w", err)
 	}
+	s.first, s.last = 0, 0
 	if err := s.find(folded); err != nil {
-		return nil, err
+		return err
 	}
-	if s.last != folded {
-		return s, s.restart(folded + 1)
+	if s.last != folded || len(s.segments) == 0 {
+		return s.restart(folded + 1)
 	}
-	return s, nil
+	return nil
 }
 
 // find reads which segments there are, and cuts off what lies behind the message

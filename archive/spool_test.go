@@ -13,8 +13,8 @@ import (
 
 func openSpool(t *testing.T, dir string, folded uint64) *Spool {
 	t.Helper()
-	s, err := OpenSpool(dir, folded, slog.New(slog.DiscardHandler))
-	if err != nil {
+	s := NewSpool(dir, slog.New(slog.DiscardHandler))
+	if err := s.Begin(folded); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)

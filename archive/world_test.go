@@ -93,18 +93,25 @@ func (w *world) startFold(judged bool) {
 		MayWrite: func() error { return nil }, Logger: w.logger(), Now: time.Now,
 	}
 	if judged {
-		cfg.Judge = func(j *projector.Judgement) { w.spool.Append(j) }
+		w.spool = NewSpool(filepath.Join(w.dir, "judged"), w.logger())
+		cfg.Judge = w.spool.Append
 	}
+	earlier, err := New(Config{URL: w.url, Log: l})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cfg.Earlier = earlier.Earlier
 	if w.projector, err = projector.New(testContext(w.t), cfg); err != nil {
 		w.t.Fatal(err)
 	}
 	if judged {
-		if w.spool, err = OpenSpool(filepath.Join(w.dir, "judged"), w.projector.Snapshot().At.Seq, w.logger()); err != nil {
+		if err := w.spool.Begin(w.projector.Snapshot().At.Seq); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 	w.stops = []func(){
 		l.Close,
+		earlier.Close,
 		w.projector.Close,
 		run(w.t, w.projector.Run),
 		run(w.t, w.writer.Run),

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -36,14 +37,22 @@ func decode(msg eventlog.Message) *decodedMessage {
 // readAhead reads the log from a sequence on, checks each message, and hands
 // it to the fold. It returns when the context ends or the log is at fault.
 func (p *Projector) readAhead(ctx context.Context, from uint64, out chan<- *decodedMessage) error {
-	err := p.cfg.Log.Read(ctx, from, func(msg eventlog.Message) error {
+	hand := func(msg eventlog.Message) error {
 		select {
 		case out <- decode(msg):
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	})
+	}
+	err := p.cfg.Log.Read(ctx, from, hand)
+	var gap *eventlog.GapError
+	if errors.As(err, &gap) && p.cfg.Earlier != nil {
+		p.cfg.Logger.Info("the log begins later than the read model needs; what is missing is read from the archive", "from", gap.From, "log_begins", gap.Found)
+		if err = p.cfg.Earlier(ctx, gap.From, gap.Found-1, hand); err == nil {
+			return p.readAhead(ctx, gap.Found, out)
+		}
+	}
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -35,6 +35,9 @@ type Config struct {
 	IdentityBytes int
 	// MayWrite is asked before each checkpoint: an error (a full disk) puts it off.
 	MayWrite func() error
+	// Earlier reads what the log has forgotten, such as an archive; nil where there
+	// is none. Then a model can be begun anew although the log begins later.
+	Earlier ReadFunc
 	// Judge is told what each message did; see FoldOptions. It runs in the fold,
 	// which waits for it. nil for nobody.
 	Judge  func(*Judgement)
@@ -87,6 +90,7 @@ type Projector struct {
 	stats    stats
 	asOf     asOf
 	wg       sync.WaitGroup
+	previous kept // what Needs knows of the model to go back to
 }
 
 // Snapshot returns the read model as of the newest position folded.

@@ -104,8 +104,8 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 // fresh begins a read model at the beginning of the log: the first of a data
 // directory, or one beside a model that is in doubt.
 func (p *Projector) fresh(first uint64, retired, why string) error {
-	if first > 1 {
-		return fmt.Errorf("%w: it begins at message %d. Restore the data directory's models folder from a backup of the same log",
+	if first > 1 && p.cfg.Earlier == nil {
+		return fmt.Errorf("%w: it begins at message %d. Restore the data directory's models folder from a backup of the same log, or give the archive of it",
 			ErrLogIncomplete, first)
 	}
 	if err := p.removeUnfinished(retired); err != nil {
@@ -238,7 +238,7 @@ func (p *Projector) compare(ctx context.Context, folded *fingerprint, first, las
 		return nil
 	case last < folded.Seq:
 		return errDoubt{fmt.Errorf("the log has lost its tail: it ends at message %d, message %d was folded", last, folded.Seq)}
-	case first > folded.Seq+1:
+	case first > folded.Seq+1 && p.cfg.Earlier == nil:
 		return fmt.Errorf("%w: it begins at message %d, the checkpoint ends at %d", ErrLogIncomplete, first, folded.Seq)
 	case first > folded.Seq:
 		return nil // trimmed right up to the checkpoint: nothing to compare with

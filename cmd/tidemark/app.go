@@ -84,20 +84,23 @@ func (a *app) open(ctx context.Context) (err error) {
 		IdentityBytes: int(cfg.IdentityMemory),
 		MayWrite:      a.disk.Check, Logger: logger, Now: time.Now,
 	}
-	if cfg.has(roleArchive) {
-		folding.Judge = a.judge
-	}
 	folding.Loading = projector.Preload(folding)
 	if a.log, err = eventlog.Open(ctx, logConfig); err != nil {
 		folding.Loading.Close()
 		return err
 	}
 	folding.Log = a.log
+	if err = a.openArchive(&folding); err != nil {
+		folding.Loading.Close()
+		return err
+	}
 	if a.projector, err = projector.New(ctx, folding); err != nil {
 		return err
 	}
-	if err = a.openArchive(); err != nil {
-		return err
+	if a.spool != nil {
+		if err := a.spool.Begin(a.projector.Snapshot().At.Seq); err != nil {
+			return err
+		}
 	}
 	writes := newWriteMetrics(a.registry)
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
@@ -225,9 +228,7 @@ func (a *app) run(ctx context.Context) error {
 	group.start("collector", a.paceCollector)
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
-	if a.cfg.has(roleArchive) {
-		group.start("archive", a.archive.Run)
-	}
+	a.startArchive(group)
 	group.start("log writer", a.writer.Run)
 	group.start("replay runs", a.runs.Run)
 	for _, server := range servers {

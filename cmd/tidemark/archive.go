@@ -14,30 +14,43 @@ import (
 	"github.com/tidemark-io/tidemark/query"
 )
 
-// judge hands what the fold makes of each message to the archive.
-func (a *app) judge(j *projector.Judgement) { a.spool.Append(j) }
-
 // openArchive makes the archive, where there is one. It connects to nothing: a
 // database that is away keeps nobody from starting.
-func (a *app) openArchive() (err error) {
+func (a *app) openArchive(folding *projector.Config) (err error) {
 	if a.cfg.Postgres.URL == "" {
 		return nil
 	}
 	if a.cfg.has(roleArchive) {
-		folded := a.projector.Snapshot().At.Seq
-		if a.spool, err = archive.OpenSpool(filepath.Join(a.cfg.DataDir, "judgements"), folded, a.logger); err != nil {
-			return err
-		}
+		a.spool = archive.NewSpool(filepath.Join(a.cfg.DataDir, "judgements"), a.logger)
+		folding.Judge = a.spool.Append
 	}
 	a.archive, err = archive.New(archive.Config{
 		URL: a.cfg.Postgres.URL, Schema: a.cfg.Postgres.Schema, Log: a.log, Spool: a.spool,
-		Model:  readmodel.Config{Incarnation: a.log.Incarnation(), Lineage: a.log.Lineage(), DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory)},
+		Model: readmodel.Config{
+			Incarnation: a.log.Incarnation(), Lineage: a.log.Lineage(),
+			DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory),
+		},
 		Logger: a.logger, Now: time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("--postgres-url: %w", err)
 	}
+	folding.Earlier = a.archive.Earlier
 	return nil
+}
+
+// startArchive starts what archives, and what lets the log forget.
+func (a *app) startArchive(group *parts) {
+	if !a.cfg.has(roleArchive) {
+		return
+	}
+	group.start("archive", a.archive.Run)
+	if a.cfg.LogKeep > 0 {
+		retention := archive.Retention{
+			Archive: a.archive, Log: a.log, Keep: a.cfg.LogKeep, Needs: a.projector.Needs, Logger: a.logger, Now: time.Now,
+		}
+		group.start("retention", retention.Run)
+	}
 }
 
 func (a *app) closeArchive() {

@@ -43,6 +43,8 @@ type serveCmd struct {
 	SnapshotInterval   time.Duration `default:"0s" group:"Storage" help:"How often a checkpoint is kept as a snapshot, from which earlier counts are found quickly; 0 keeps none."`
 	SnapshotsKept      int           `default:"24" group:"Storage" help:"Snapshots that are kept."`
 
+	LogKeep time.Duration `group:"Archive" help:"How long the log keeps messages, such as 720h; then it forgets those that are archived and that no read model needs. 0 keeps all."`
+
 	NATS     natsFlags     `embed:"" prefix:"nats-" group:"Event log"`
 	Postgres postgresFlags `embed:"" prefix:"postgres-" group:"Archive"`
 
@@ -111,6 +113,8 @@ func (s *serveCmd) Validate() error {
 	switch {
 	case s.MaxBatch > events.MaxBatchEvents:
 		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
+	case s.LogKeep < 0 || s.LogKeep > 0 && !s.has(roleArchive):
+		return errors.New("--log-keep is for the role archive, and more than zero: the log forgets nothing that is not archived")
 	case s.has(roleArchive) && s.Postgres.URL == "":
 		return errors.New("--roles: the role archive needs --postgres-url, the database that it archives into")
 	case s.DedupeHorizon < 7*24*time.Hour:

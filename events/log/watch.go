@@ -13,6 +13,8 @@ import (
 const (
 	// requestLimit bounds one question to JetStream.
 	requestLimit = 2 * time.Second
+	// trimLimit bounds a trim: removing many files takes its time.
+	trimLimit = 30 * time.Second
 	// probeEvery is the pace of the probe, suspectEvery while something looks wrong.
 	probeEvery   = time.Second
 	suspectEvery = 200 * time.Millisecond

@@ -1,0 +1,71 @@
+package archive
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// retention lets the log forget what is older than keep, as seen from a day ahead.
+func (w *world) retention(keep time.Duration) *Retention {
+	return &Retention{
+		Archive: w.archive, Log: w.log, Keep: keep, Needs: w.projector.Needs, Logger: w.logger(),
+		Now: func() time.Time { return time.Now().Add(24 * time.Hour) },
+	}
+}
+
+// begins is the first message of the log.
+func (w *world) begins() uint64 {
+	w.t.Helper()
+	first, _, err := w.log.Bounds(testContext(w.t))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return first
+}
+
+// TestTheLogForgetsWhatIsArchived and needed by no checkpoint, and no more; the
+// read model is made anew from the archive and the log behind it.
+func TestTheLogForgetsWhatIsArchived(t *testing.T) {
+	w := newWorld(t, database(t))
+	g := newTraffic(14)
+	w.start()
+	w.commitMany(g, 80)
+	w.mustEqual()
+	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != 0 || err != nil || w.begins() != 1 {
+		t.Fatalf("trimmed %d messages that the next start folds again, %v", n, err)
+	}
+	w.stop() // which checkpoints
+	w.start()
+	saved := w.projector.Snapshot().At.Seq
+	w.commitMany(g, 40)
+	w.caughtUp()
+	if n, err := w.retention(25 * time.Hour).Trim(testContext(t)); n != 0 || err != nil {
+		t.Fatalf("trimmed %d messages that are to be kept, %v", n, err)
+	}
+	w.sql("UPDATE messages SET data = data || 'x' WHERE seq = 3")
+	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != 0 || !errors.Is(err, errDiffers) {
+		t.Fatalf("trimmed %d messages of which one is archived wrong, %v", n, err)
+	}
+	w.sql("UPDATE messages SET data = substr(data, 1, length(data) - 1) WHERE seq = 3")
+	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != saved-1 || err != nil || w.begins() != saved {
+		t.Fatalf("trimmed %d messages, want %d; the log begins at %d, %v", n, saved-1, w.begins(), err)
+	}
+	digest := w.digest()
+	w.stop()
+	if err := os.RemoveAll(filepath.Join(w.dir, "models")); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.until("the read model is made anew", func() bool { return w.projector.Snapshot().At.Seq >= digest.At.Seq })
+	if again := w.digest(); again != digest {
+		t.Fatalf("made anew it has digest %v, it had %v", again, digest)
+	}
+	w.commitMany(g, 20)
+	w.caughtUp()
+	w.equalFold()
+	w.equalHistory()
+	w.equalAudit()
+}
