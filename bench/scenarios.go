@@ -3,6 +3,7 @@ package main
 import (
 	"regexp"
 
+	"github.com/tidemark-io/tidemark/bench/archiving"
 	"github.com/tidemark-io/tidemark/bench/curves"
 	"github.com/tidemark-io/tidemark/bench/inprocess"
 	"github.com/tidemark-io/tidemark/bench/reading"
@@ -21,6 +22,7 @@ func groups() []scenario.Group {
 		curves.Group(),
 		restart.Group(),
 	}
+	list = append(list, archiving.Groups()...)
 	list = append(list, replay.Groups()...)
 	return append(list, inprocess.Groups()...)
 }
