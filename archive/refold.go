@@ -8,7 +8,6 @@ import (
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
-	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // refold archives from next on what the fold that serves has judged before this
@@ -23,10 +22,7 @@ func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, e
 	if until < next {
 		return next, nil
 	}
-	source, err := s.history(ctx)
-	if err != nil {
-		return next, err
-	}
+	source := s.Whole()
 	first, _, err := source.Bounds(ctx)
 	if err != nil {
 		return next, fmt.Errorf("find what to judge messages %d to %d from: %w", next, until, err)
@@ -52,17 +48,6 @@ func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, e
 		return next, fmt.Errorf("judge messages %d to %d: %w", next, until, err)
 	}
 	return until + 1, nil
-}
-
-// history is where the log is read from its beginning: the log itself or, where
-// that begins later, what of it is archived and the log behind.
-func (s *session) history(ctx context.Context) (replay.Source, error) {
-	whole := replay.FromLog(s.cfg.Log)
-	first, _, err := whole.Bounds(ctx)
-	if err != nil || first <= 1 {
-		return whole, err
-	}
-	return replay.Join(s.Source(), whole), nil
 }
 
 func isContext(err error) bool {

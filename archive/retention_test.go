@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
 // retention lets the log forget what is older than keep, as seen from a day ahead.
@@ -52,6 +54,16 @@ func TestTheLogForgetsWhatIsArchived(t *testing.T) {
 	w.sql("UPDATE messages SET data = substr(data, 1, length(data) - 1) WHERE seq = 3")
 	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != saved-1 || err != nil || w.begins() != saved {
 		t.Fatalf("trimmed %d messages, want %d; the log begins at %d, %v", n, saved-1, w.begins(), err)
+	}
+	all := 0
+	err := w.archive.Whole().Read(testContext(t), 1, w.archive.Status().Position.Seq, func(m eventlog.Message) error {
+		if all++; m.Seq != uint64(all) {
+			t.Fatalf("message %d in place of %d", m.Seq, all)
+		}
+		return nil
+	})
+	if err != nil || uint64(all) != w.archive.Status().Position.Seq {
+		t.Fatalf("%d messages across the seam, %v", all, err)
 	}
 	digest := w.digest()
 	w.stop()

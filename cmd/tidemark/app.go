@@ -106,7 +106,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.runs = replay.NewRuns(replay.Config{
-		Projector: a.projector, Source: replay.FromLog(a.log), Audit: recorder.Audit,
+		Projector: a.projector, Source: a.source(), Audit: recorder.Audit,
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})
 	a.registerGauges()

@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 	"github.com/tidemark-io/tidemark/query"
 )
 
@@ -84,6 +85,15 @@ func (a *app) registerArchive() {
 	gauge("tidemark_archive_judgement_bytes", "Files of judgements that wait for the archive.", func() float64 { return float64(a.spool.Bytes()) })
 	counter("tidemark_archive_retries_total", "Sessions with the database that failed and were begun anew.", func() float64 { return float64(a.archive.Status().Retries) })
 	counter("tidemark_archive_rewinds_total", "Times that the archive was found further back than it was left: a backup was restored.", func() float64 { return float64(a.archive.Status().Rewinds) })
+}
+
+// source is where runs read the log: with what it has forgotten, if there is an
+// archive.
+func (a *app) source() replay.Source {
+	if a.archive == nil {
+		return replay.FromLog(a.log)
+	}
+	return a.archive.Whole()
 }
 
 // auditCopy is the archive's copy of the audit, if there is one.
