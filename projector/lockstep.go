@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -78,12 +79,19 @@ func (p *Projector) Follow() (unfollow func()) {
 // called Follow. fn must be quick: reads go on meanwhile, and nothing is folded.
 // It fails with ErrBehind, with ErrStopped, and where the shadow cannot be folded on.
 func (p *Projector) Lockstep(ctx context.Context, s *Shadow, fn func(live, shadow *readmodel.Model)) error {
+	_, err := p.lockstep(ctx, s, fn)
+	return err
+}
+
+// lockstep is Lockstep, and tells how long the serving fold waited for it.
+func (p *Projector) lockstep(ctx context.Context, s *Shadow, fn func(live, shadow *readmodel.Model)) (waited time.Duration, err error) {
 	budget := lockstepEvents
 	for try := 1; ; try++ {
 		var todo []*decodedMessage
-		var err error
 		done := false
 		asked := p.between(ctx, func() {
+			begun := time.Now()
+			defer func() { waited = time.Since(begun) }()
 			todo, err = p.recent.between(s.e.model.At().Seq, p.live.model.At().Seq)
 			if err != nil || eventsOf(todo) > budget {
 				return
@@ -94,11 +102,11 @@ func (p *Projector) Lockstep(ctx context.Context, s *Shadow, fn func(live, shado
 			}
 		})
 		if asked != nil || err != nil || done {
-			return errors.Join(asked, err)
+			return waited, errors.Join(asked, err)
 		}
 		// Beside the serving fold, which goes on meanwhile.
 		if err := s.foldAll(todo); err != nil {
-			return err
+			return 0, err
 		}
 		if try > lockstepPatience {
 			budget *= 2

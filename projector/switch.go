@@ -83,11 +83,7 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 	}
 	s.e.saver.settle()
 	s.e.saver.bytes = math.MaxInt // the next checkpoint is the serving model's
-	err = p.Lockstep(ctx, s, func(_, _ *readmodel.Model) {
-		begun := time.Now()
-		p.adopt(s.e)
-		result.Pause = time.Since(begun)
-	})
+	result.Pause, err = p.lockstep(ctx, s, func(_, _ *readmodel.Model) { p.adopt(s.e) })
 	if err != nil {
 		s.e.saver.bytes = shadowBytes
 		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.name(before))

@@ -54,7 +54,7 @@ func Groups() []scenario.Group {
 			Goals: []result.Goal{{What: "real mix with identities, likes, comments and repeats, checkpoints on, events/s", Figure: result.Events,
 				Of: result.Selector{Scenario: Mix, Subject: Tidemark}, Limit: 500_000, AtLeast: true}},
 		},
-	}}}
+	}}, rebuildGroup()}
 }
 
 // replay is one history that is read again and again.

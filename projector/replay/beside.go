@@ -117,16 +117,13 @@ func (b *beside) lockstep(ctx context.Context, fn func(live, shadow *readmodel.M
 	}
 }
 
-// pace holds a fold to a rate, and lets others have the processor in any case:
-// who reads must not wait for a fold that could wait.
+// pace holds a fold to a rate: it rests after every message, so that who reads
+// waits for one message at most. Without a rate it lets others run in between.
 type pace struct {
 	rate   int // events a second; 0 for as fast as it goes
 	begun  time.Time
 	events int
 }
-
-// paceSpan is how far a fold may be ahead of its rate before it rests.
-const paceSpan = 5 * time.Millisecond
 
 func (p *pace) after(ctx context.Context, events int) error {
 	runtime.Gosched()
@@ -142,7 +139,7 @@ func (p *pace) after(ctx context.Context, events int) error {
 	switch {
 	case ahead < -time.Second: // it cannot keep up: what it missed is gone
 		p.begun, p.events = now, 0
-	case ahead > paceSpan:
+	case ahead > 0:
 		timer := time.NewTimer(ahead)
 		defer timer.Stop()
 		select {
