@@ -62,20 +62,22 @@ type barChart struct {
 	log  bool
 	// all subjects are the product, in several ways.
 	all bool
+	// with are parameters that a row must have.
+	with map[string]string
 }
 
 func (b *barChart) of(run *result.Run) *Bars {
 	chart := &Bars{Title: b.title, Note: b.note, Unit: b.unit, Log: b.log}
 	base := 0.0
 	for i := range run.Rows {
-		if r := &run.Rows[i]; r.Scenario == b.scenario && r.Subject == b.base {
+		if r := &run.Rows[i]; r.Scenario == b.scenario && r.Subject == b.base && fits(r, b.with) {
 			base = r.Figures[b.figure].Median
 		}
 	}
 	for i := range run.Rows {
 		r := &run.Rows[i]
 		f, ok := r.Figures[b.figure]
-		if r.Scenario != b.scenario || !ok {
+		if r.Scenario != b.scenario || !ok || !fits(r, b.with) {
 			continue
 		}
 		bar := Bar{Name: display(r.Subject), Value: f.Median, Low: f.Min, High: f.Max, Ours: b.all || r.Subject == ours, Base: r.Subject == b.base && b.base != ours}
@@ -139,7 +141,7 @@ func (l *line) points(run *result.Run) []Point {
 		r := &run.Rows[i]
 		f, ok := r.Figures[l.figure]
 		x, err := strconv.ParseFloat(r.Parameters[l.parameter], 64)
-		if ok && err == nil && r.Subject == l.subject && slices.Contains(l.scenarios, r.Scenario) && l.fits(r) {
+		if ok && err == nil && r.Subject == l.subject && slices.Contains(l.scenarios, r.Scenario) && fits(r, l.with) {
 			points = append(points, Point{x, f.Median})
 		}
 	}
@@ -147,8 +149,9 @@ func (l *line) points(run *result.Run) []Point {
 	return points
 }
 
-func (l *line) fits(r *result.Row) bool {
-	for name, value := range l.with {
+// fits reports whether the row has these parameters.
+func fits(r *result.Row, with map[string]string) bool {
+	for name, value := range with {
 		if r.Parameters[name] != value {
 			return false
 		}

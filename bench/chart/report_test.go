@@ -17,10 +17,10 @@ func everyRow() *result.Run {
 		run.Rows = append(run.Rows, row)
 	}
 	for _, b := range barCharts {
-		add(b.scenario, ours, b.figure, nil, 2)
-		add(b.scenario, "another <kind>", b.figure, nil, 20)
+		add(b.scenario, ours, b.figure, b.with, 2)
+		add(b.scenario, "another <kind>", b.figure, b.with, 20)
 		if b.base != "" && b.base != ours {
-			add(b.scenario, b.base, b.figure, nil, 1)
+			add(b.scenario, b.base, b.figure, b.with, 1)
 		}
 	}
 	for _, q := range curveCharts {

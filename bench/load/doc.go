@@ -1,6 +1,6 @@
 // Package load sends requests over HTTP/1.1 keep-alive connections and measures
 // their answers, in a closed loop or at a fixed rate. Client and server share
-// the machine's cores, so it is made to cost little: one thread, one epoll loop,
+// the machine's cores, so it is made to cost little: one epoll loop a thread,
 // requests that are built beforehand, a parser that finds status and body and
 // nothing else. What is sent and which answer is right is decided by a Script.
 //

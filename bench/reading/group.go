@@ -57,7 +57,7 @@ func newEntrant(scenario string, s *subject, w *workload) *entrant {
 func measure(ctx context.Context, env *scenario.Env, entrants []*entrant) ([]result.Row, error) {
 	err := env.Interleave(ctx, len(entrants), func(ctx context.Context, _, i int) error {
 		e := entrants[i]
-		report, u, err := e.run(ctx, load.Plan{Script: load.NewCycle(e.sent, Connections), Duration: env.Window(), Rate: e.rate})
+		report, u, err := e.run(ctx, e.sent, load.Plan{Duration: env.Window(), Rate: e.rate})
 		if err != nil {
 			return err
 		}

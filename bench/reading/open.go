@@ -58,8 +58,7 @@ func (st *stage) atRate(s *subject, name string, rate float64) *entrant {
 // closedRates measures shortly what each subject answers in a closed loop.
 func (st *stage) closedRates(ctx context.Context, env *scenario.Env, subjects []*subject) (rates []float64, least float64, err error) {
 	for _, s := range subjects {
-		script := load.NewCycle(s.exchanges(st.batches[20]), Connections)
-		report, _, err := s.run(ctx, load.Plan{Script: script, Duration: env.Window() / 2})
+		report, _, err := s.run(ctx, s.exchanges(st.batches[20]), load.Plan{Duration: env.Window() / 2})
 		if err != nil {
 			return nil, 0, fmt.Errorf("find the rate of %s: %w", s.name, err)
 		}

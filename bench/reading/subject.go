@@ -10,8 +10,12 @@ import (
 	"github.com/tidemark-io/tidemark/bench/result"
 )
 
-// Connections is how many clients ask at once.
-const Connections = 64
+const (
+	// Connections is how many clients ask at once.
+	Connections = 64
+	// threads is how many threads play them.
+	threads = 2
+)
 
 // subject is one server that is measured.
 type subject struct {
@@ -25,8 +29,8 @@ type subject struct {
 	// floor is set where the server answers a constant.
 	floor bool
 	// note stands below the table.
-	note string
-	pool *load.Pool
+	note  string
+	fleet load.Fleet
 }
 
 // exchanges returns the requests for this subject with their answers. The floor
@@ -49,25 +53,25 @@ func (s *subject) used() (u used, err error) {
 	return u, err
 }
 
-// run sends a plan's requests after a short one to warm up, and returns the
+// run sends requests as planned, after a short while to warm up, and returns the
 // report with the processor time that they took.
-func (s *subject) run(ctx context.Context, plan load.Plan) (*load.Report, used, error) {
-	if s.pool == nil {
+func (s *subject) run(ctx context.Context, sent []load.Exchange, plan load.Plan) (*load.Report, used, error) {
+	if s.fleet == nil {
 		var err error
-		if s.pool, err = load.Dial(ctx, s.address, Connections); err != nil {
+		if s.fleet, err = load.DialFleet(ctx, s.address, Connections, threads); err != nil {
 			return nil, used{}, err
 		}
 	}
 	warm := plan
 	warm.Duration = min(300*time.Millisecond, plan.Duration/2)
-	if _, err := s.pool.Run(ctx, warm); err != nil {
+	if _, err := s.fleet.Run(ctx, sent, warm); err != nil {
 		return nil, used{}, fmt.Errorf("%s: %w", s.name, err)
 	}
 	before, err := s.used()
 	if err != nil {
 		return nil, used{}, err
 	}
-	report, err := s.pool.Run(ctx, plan)
+	report, err := s.fleet.Run(ctx, sent, plan)
 	if err != nil {
 		return nil, used{}, fmt.Errorf("%s: %w", s.name, err)
 	}
@@ -92,8 +96,6 @@ func (s *subject) add(row *result.Row, report *load.Report, u used) {
 }
 
 func (s *subject) close() error {
-	if s.pool != nil {
-		s.pool.Close()
-	}
+	s.fleet.Close()
 	return s.server.Stop()
 }
