@@ -254,7 +254,7 @@ func (s *Service) commitJudged(c *api.Call, cmd *events.Command, entry events.En
 		// Another request under this key was folded first: here before it came to
 		// the log, or on another node at the same time.
 		return verdict{}, api.KeyReused
-	case cmd.Kind != events.IngestEvents && v.outcome.Count(readmodel.Poisoned) > 0:
+	case cmd.Kind != events.IngestEvents && cmd.Kind != events.RedriveDeadLetters && v.outcome.Count(readmodel.Poisoned) > 0:
 		return verdict{}, fmt.Errorf("%v at %v became a dead letter: the fold refuses what the write side let pass", cmd.Kind, v.outcome.Position)
 	default:
 		v.token = s.token(v.outcome.Position, v.outcome.Tag)

@@ -30,6 +30,8 @@ type Fold interface {
 	Read(fn func(*readmodel.Snapshot) error) error
 	Model() *readmodel.Model
 	Fault() error
+	// Original returns all of a dead letter's bytes.
+	Original(ctx context.Context, d *readmodel.DeadLetter) []byte
 }
 
 // Config is what the write side needs.
@@ -104,6 +106,9 @@ func (s *Service) Routes() []api.Route {
 		{Method: http.MethodPost, Path: "/v1/admin/videos/batch-restore", Access: api.Admin, Body: api.JSONBody, Handle: s.restoreVideos},
 		{Method: http.MethodPost, Path: "/v1/admin/users/batch-block", Access: api.Admin, Body: api.JSONBody, Handle: s.blockAccounts},
 		{Method: http.MethodPost, Path: "/v1/admin/users/batch-unblock", Access: api.Admin, Body: api.JSONBody, Handle: s.unblockAccounts},
+
+		{Method: http.MethodPost, Path: "/v1/admin/dead-letters/redrive", Access: api.Admin, Body: api.JSONBody, Handle: s.redriveDeadLetters},
+		{Method: http.MethodPost, Path: "/v1/admin/dead-letters/drop", Access: api.Admin, Body: api.JSONBody, Handle: s.dropDeadLetters},
 
 		{Method: http.MethodPost, Path: "/v1/events", Access: api.Service, Body: api.JSONBody, OwnSyntax: true,
 			MaxBodyBytes: maxEventsBodyBytes, MediaTypes: []string{mediaBatch, mediaLines}, Handle: s.ingest},

@@ -71,6 +71,17 @@ func (OperationRecorded) decode(data []byte) (d OperationRecorded, err error) {
 	return d, nil
 }
 
+// ReadEvent reads the frame of one event, or its beginning, which suffices for
+// its Meta and its Entity. The event holds what could be read also beside the
+// error, which is ErrRule.
+func ReadEvent(frame []byte) (e Event, err error) {
+	if len(frame) < frameHeaderSize {
+		return e, errShort
+	}
+	err = e.parse(frame, 0)
+	return e, err
+}
+
 // IsEventFrame reports whether raw is the frame of one event, as AppendEvent
 // writes it, whatever its data is worth.
 func IsEventFrame(raw []byte) bool {

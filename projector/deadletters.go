@@ -45,7 +45,7 @@ func (p *Projector) publishDeadLettersOnce(ctx context.Context, done *events.Pos
 		}
 		for _, d := range letters {
 			err := p.cfg.Log.DeadLetter(ctx, eventlog.DeadLetter{
-				Position: d.Position, Reason: d.Reason, Subject: d.Subject, Data: p.original(ctx, &d),
+				Position: d.Position, Reason: d.Reason, Subject: d.Subject, Data: p.Original(ctx, &d),
 			})
 			if err != nil {
 				return err
@@ -58,9 +58,9 @@ func (p *Projector) publishDeadLettersOnce(ctx context.Context, done *events.Pos
 	}
 }
 
-// original returns all of a dead letter's bytes: from the log where the state
+// Original returns all of a dead letter's bytes: from the log where the state
 // holds the beginning only.
-func (p *Projector) original(ctx context.Context, d *readmodel.DeadLetter) []byte {
+func (p *Projector) Original(ctx context.Context, d *readmodel.DeadLetter) []byte {
 	if len(d.Raw) == d.Size {
 		return d.Raw
 	}

@@ -2,7 +2,6 @@ package projector
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -15,8 +14,33 @@ type redrive struct {
 	letter events.Position
 	// gone: it is a dead letter no more, since another command was first.
 	gone bool
-	// failed are the entities of which an event failed once more.
-	failed [][16]byte
+	// letters are the dead letters that each entity has, in order, as they were
+	// when the command began.
+	letters map[[16]byte][]events.Position
+}
+
+// waits reports whether an earlier dead letter of the entity is there still.
+func (r *redrive) waits(m *readmodel.Model, letter events.Position, entity [16]byte) bool {
+	if entity == ([16]byte{}) {
+		return false
+	}
+	if r.letters == nil {
+		r.letters = map[[16]byte][]events.Position{}
+		m.EachDeadLetter(func(d *readmodel.DeadLetter) {
+			if e, ok := d.Event(); ok {
+				r.letters[e.Entity()] = append(r.letters[e.Entity()], d.Position)
+			}
+		})
+	}
+	for _, at := range r.letters[entity] {
+		if at.Compare(letter) >= 0 {
+			return false
+		}
+		if m.HasDeadLetter(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // foldMark folds the mark of a dead letter that is redriven or dropped.
@@ -32,11 +56,15 @@ func (f *Fold) foldMark(e *events.Event, d events.DeadLetterMark) (readmodel.Eff
 	if f.model.HasDeadLetter(d.Letter) {
 		effect = readmodel.Applied
 	}
-	if kind == events.RedriveDeadLetters {
-		f.command.redrive.letter, f.command.redrive.gone = d.Letter, effect == readmodel.NotFound
-		return effect, nil
+	switch gone := effect == readmodel.NotFound; {
+	case kind == events.RedriveDeadLetters:
+		f.command.redrive.letter, f.command.redrive.gone = d.Letter, gone
+		if !gone {
+			return effect, nil // its event says what becomes of it
+		}
+	case !gone:
+		f.model.RemoveDeadLetter(d.Letter)
 	}
-	f.model.RemoveDeadLetter(d.Letter)
 	f.became(readmodel.LetterTarget(d.Letter), effect)
 	return effect, nil
 }
@@ -48,21 +76,18 @@ func (f *Fold) redriven(framing error) readmodel.Effect {
 	r := &f.command.redrive
 	letter, entity := r.letter, f.event.Entity()
 	r.letter = events.Position{}
+	if r.gone {
+		f.observe(readmodel.NotFound, nil)
+		return readmodel.NotFound
+	}
 	var err error
-	effect := readmodel.NotFound
-	switch {
-	case r.gone:
-	case slices.Contains(r.failed, entity):
-		effect = readmodel.Waiting
-	default:
+	effect := readmodel.Waiting
+	if !r.waits(f.model, letter, entity) {
 		if effect, err = f.judge(framing); err == nil {
 			f.model.RemoveDeadLetter(letter)
-			break
-		}
-		effect = readmodel.Poisoned
-		f.model.SetDeadLetterReason(letter, err.Error())
-		if entity != ([16]byte{}) {
-			r.failed = append(r.failed, entity)
+		} else {
+			effect = readmodel.Poisoned
+			f.model.SetDeadLetterReason(letter, err.Error())
 		}
 	}
 	f.observe(effect, err)

@@ -83,7 +83,7 @@ func TestRedrivenDeadLettersAreFoldedInTheirOrder(t *testing.T) {
 	b.marks(later, events.RedriveDeadLetters, at(1, 0), at(1, 1), at(1, 2))
 	b.events(later, "video.viewed v1 @301 id=x")
 	b.equal()
-	if got := b.audited(); got != "dead-letter.redrive, 1.1 applied, 1.2 superseded" {
+	if got := b.audited(); got != "dead-letter.redrive, 1.0 not found, 1.1 applied, 1.2 superseded" {
 		t.Error(got)
 	}
 	if got := show(t, b.fold.model, "v1"); got != "v1: 1 views, 1 likes" {

@@ -24,6 +24,7 @@ const (
 	listOfNotifications
 	listOfBlocks
 	listOfAudit
+	listOfDeadLetters
 )
 
 // place is where a page ended: the sort key of its last entry.

@@ -24,6 +24,8 @@ type Replay struct {
 	// Stats and Ready are the projector's.
 	Stats func() projector.Stats
 	Ready func() error
+	// Original returns all of a dead letter's bytes.
+	Original func(ctx context.Context, d *readmodel.DeadLetter) []byte
 }
 
 // Log is the event log as operators see it; *eventlog.Log is one.
@@ -45,11 +47,16 @@ func (s *Service) replayRoutes() []api.Route {
 	if s.replay == nil {
 		return nil
 	}
-	const replay = "/v1/admin/replay"
+	const (
+		replay  = "/v1/admin/replay"
+		letters = "/v1/admin/dead-letters"
+	)
 	return []api.Route{
 		{Method: http.MethodGet, Path: replay + "/status", Access: api.Admin, Handle: s.replayStatus},
 		{Method: http.MethodGet, Path: replay + "/runs", Access: api.Admin, PollAfter: runsPollAfter, Handle: s.listRuns},
 		{Method: http.MethodGet, Path: replay + "/runs/:id", Access: api.Admin, PollAfter: runsPollAfter, Handle: s.getRun},
+		{Method: http.MethodGet, Path: letters, Access: api.Admin, Handle: s.listDeadLetters},
+		{Method: http.MethodGet, Path: letters + "/:position", Access: api.Admin, Handle: s.getDeadLetter},
 	}
 }
 

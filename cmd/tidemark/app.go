@@ -178,7 +178,7 @@ func (a *app) routes() ([]api.Route, error) {
 		}
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
-			Replay:    &query.Replay{Runs: a.runs, Log: a.log, Stats: a.projector.Stats, Ready: a.projector.Ready},
+			Replay:    &query.Replay{Runs: a.runs, Log: a.log, Stats: a.projector.Stats, Ready: a.projector.Ready, Original: a.projector.Original},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),
 		}).Routes()...)
 	}

@@ -11,12 +11,14 @@ import (
 // replayCmd is the table of contents of what operators ask of the log and the
 // read model.
 type replayCmd struct {
-	Status  replayStatusCmd  `cmd:"" help:"Show where the log, the fold, the checkpoints and the runs stand."`
-	Rebuild replayRebuildCmd `cmd:"" help:"Fold the log into a second read model beside the serving one, and switch to it."`
-	Verify  replayVerifyCmd  `cmd:"" help:"Compare the serving read model with the log; exit status 3 where they differ."`
-	Repair  replayRepairCmd  `cmd:"" help:"Rewrite from the log what verify finds to differ."`
-	Runs    replayRunsCmd    `cmd:"" help:"List runs, or follow one."`
-	Cancel  replayCancelCmd  `cmd:"" help:"Cancel a run."`
+	Status      replayStatusCmd      `cmd:"" help:"Show where the log, the fold, the checkpoints and the runs stand."`
+	Rebuild     replayRebuildCmd     `cmd:"" help:"Fold the log into a second read model beside the serving one, and switch to it."`
+	Verify      replayVerifyCmd      `cmd:"" help:"Compare the serving read model with the log; exit status 3 where they differ."`
+	Repair      replayRepairCmd      `cmd:"" help:"Rewrite from the log what verify finds to differ."`
+	DeadLetters replayDeadLettersCmd `cmd:"" help:"List, show, redrive and drop what could not be folded."`
+	Log         replayLogCmd         `cmd:"" help:"What concerns the event log itself."`
+	Runs        replayRunsCmd        `cmd:"" help:"List runs, or follow one."`
+	Cancel      replayCancelCmd      `cmd:"" help:"Cancel a run."`
 }
 
 // exitDifferences is the status of a command that worked and found that things

@@ -31,8 +31,6 @@ type run struct {
 	note string
 	// redriving is the dead letter whose event comes next, if one does.
 	redriving *Pos
-	// stuck are the entities of which a dead letter stayed one.
-	stuck map[ID]bool
 }
 
 // open begins a command. One whose key was used before has no second effect,

@@ -47,9 +47,12 @@ func (s *State) mark(r *run, e *Event) string {
 	if kind == "dead-letter.redrive" {
 		letter := e.Letter
 		r.redriving = &letter
-		return effect
+		if effect == applied {
+			return effect
+		}
+	} else {
+		s.removeLetter(e.Letter)
 	}
-	s.removeLetter(e.Letter)
 	r.targets, r.became = append(r.targets, letterTarget(e.Letter)), append(r.became, effect)
 	return effect
 }
@@ -59,21 +62,17 @@ func (s *State) mark(r *run, e *Event) string {
 func (s *State) redriven(r *run, e *Event, at Pos, stored int64) {
 	letter := *r.redriving
 	r.redriving = nil
-	var effect string
-	switch {
-	case s.letter(letter) < 0:
-		effect = notFound
-	case r.stuck[e.Entity]:
-		effect = waiting
-	default:
-		effect = s.judge(r, e, at, stored)
-		if effect != poisoned {
+	if s.letter(letter) < 0 {
+		r.outcome.Effects = append(r.outcome.Effects, notFound)
+		return
+	}
+	effect := waiting
+	earlier := func(d DeadLetter) bool {
+		return d.At.before(letter) && d.Entity == e.Entity && d.Entity != (ID{})
+	}
+	if !slices.ContainsFunc(s.DeadLetters, earlier) {
+		if effect = s.judge(r, e, at, stored); effect != poisoned {
 			s.removeLetter(letter)
-		} else if e.Entity != (ID{}) {
-			if r.stuck == nil {
-				r.stuck = map[ID]bool{}
-			}
-			r.stuck[e.Entity] = true
 		}
 	}
 	r.targets, r.became = append(r.targets, letterTarget(letter)), append(r.became, effect)

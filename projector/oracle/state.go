@@ -34,8 +34,9 @@ type Account struct{ Blocked, Retracted bool }
 
 // DeadLetter is what could not be folded.
 type DeadLetter struct {
-	At  Pos
-	Raw []byte
+	At     Pos
+	Raw    []byte
+	Entity ID // whom its event is about
 }
 
 // Audit is one administrative act.
@@ -87,7 +88,7 @@ func (s *State) Fold(m Message) {
 	s.At, s.LogTime, s.Decided = m.Seq, max(s.LogTime, m.Stored), nil
 	s.tag = binary.BigEndian.Uint32(m.BatchID[:])
 	if m.Unreadable {
-		s.DeadLetters = append(s.DeadLetters, DeadLetter{Pos{m.Seq, 0}, m.Raw})
+		s.DeadLetters = append(s.DeadLetters, DeadLetter{At: Pos{m.Seq, 0}, Raw: m.Raw})
 		return
 	}
 	if m.Outside {
@@ -116,7 +117,7 @@ const maxAhead = int64(5 * time.Minute / time.Microsecond)
 func (s *State) event(r *run, e *Event, at Pos, stored int64) {
 	if r.skip {
 		if r.outside {
-			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw})
+			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw, e.Entity})
 		}
 		return
 	}
@@ -125,7 +126,7 @@ func (s *State) event(r *run, e *Event, at Pos, stored int64) {
 	} else {
 		effect := s.judge(r, e, at, stored)
 		if effect == poisoned {
-			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw})
+			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw, e.Entity})
 		}
 		r.outcome.Effects = append(r.outcome.Effects, effect)
 	}

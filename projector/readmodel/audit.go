@@ -104,6 +104,16 @@ func (s *Snapshot) AuditLog(filter AuditFilter, before events.Position, limit in
 	return list, err
 }
 
+// AuditEntryAt returns the entry of the command whose last event lies there, if
+// it has one.
+func (s *Snapshot) AuditEntryAt(at events.Position) (e AuditEntry, ok bool, err error) {
+	value, err := s.rows.get(keyOf(rowAudit).descending(at))
+	if value == nil || err != nil {
+		return e, false, err
+	}
+	return decodeAudit(value), true, nil
+}
+
 func decodeAudit(value []byte) AuditEntry {
 	f := fields(append([]byte{}, value...))
 	e := AuditEntry{At: f.time(), Actor: f.id(), Action: events.CommandKind(f.byte()), Position: f.position(), Reason: f.text(), Retract: f.byte() != 0}

@@ -29,6 +29,27 @@ func (m *Model) HasDeadLetter(at events.Position) bool {
 	return m.rows.get(keyOf(rowDeadLetter).position(at)) != nil
 }
 
+// EachDeadLetter calls fn with each dead letter, in order. Fold only.
+func (m *Model) EachDeadLetter(fn func(*DeadLetter)) {
+	prefix := keyOf(rowDeadLetter)
+	m.rows.scan(prefix, nil, func(key, value []byte) bool {
+		k := fields(key[len(prefix):])
+		d := decodeDeadLetter(k.position(), value)
+		fn(&d)
+		return true
+	})
+}
+
+// Event returns the event of a dead letter as far as it can be read; ok is false
+// where the dead letter is a whole message. Its data may be cut short.
+func (d *DeadLetter) Event() (e events.Event, ok bool) {
+	if len(d.Raw) == d.Size && !events.IsEventFrame(d.Raw) {
+		return e, false
+	}
+	e, _ = events.ReadEvent(d.Raw) // what is wrong with it is known
+	return e, true
+}
+
 // RemoveDeadLetter forgets a dead letter, if it is there.
 func (m *Model) RemoveDeadLetter(at events.Position) {
 	if m.HasDeadLetter(at) {

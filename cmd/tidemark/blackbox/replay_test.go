@@ -29,6 +29,7 @@ func cli(t *testing.T, args ...string) *output {
 	o := &output{t: t, args: args}
 	var stdout, stderr strings.Builder
 	command := exec.CommandContext(t.Context(), binary, args...)
+	command.Env = cleanEnvironment()
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
 	if err != nil && command.ProcessState == nil {

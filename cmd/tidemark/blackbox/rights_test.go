@@ -69,6 +69,10 @@ var rights = map[string]right{
 	"DELETE /v1/admin/replay/runs/{id}":      {who: adminOnly},
 	"GET /v1/admin/audit/verify":             {who: adminOnly},
 	"GET /v1/admin/history":                  {who: adminOnly},
+	"GET /v1/admin/dead-letters":             {who: adminOnly},
+	"GET /v1/admin/dead-letters/{position}":  {who: adminOnly},
+	"POST /v1/admin/dead-letters/redrive":    {who: adminOnly},
+	"POST /v1/admin/dead-letters/drop":       {who: adminOnly},
 	"POST /v1/events":                        {who: serviceOnly},
 	"GET /v1/position":                       {who: anyToken},
 	"GET /healthz":                           {who: anybody},
@@ -131,7 +135,7 @@ func TestEveryRouteLetsInWhomTheContractSays(t *testing.T) {
 				{"service", w.service(), map[string]int{adminOnly: 403}[rule.who]},
 				{"admin", w.admin(), map[string]int{serviceOnly: 403}[rule.who]},
 			} {
-				path := strings.NewReplacer("{id}", newID(), "{item}", newID()).Replace(template)
+				path := strings.NewReplacer("{id}", newID(), "{item}", newID(), "{position}", "1.0").Replace(template)
 				judge(t, c.name, c.caller.do(method, path, bodyFor(method), mediaFor(route)...).Status, c.refusal)
 			}
 			if rule.other != 0 {

@@ -1,0 +1,167 @@
+package blackbox
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tidemark-io/tidemark/events"
+)
+
+// aheadView is the frame of a view that claims to happen so much later than is
+// allowed.
+func aheadView(video, id string, later time.Duration) events.Entry {
+	meta := events.Meta{
+		Type: events.TypeVideoViewed, Time: events.TimeOf(time.Now().Add(events.MaxAhead + later)), Source: []byte("gateway"), ID: []byte(id),
+	}
+	return events.Entry{Bytes: events.AppendEvent(nil, meta, events.VideoViewed{Video: events.VideoID(uuid.MustParse(video))}), Events: 1}
+}
+
+func recordBatch(entries ...events.Entry) []byte {
+	var h events.BatchHeader
+	_, _ = rand.Read(h.ID[:])
+	return events.AppendBatch(nil, h, entries)
+}
+
+// letters lists the positions of the dead letters.
+func (w *World) letters(query string) (positions []string) {
+	w.t.Helper()
+	for _, letter := range w.admin().get("/v1/admin/dead-letters" + query).want(200).list("dead_letters") {
+		positions = append(positions, letter["position"].(string))
+	}
+	return positions
+}
+
+// awaitLetters waits until there are so many dead letters.
+func (w *World) awaitLetters(n int) []string {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if positions := w.letters(""); len(positions) >= n {
+			return positions
+		}
+	}
+	w.t.Fatalf("there are not %d dead letters", n)
+	return nil
+}
+
+func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
+	t.Parallel()
+	n := startNATS(t)
+	w := worldOf(t, start(t, "--nats-url", n.url))
+	soon, never := newID(), newID()
+	// A view that is a little too early, or in time where this machine is slow.
+	n.publish(recordBatch(aheadView(soon, "soon", 3*time.Second)))
+	n.publish(recordBatch(aheadView(never, "far", time.Hour), aheadView(never, "near", time.Second)))
+	n.publish([]byte("no record batch"))
+	w.awaitLetters(2)
+
+	garbage, far := "3.0", "2.0"
+	whole := w.admin().get("/v1/admin/dead-letters/" + garbage).want(200).has(obj{"type": nil, "raw": base64.StdEncoding.EncodeToString([]byte("no record batch"))})
+	if event := whole.object()["event"]; event != nil {
+		t.Errorf("garbage has the event %v", event)
+	}
+	shown := w.admin().get("/v1/admin/dead-letters/" + far).want(200).has(obj{"type": "video.viewed", "subject": "tidemark.events.0.batch"})
+	if event := shown.object()["event"].(obj); event["id"] != "far" || event["data"].(obj)["video_id"] != never {
+		t.Errorf("shown as %v", event)
+	}
+	w.replay("dead-letters", "list").exits(exitFine).says(far, "video.viewed", "ahead of when it was stored", garbage, "(whole message)")
+	w.replay("dead-letters", "list", "--type", "video.liked", "--json").exits(exitFine).says("[]")
+	w.replay("dead-letters", "show", far).exits(exitFine).says(`"id":"far"`, "ahead of when it was stored")
+	w.replay("dead-letters", "show", "99.0").exits(exitFault).says("(404)")
+
+	// What is early becomes good; what is far ahead stays, and what comes after it
+	// of the same video waits.
+	for deadline := time.Now().Add(patience); len(w.letters("")) > 3; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the view that was early is a dead letter still")
+		}
+		w.replay("dead-letters", "redrive", "--all", "--reason", "the clock is right again").exits(exitFine).says(far+"        poisoned", "2.1        waiting")
+	}
+	w.wantCounts(soon, counts{Views: 1})
+	n.publish(recordBatch(aheadView(soon, "soon", 0))) // it is another event: its time is another
+	w.replay("dead-letters", "drop", far, "--reason", "nobody knows whose").exits(exitFine).says(far + "        applied")
+	for deadline := time.Now().Add(patience); len(w.letters("?type=video.viewed")) > 0; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the view that waited is a dead letter still")
+		}
+		w.admin().post("/v1/admin/dead-letters/redrive", obj{"type": "video.viewed", "reason": "its turn"}).want(200)
+	}
+	if got := strings.Join(w.letters(""), " "); got != garbage {
+		t.Errorf("left are %s", got)
+	}
+
+	// Who did it is in the audit, with the positions for targets.
+	dropped := w.admin().get("/v1/admin/audit?action=dead-letter.drop").want(200).list("entries")
+	if len(dropped) != 1 || dropped[0]["reason"] != "nobody knows whose" || canonical(dropped[0]["targets"]) != canonical([]string{far}) ||
+		canonical(dropped[0]["outcome"]) != canonical(obj{"applied": 1}) {
+		t.Errorf("audit %v", dropped)
+	}
+}
+
+func TestCommandsOnDeadLettersAreRefusedForWhatIsWrongWithThem(t *testing.T) {
+	t.Parallel()
+	n := startNATS(t)
+	w := worldOf(t, start(t, "--nats-url", n.url))
+	n.publish([]byte("no record batch"))
+	w.awaitLetters(1)
+	admin := w.admin()
+	for _, body := range []obj{
+		{}, {"reason": "r"}, {"all": true}, {"reason": "r", "all": true, "limit": 0}, {"reason": "r", "all": true, "limit": 401},
+		{"reason": "r", "positions": []string{}}, {"reason": "r", "positions": []string{"x"}}, {"reason": "r", "positions": []string{"1.0"}, "all": true},
+		{"reason": "r", "type": "video.watched"}, {"reason": "r", "from": "0.0"}, {"reason": "r", "all": true, "dry_run": true},
+	} {
+		for _, what := range []string{"redrive", "drop"} {
+			admin.post("/v1/admin/dead-letters/"+what, body).want(422)
+		}
+	}
+	admin.post("/v1/admin/dead-letters/redrive", obj{"reason": "r", "positions": []string{"1.0"}}).want(409)
+	admin.post("/v1/admin/dead-letters/redrive", obj{"reason": "r", "positions": []string{"7.7"}}).want(200).
+		is(obj{"redriven_count": 0, "success": true, "results": obj{"7.7": "not_found"}, "more": false})
+	admin.get("/v1/admin/dead-letters/x").want(422)
+	admin.get("/v1/admin/dead-letters?limit=0").want(422)
+	admin.get("/v1/admin/dead-letters?cursor=x").want(422)
+	w.replay("dead-letters", "drop", "--reason", "r").exits(exitFault).says("must say which dead letters")
+	w.replay("dead-letters", "redrive", "--all").exits(exitUsage).says("--reason")
+
+	// A repeat under its key is told the same, and has no second effect.
+	key := newID()
+	body := obj{"reason": "r", "positions": []string{"1.0"}}
+	first := admin.post("/v1/admin/dead-letters/drop", body, "Idempotency-Key", key).want(200).
+		is(obj{"dropped_count": 1, "success": true, "results": obj{"1.0": "applied"}, "more": false})
+	admin.post("/v1/admin/dead-letters/drop", body, "Idempotency-Key", key).want(200).is(first.object())
+	admin.post("/v1/admin/dead-letters/drop", body).want(200).has(obj{"results": obj{"1.0": "not_found"}})
+}
+
+func TestDeadLettersArePagedAndTakenInBatches(t *testing.T) {
+	t.Parallel()
+	n := startNATS(t)
+	w := worldOf(t, start(t, "--nats-url", n.url))
+	var entries []events.Entry
+	for range 450 {
+		entries = append(entries, aheadView(newID(), newID(), time.Hour))
+	}
+	n.publish(recordBatch(entries...))
+	w.awaitLetters(1)
+	admin := w.admin()
+	seen, path := 0, "/v1/admin/dead-letters?limit=200&type=video.viewed&reason=ahead"
+	for cursor := ""; ; {
+		page := admin.get(path + cursor).want(200)
+		seen += len(page.list("dead_letters"))
+		next, more := page.object()["next_cursor"].(string)
+		if !more {
+			break
+		}
+		cursor = "&cursor=" + next
+	}
+	if seen != 450 {
+		t.Errorf("%d dead letters in pages", seen)
+	}
+	admin.post("/v1/admin/dead-letters/drop", obj{"reason": "r", "all": true, "limit": 20}).want(200).has(obj{"dropped_count": 20, "more": true})
+	w.replay("dead-letters", "redrive", "--contains", "ahead", "--reason", "r").exits(exitFine).says("poisoned       430")
+	w.replay("dead-letters", "drop", "--all", "--reason", "r").exits(exitFine).says("applied        430")
+	w.replay("status").exits(exitFine).says("dead letters   0")
+}

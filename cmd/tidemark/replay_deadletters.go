@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// replayDeadLettersCmd is what is done about events that could not be folded.
+type replayDeadLettersCmd struct {
+	List    deadLettersListCmd    `cmd:"" help:"List dead letters, oldest first."`
+	Show    deadLettersShowCmd    `cmd:"" help:"Show one with its bytes and its event."`
+	Redrive deadLettersRedriveCmd `cmd:"" help:"Fold dead letters anew, in their order within each entity."`
+	Drop    deadLettersDropCmd    `cmd:"" help:"Give dead letters up."`
+}
+
+const deadLettersPath = "/v1/admin/dead-letters"
+
+// deadLetter is one as the admin API tells of it.
+type deadLetter struct {
+	Position string          `json:"position"`
+	Reason   string          `json:"reason"`
+	Subject  string          `json:"subject"`
+	Bytes    int             `json:"bytes"`
+	Type     *string         `json:"type"`
+	Stored   string          `json:"stored,omitempty"`
+	Raw      []byte          `json:"raw,omitempty"`
+	Event    json.RawMessage `json:"event,omitempty"`
+}
+
+func (d *deadLetter) kind() string {
+	if d.Type == nil {
+		return "(whole message)"
+	}
+	return *d.Type
+}
+
+type deadLettersListCmd struct {
+	adminFlags `embed:""`
+	Type       string `help:"Only events of this type."`
+	Contains   string `help:"Only those whose reason holds this text."`
+	Limit      int    `default:"100" help:"How many at the most."`
+}
+
+// Run lists dead letters.
+func (l *deadLettersListCmd) Run(ctx context.Context) error {
+	client, err := l.client()
+	if err != nil {
+		return err
+	}
+	list := []deadLetter{}
+	query := url.Values{}
+	for name, value := range map[string]string{"type": l.Type, "reason": l.Contains} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	for len(list) < l.Limit {
+		var page struct {
+			DeadLetters []deadLetter `json:"dead_letters"`
+			Next        *string      `json:"next_cursor"`
+		}
+		query.Set("limit", strconv.Itoa(min(l.Limit-len(list), 200)))
+		if err := client.get(ctx, deadLettersPath+"?"+query.Encode(), &page); err != nil {
+			return err
+		}
+		list = append(list, page.DeadLetters...)
+		if page.Next == nil {
+			break
+		}
+		query.Set("cursor", *page.Next)
+	}
+	return l.printed(list, func(w io.Writer) {
+		for i := range list {
+			d := &list[i]
+			fmt.Fprintf(w, "%-10s %-20s %6d bytes  %s\n", d.Position, d.kind(), d.Bytes, d.Reason)
+		}
+	})
+}
+
+type deadLettersShowCmd struct {
+	adminFlags `embed:""`
+	Position   string `arg:"" help:"Where it lies, such as 8112.17."`
+}
+
+// Run shows one dead letter.
+func (s *deadLettersShowCmd) Run(ctx context.Context) error {
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	d := &deadLetter{}
+	if err := client.get(ctx, deadLettersPath+"/"+url.PathEscape(s.Position), d); err != nil {
+		return err
+	}
+	return s.printed(d, func(w io.Writer) {
+		rows(w, "position", d.Position, "reason", d.Reason, "type", d.kind(), "subject", d.Subject, "stored", d.Stored,
+			"bytes", d.Bytes, "raw", fmt.Sprintf("%x", d.Raw))
+		if d.Event != nil {
+			rows(w, "event", string(d.Event))
+		}
+	})
+}
+
+// letterFlags select the dead letters of a command.
+type letterFlags struct {
+	adminFlags `embed:""`
+	Positions  []string `arg:"" optional:"" help:"These, such as 8112.17; without any, those that the flags select."`
+	Reason     string   `required:"" help:"Why, for the audit."`
+	Type       string   `help:"Only events of this type."`
+	Contains   string   `help:"Only those whose reason holds this text."`
+	From       string   `placeholder:"POSITION" help:"Only from this position on."`
+	To         string   `placeholder:"POSITION" help:"Only up to this position."`
+	All        bool     `help:"All of them."`
+	Limit      int      `default:"1000" help:"How many at the most."`
+}
+
+// lettersAtOnce is how many dead letters one request takes.
+const lettersAtOnce = 400
+
+type deadLettersRedriveCmd struct {
+	letterFlags `embed:""`
+}
+
+// Run redrives dead letters.
+func (r *deadLettersRedriveCmd) Run(ctx context.Context) error { return r.run(ctx, "redrive") }
+
+type deadLettersDropCmd struct {
+	letterFlags `embed:""`
+}
+
+// Run drops dead letters.
+func (d *deadLettersDropCmd) Run(ctx context.Context) error { return d.run(ctx, "drop") }
+
+// run sends requests until nothing more matches, or the limit is reached.
+func (l *letterFlags) run(ctx context.Context, what string) error {
+	client, err := l.client()
+	if err != nil {
+		return err
+	}
+	results := map[string]string{}
+	for from := l.From; len(results) < l.Limit; {
+		var answer struct {
+			Results map[string]string `json:"results"`
+			More    bool              `json:"more"`
+			Pending bool              `json:"pending"`
+		}
+		body := l.body(from, min(l.Limit-len(results), lettersAtOnce))
+		if err := client.post(ctx, deadLettersPath+"/"+what, body, &answer); err != nil {
+			return err
+		}
+		if answer.Pending {
+			return fmt.Errorf("the command is in the log, and is not folded in time: see tidemark replay status")
+		}
+		maps.Copy(results, answer.Results)
+		if !answer.More || len(answer.Results) == 0 {
+			break
+		}
+		from = after(answer.Results)
+	}
+	return l.printed(results, func(w io.Writer) {
+		counts := map[string]int{}
+		for _, position := range slices.SortedFunc(maps.Keys(results), comparePositions) {
+			counts[results[position]]++
+			fmt.Fprintf(w, "%-10s %s\n", position, results[position])
+		}
+		for _, word := range slices.Sorted(maps.Keys(counts)) {
+			rows(w, word, counts[word])
+		}
+		if len(results) == 0 {
+			fmt.Fprintln(w, "no dead letter matches")
+		}
+	})
+}
+
+func (l *letterFlags) body(from string, limit int) map[string]any {
+	body := map[string]any{"reason": l.Reason}
+	if len(l.Positions) > 0 {
+		body["positions"] = l.Positions
+		return body
+	}
+	for name, value := range map[string]string{"type": l.Type, "reason_contains": l.Contains, "from": from, "to": l.To} {
+		if value != "" {
+			body[name] = value
+		}
+	}
+	if l.All {
+		body["all"] = true
+	}
+	body["limit"] = limit
+	return body
+}
+
+// after returns the position behind the last of the results.
+func after(results map[string]string) string {
+	last := slices.MaxFunc(slices.Collect(maps.Keys(results)), comparePositions)
+	seq, index := splitPosition(last)
+	if index >= 999 {
+		return fmt.Sprintf("%d.0", seq+1)
+	}
+	return fmt.Sprintf("%d.%d", seq, index+1)
+}
+
+func comparePositions(a, b string) int {
+	seqA, indexA := splitPosition(a)
+	seqB, indexB := splitPosition(b)
+	if seqA != seqB {
+		return int(min(max(seqA-seqB, -1), 1))
+	}
+	return int(indexA - indexB)
+}
+
+func splitPosition(text string) (seq, index int64) {
+	before, behind, _ := strings.Cut(text, ".")
+	seq, _ = strconv.ParseInt(before, 10, 64) // the service writes them well
+	index, _ = strconv.ParseInt(behind, 10, 64)
+	return seq, index
+}

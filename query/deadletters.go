@@ -1,0 +1,154 @@
+package query
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// deadLetter is one dead letter as the API tells of it.
+type deadLetter struct {
+	Position string `json:"position"`
+	Reason   string `json:"reason"`
+	Subject  string `json:"subject"`
+	Bytes    int    `json:"bytes"`
+	// Type is that of the event; null for a whole message, which cannot be
+	// redriven.
+	Type *string `json:"type"`
+	// The rest is told of one dead letter only.
+	Stored string          `json:"stored,omitempty"`
+	Raw    string          `json:"raw,omitempty"`
+	Event  json.RawMessage `json:"event,omitempty"`
+}
+
+func deadLetterOf(d *readmodel.DeadLetter) deadLetter {
+	told := deadLetter{Position: d.Position.String(), Reason: d.Reason, Subject: d.Subject, Bytes: d.Size}
+	if e, ok := d.Event(); ok {
+		name := e.Type.String()
+		told.Type = &name
+	}
+	return told
+}
+
+// deadLetterFilter narrows dead letters; zero fields match everything.
+type deadLetterFilter struct{ kind, reason string }
+
+func (f *deadLetterFilter) matches(d *deadLetter) bool {
+	return (f.kind == "" || d.Type != nil && *d.Type == f.kind) && strings.Contains(d.Reason, f.reason)
+}
+
+// deadLetterPage is how many are read at once while those are looked for that a
+// filter lets through.
+const deadLetterPage = 500
+
+// listDeadLetters answers GET /v1/admin/dead-letters: what could not be folded,
+// oldest first.
+func (s *Service) listDeadLetters(c *api.Call) error {
+	var values [4]param
+	if err := readParams(c, values[:], "limit", "cursor", "type", "reason"); err != nil {
+		return err
+	}
+	filter := deadLetterFilter{values[2].text, values[3].text}
+	p, err := s.readPage(c, listOfDeadLetters, filter.kind+" "+filter.reason, values[0], values[1])
+	if err != nil {
+		return err
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	snapshot := s.source.Hold()
+	defer snapshot.Release()
+	c.SetPosition(snapshot.TokenHeader())
+	list, places, err := filter.read(snapshot, p.after.at, p.limit+1)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(list[:min(len(list), p.limit)])
+	if err != nil {
+		return err
+	}
+	c.Out = append(append(c.Out, `{"dead_letters":`...), body...)
+	c.Out = append(s.appendNextCursor(c.Out, &p, len(list), func(i int) place { return place{at: places[i]} }), '}')
+	return c.Answer(c.Out)
+}
+
+func (f *deadLetterFilter) read(s *readmodel.Snapshot, after events.Position, limit int) (list []deadLetter, places []events.Position, err error) {
+	list = []deadLetter{}
+	for {
+		letters, err := s.DeadLetters(after, deadLetterPage)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range letters {
+			after = letters[i].Position
+			if told := deadLetterOf(&letters[i]); f.matches(&told) {
+				list, places = append(list, told), append(places, after)
+			}
+			if len(list) == limit {
+				return list, places, nil
+			}
+		}
+		if len(letters) < deadLetterPage {
+			return list, places, nil
+		}
+	}
+}
+
+// getDeadLetter answers GET /v1/admin/dead-letters/{position}: one dead letter
+// with its bytes and, where it can be decoded, its event.
+func (s *Service) getDeadLetter(c *api.Call) error {
+	if err := noParams(c); err != nil {
+		return err
+	}
+	at, err := replay.ParsePosition(c.Param("position"))
+	if err != nil {
+		return api.InvalidContent.With("The position in the path " + replay.ErrPoint.Error() + ".")
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	snapshot := s.source.Hold()
+	defer snapshot.Release()
+	c.SetPosition(snapshot.TokenHeader())
+	d, ok, err := snapshot.DeadLetter(at)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return api.NotFound.With("No dead letter lies there: it was never one, or is redriven or dropped.")
+	}
+	told, err := s.whole(c, &d)
+	if err != nil {
+		return err
+	}
+	return answerDocument(c, told)
+}
+
+// whole tells all of a dead letter, from the log where that still has it.
+func (s *Service) whole(c *api.Call, d *readmodel.DeadLetter) (deadLetter, error) {
+	told := deadLetterOf(d)
+	raw := s.replay.Original(c.Context(), d)
+	told.Raw = base64.StdEncoding.EncodeToString(raw)
+	if m, err := s.replay.Log.Message(c.Context(), d.Position.Seq); err == nil {
+		told.Stored = m.Stored.UTC().Format(time.RFC3339Nano)
+	}
+	if told.Type == nil {
+		return told, nil
+	}
+	e, err := events.ReadEvent(raw)
+	if err != nil {
+		return told, nil // its framing is what is wrong with it
+	}
+	told.Event, err = events.AppendCloudEvent(nil, &e, events.CloudEventDefaults{Source: []byte("tidemark"), ID: []byte(told.Position)})
+	if errors.Is(err, events.ErrRule) {
+		told.Event, err = nil, nil
+	}
+	return told, err
+}
