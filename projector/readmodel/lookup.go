@@ -73,6 +73,9 @@ func (p *probes) findSlots(v *Videos, n int) {
 			}
 		}
 		p.numbers[i] = number
+		if int(number>>chunkBits) >= len(chunks) {
+			chunks = *v.chunks.Load() // the fold has begun a chunk since
+		}
 		p.lines[i] = uintptr(unsafe.Pointer(&chunks[number>>chunkBits][number&(chunkSize-1)]))
 		prefetch(&p.lines[i], 1)
 	}

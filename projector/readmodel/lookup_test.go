@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -31,6 +32,30 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	slots, found := make([]Slot, len(ids)), make([]bool, len(ids))
 	if got := testing.AllocsPerRun(100, func() { v.Lookup(ids, slots, found) }); got != 0 {
 		t.Errorf("%v allocations a look-up", got)
+	}
+}
+
+// TestALookupMeetsAChunkThatIsNew looks a video up until it is there, while the
+// fold begins a chunk for it.
+func TestALookupMeetsAChunkThatIsNew(t *testing.T) {
+	ids := slices.Repeat([]events.VideoID{numberedID(1)}, len(probes{}.hashes))
+	for range 100 {
+		v := newVideos()
+		v.reserve(0)
+		v.count = chunkSize - 1
+		v.intern(numberedID(0))
+		looking, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			slots, found := make([]Slot, len(ids)), make([]bool, len(ids))
+			v.Lookup(ids, slots, found)
+			for close(looking); !found[0]; {
+				v.Lookup(ids, slots, found)
+			}
+		}()
+		<-looking
+		v.intern(numberedID(1))
+		<-done
 	}
 }
 
