@@ -16,6 +16,8 @@ func TestTheIndexExplainsAsAScanDoes(t *testing.T) {
 	w.commitMany(g, 120)
 	w.outside(outsideBatch(3, g.entry()))
 	w.caughtUp()
+	w.sql(`SELECT brin_summarize_new_values(indexrelid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+JOIN pg_am ON pg_am.oid = relam WHERE amname = 'brin' AND relkind = 'i'`)
 	var entities []replay.Entity
 	for n := range 3 {
 		entities = append(entities, replay.Video(events.VideoID(id16('v', n))), replay.User(id16('u', n)), replay.Job(id16('j', n)))

@@ -163,8 +163,8 @@ func TestComposeSetsKnownFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for variable := range readCompose(t).Services["tidemark"].Environment {
-		flag, isNATS := strings.CutPrefix(strings.ToLower(variable), "tidemark_nats_")
-		if !isNATS || !regexp.MustCompile(`(?i)\s`+flag+`\s+string`).Match(source) {
+		flag := regexp.MustCompile(`^tidemark_(nats|postgres)_`).ReplaceAllString(strings.ToLower(variable), "")
+		if flag == strings.ToLower(variable) || !regexp.MustCompile(`(?i)\s`+flag+`\s+string`).Match(source) {
 			t.Errorf("%s is no flag of serve", variable)
 		}
 	}

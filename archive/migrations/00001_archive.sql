@@ -65,12 +65,21 @@ CREATE TABLE events (
     data json,
     PRIMARY KEY (log, seq, idx, stored_at)
 ) PARTITION BY RANGE (stored_at);
-CREATE INDEX events_video ON events (video_id, seq) WHERE video_id IS NOT NULL;
-CREATE INDEX events_user ON events (user_id, seq) WHERE user_id IS NOT NULL;
-CREATE INDEX events_other_user ON events (other_user_id, seq) WHERE other_user_id IS NOT NULL;
-CREATE INDEX events_job ON events (job_id, seq) WHERE job_id IS NOT NULL;
+-- From what an event names to where it lies. A B-tree for each would take as much
+-- room as the events, and five sixths of the time to write them; these filters of
+-- 64 pages each take a fiftieth, cost next to nothing, and let a search skip what
+-- certainly does not name it.
+CREATE INDEX events_video ON events USING brin (video_id uuid_bloom_ops (n_distinct_per_range = 4000))
+    WITH (pages_per_range = 64, autosummarize = on);
+CREATE INDEX events_user ON events USING brin (user_id uuid_bloom_ops (n_distinct_per_range = 4000))
+    WITH (pages_per_range = 64, autosummarize = on);
+CREATE INDEX events_other_user ON events USING brin (other_user_id uuid_bloom_ops (n_distinct_per_range = 1000))
+    WITH (pages_per_range = 64, autosummarize = on);
+CREATE INDEX events_job ON events USING brin (job_id uuid_bloom_ops (n_distinct_per_range = 1000))
+    WITH (pages_per_range = 64, autosummarize = on);
+CREATE INDEX events_id ON events USING brin (id text_bloom_ops (n_distinct_per_range = 4000))
+    WITH (pages_per_range = 64, autosummarize = on);
 CREATE INDEX events_account ON events (seq) WHERE type IN ('account.blocked', 'account.unblocked');
-CREATE INDEX events_id ON events USING hash (id) WHERE id IS NOT NULL;
 COMMENT ON TABLE events IS 'Every event of the log by its position, repeats included, with what the fold made of it.';
 COMMENT ON COLUMN events.seq IS 'Sequence of the message that holds it.';
 COMMENT ON COLUMN events.idx IS 'Its index in that record batch.';
@@ -169,5 +178,28 @@ COMMENT ON TABLE total_hourly IS 'The same of all videos together.';
 COMMENT ON TABLE total_daily IS 'The same of all videos together, by days.';
 COMMENT ON COLUMN history_hourly.likes IS 'Likes given less likes taken back; below zero where more went than came. Likewise the others but views.';
 
+CREATE VIEW counted_events AS
+SELECT seq, idx, stored_at, time, type, delta, effect, video_id, user_id, other_user_id, item_id, job_id, source, id, data
+FROM events JOIN logs USING (log)
+WHERE effect IN ('applied', 'updated') AND seq >= first_seq AND (last_seq IS NULL OR seq <= last_seq);
+COMMENT ON VIEW counted_events IS 'The events that changed something: without repeats, what came too late, dead letters, and what a log has lost since.';
+
+CREATE VIEW video_counters AS
+SELECT video_id, sum(views)::bigint AS views, sum(likes)::bigint AS likes, sum(comments)::bigint AS comments,
+    sum(remixes)::bigint AS remixes, sum(glitches)::bigint AS glitches
+FROM history_daily GROUP BY video_id;
+COMMENT ON VIEW video_counters IS 'The counters of each video as of the archive''s position, those of deleted videos too.';
+
+CREATE VIEW user_days AS
+SELECT user_id, date_trunc('day', time, 'UTC') AS day, type, count(*) AS events
+FROM counted_events WHERE user_id IS NOT NULL GROUP BY 1, 2, 3;
+COMMENT ON VIEW user_days IS 'What each user did on each day (UTC), by type of event. Give bounds of stored_at where counted_events is asked itself: this reads them all.';
+
+CREATE VIEW audit_log AS
+SELECT number, at, actor, action, targets, effects, reason, outcome, seq || '.' || idx AS position
+FROM audit JOIN logs USING (log) WHERE last_seq IS NULL OR seq <= last_seq;
+COMMENT ON VIEW audit_log IS 'The audit as GET /v1/admin/audit tells it.';
+
 -- +goose Down
+DROP VIEW audit_log, user_days, video_counters, counted_events;
 DROP TABLE total_daily, total_hourly, history_daily, history_hourly, audit, counter_changes, dead_letters, events, messages, position, logs;
