@@ -62,6 +62,7 @@ func (s *Service) replayRoutes() (routes []api.Route) {
 			Handle: func(c *api.Call) error { return s.startRun(c, &kind) },
 		})
 	}
+	routes = append(routes, s.lookRoutes()...)
 	return append(routes, api.Route{Method: http.MethodDelete, Path: "/v1/admin/replay/runs/:id", Access: api.Admin, Handle: s.cancelRun})
 }
 

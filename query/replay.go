@@ -21,6 +21,8 @@ import (
 type Replay struct {
 	Runs *replay.Runs
 	Log  Log
+	// Source holds the messages of the log.
+	Source replay.Source
 	// Stats and Ready are the projector's.
 	Stats func() projector.Stats
 	Ready func() error
@@ -57,6 +59,7 @@ func (s *Service) replayRoutes() []api.Route {
 		{Method: http.MethodGet, Path: replay + "/runs/:id", Access: api.Admin, PollAfter: runsPollAfter, Handle: s.getRun},
 		{Method: http.MethodGet, Path: letters, Access: api.Admin, Handle: s.listDeadLetters},
 		{Method: http.MethodGet, Path: letters + "/:position", Access: api.Admin, Handle: s.getDeadLetter},
+		{Method: http.MethodGet, Path: replay + "/export", Access: api.Admin, Handle: s.getExport},
 	}
 }
 

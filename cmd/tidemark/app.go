@@ -107,6 +107,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.runs = replay.NewRuns(replay.Config{
 		Projector: a.projector, Source: a.source(), Audit: recorder.Audit,
+		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})
 	a.registerGauges()
@@ -178,7 +179,9 @@ func (a *app) routes() ([]api.Route, error) {
 		}
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
-			Replay:    &query.Replay{Runs: a.runs, Log: a.log, Stats: a.projector.Stats, Ready: a.projector.Ready, Original: a.projector.Original},
+			Replay: &query.Replay{
+				Runs: a.runs, Log: a.log, Source: a.source(), Stats: a.projector.Stats, Ready: a.projector.Ready, Original: a.projector.Original,
+			},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),
 		}).Routes()...)
 	}

@@ -15,6 +15,11 @@ type replayCmd struct {
 	Rebuild     replayRebuildCmd     `cmd:"" help:"Fold the log into a second read model beside the serving one, and switch to it."`
 	Verify      replayVerifyCmd      `cmd:"" help:"Compare the serving read model with the log; exit status 3 where they differ."`
 	Repair      replayRepairCmd      `cmd:"" help:"Rewrite from the log what verify finds to differ."`
+	Explain     replayExplainCmd     `cmd:"" help:"Tell a number by the events behind it: which counted, which did not, and why."`
+	At          replayAtCmd          `cmd:"" help:"Show what videos counted at an earlier moment."`
+	Diff        replayDiffCmd        `cmd:"" help:"Show how counts moved between two moments, of some videos or of those that moved most."`
+	Export      replayExportCmd      `cmd:"" help:"Write the log, or a part of it, into files."`
+	Import      replayImportCmd      `cmd:"" help:"Fill an empty log with an export, or send one of events to a service."`
 	DeadLetters replayDeadLettersCmd `cmd:"" help:"List, show, redrive and drop what could not be folded."`
 	Log         replayLogCmd         `cmd:"" help:"What concerns the event log itself."`
 	Runs        replayRunsCmd        `cmd:"" help:"List runs, or follow one."`

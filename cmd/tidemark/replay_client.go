@@ -54,7 +54,10 @@ func (a *adminFlags) client() (*adminClient, error) {
 
 // bearer returns the token given, or signs one. It never makes a secret: one
 // that the service does not have opens nothing.
-func (a *adminFlags) bearer() (string, error) {
+func (a *adminFlags) bearer() (string, error) { return a.bearerOf(api.RoleAdmin) }
+
+// bearerOf is bearer with these roles, where the token is signed here.
+func (a *adminFlags) bearerOf(roles ...api.Role) (string, error) {
 	if a.Token != "" {
 		return a.Token, nil
 	}
@@ -66,7 +69,11 @@ func (a *adminFlags) bearer() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return api.Mint(secret, actor, api.Roles(0).With(api.RoleAdmin), adminTokenTTL, time.Now())
+	var all api.Roles
+	for _, role := range roles {
+		all = all.With(role)
+	}
+	return api.Mint(secret, actor, all, adminTokenTTL, time.Now())
 }
 
 // problem is an answer that is none: why the service did not do what was asked.

@@ -111,6 +111,9 @@ func (m *meter) show(r *adminRun) {
 // line writes a line where something has changed since the last.
 func (m *meter) line(r *adminRun) {
 	p := &r.Progress
+	if p.Phase == "" && p.Events == 0 {
+		return // it has just begun
+	}
 	text := fmt.Sprintf("%s %s: %d events", r.Kind, p.Phase, p.Events)
 	if p.Total > 0 {
 		text += fmt.Sprintf(" of about %d", p.Total)

@@ -16,9 +16,10 @@ type throttleFlags struct {
 }
 
 type replayRebuildCmd struct {
-	adminFlags    `embed:""`
+	lookFlags     `embed:""`
 	throttleFlags `embed:""`
-	Reason        string `required:"" help:"Why, for the audit."`
+	reportFlags   `embed:""`
+	Reason        string `help:"Why, for the audit; a report needs none."`
 	Accept        bool   `help:"Switch although the rebuilt read model differs from the serving one."`
 	Hold          bool   `help:"Rebuild and compare, and do not switch; --switch does that later."`
 	Fresh         bool   `help:"Begin anew where a rebuild was begun before and did not get to its end."`
@@ -26,8 +27,28 @@ type replayRebuildCmd struct {
 	Rollback      bool   `xor:"what" help:"Do not rebuild: go back to the read model that served before the last switch."`
 }
 
-// Run rebuilds, switches or goes back.
+// Validate refuses what does not go together.
+func (r *replayRebuildCmd) Validate() error {
+	switch {
+	case r.asked() && (r.DryRun || r.Switch || r.Rollback || r.Detach):
+		return errors.New("--until, --only and --exclude-users make a report, which goes without --dry-run, --switch, --rollback and --detach")
+	case r.Offline && !r.asked():
+		return errors.New("--offline is for reports: a rebuild is the running service's own")
+	case r.Reason == "" && !r.asked() && !r.DryRun:
+		return errors.New("--reason is missing: the audit keeps why a read model was rebuilt")
+	}
+	return r.lookFlags.Validate()
+}
+
+// Run rebuilds, switches or goes back, or reports.
 func (r *replayRebuildCmd) Run(ctx context.Context) error {
+	if r.asked() {
+		return r.report(ctx, &r.lookFlags)
+	}
+	if r.DryRun {
+		dry := replayVerifyCmd{adminFlags: r.adminFlags, throttleFlags: r.throttleFlags}
+		return dry.Run(ctx)
+	}
 	client, err := r.client()
 	if err != nil {
 		return err

@@ -155,10 +155,10 @@ func (t *teller) record(e *events.Event, effect readmodel.Effect, reason error) 
 	if e.HasIdentity() {
 		r.Identity = string(e.Source) + " " + string(e.ID)
 	}
-	if !t.named.user.IsZero() && !ofAccount(e.Type) {
-		r.Actor = t.named.user.String()
+	if !t.named.user.IsZero() {
+		r.User = t.named.user.String()
 	}
-	r.Detail, r.Actor = detailOf(e, r.Actor)
+	r.Detail, r.Actor = detailOf(e)
 	if c := t.message.command(e.Index); c != nil {
 		r.Command = c.kind.String()
 		if !c.actor.IsZero() {
@@ -172,7 +172,7 @@ func (t *teller) record(e *events.Event, effect readmodel.Effect, reason error) 
 }
 
 // detailOf returns the reason that an administrator's event gives, and who that was.
-func detailOf(e *events.Event, actor string) (detail, by string) {
+func detailOf(e *events.Event) (detail, actor string) {
 	admin, reason := events.UserID{}, []byte(nil)
 	switch e.Type {
 	case events.TypeVideoDeleted, events.TypeVideoRestored:

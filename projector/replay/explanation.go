@@ -117,10 +117,12 @@ type Explained struct {
 	Stored time.Time `json:"stored"`
 	Time   time.Time `json:"time"`
 	Type   string    `json:"type"`
-	// Actor is who did it, as far as the event or its command says.
-	Actor string `json:"actor,omitempty"`
-	// Command is the action that the event came by; empty for a bare event.
+	// User is whose doing the event says it is: the liker, the author, the owner.
+	User string `json:"user,omitempty"`
+	// Command is the action that the event came by; empty for a bare event. Actor
+	// is who called for it.
 	Command string `json:"command,omitempty"`
+	Actor   string `json:"actor,omitempty"`
 	// Identity is "source id" of an event that a producer named.
 	Identity string `json:"identity,omitempty"`
 	// Effect is what the fold made of it.

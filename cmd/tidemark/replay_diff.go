@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+type replayDiffCmd struct {
+	lookFlags `embed:""`
+	From      string   `required:"" placeholder:"POSITION|TIME" help:"The earlier point."`
+	To        string   `default:"end" placeholder:"POSITION|TIME" help:"The later point."`
+	Top       int      `default:"20" help:"How many videos are ranked, without IDs."`
+	By        string   `default:"views" enum:"views,likes,comments,remixes,glitches" help:"The counter by which videos are ranked, without IDs."`
+	IDs       []string `arg:"" optional:"" name:"id" help:"Videos, with the word video before them; without any, those that moved most."`
+}
+
+// Run prints by how much counts moved.
+func (d *replayDiffCmd) Run(ctx context.Context) error {
+	from, err := replay.ParsePoint(d.From)
+	if err != nil {
+		return fmt.Errorf("--from %w", err)
+	}
+	to, err := replay.ParsePoint(d.To)
+	if err != nil {
+		return fmt.Errorf("--to %w", err)
+	}
+	if len(d.IDs) > 0 && d.IDs[0] == "video" {
+		d.IDs = d.IDs[1:]
+	}
+	if len(d.IDs) == 0 {
+		return d.movers(ctx, from, to)
+	}
+	videos, err := videoIDs(d.IDs)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"from": from, "to": to, "video_ids": d.IDs}
+	c, err := answer(ctx, &d.lookFlags, "diff", body, func(o *offline) (*replay.CountsBetween, error) {
+		return replay.Diff(ctx, o.source, from, to, videos, o.options)
+	})
+	if err != nil {
+		return err
+	}
+	return d.printed(c, func(w io.Writer) {
+		fmt.Fprintf(w, "%s\n\n", spanText(c.From, c.To))
+		writeMoved(w, c.Videos)
+	})
+}
+
+func (d *replayDiffCmd) movers(ctx context.Context, from, to replay.Point) error {
+	by, err := replay.ParseCounter(d.By)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"from": from, "to": to, "by": d.By, "top": d.Top}
+	m, err := answer(ctx, &d.lookFlags, "diff", body, func(o *offline) (*replay.MostMoved, error) {
+		return replay.Movers(ctx, o.source, from, to, by, d.Top, o.options)
+	})
+	if err != nil {
+		return err
+	}
+	return d.printed(m, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: the %s of %d videos moved, most those of\n\n", spanText(m.From, m.To), m.By, m.Total)
+		writeMoved(w, m.Videos)
+	})
+}
+
+// writeMoved prints what videos counted in the end, and by how much that moved.
+func writeMoved(w io.Writer, videos []replay.Moved) {
+	fmt.Fprintf(w, "%-36s %17s %13s %13s %13s %13s\n", "video", "views", "likes", "comments", "remixes", "glitches")
+	moved := func(n, by int64) string { return fmt.Sprintf("%d (%+d)", n, by) }
+	for i := range videos {
+		v, a, c := &videos[i], &videos[i].After, &videos[i].Change
+		fmt.Fprintf(w, "%-36s %17s %13s %13s %13s %13s\n", v.Video, moved(a.Views, c.Views), moved(a.Likes, c.Likes),
+			moved(a.Comments, c.Comments), moved(a.Remixes, c.Remixes), moved(a.Glitches, c.Glitches))
+	}
+}

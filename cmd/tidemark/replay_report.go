@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// reportFlags make of a rebuild a report: a fold that never serves.
+type reportFlags struct {
+	Until        string   `group:"Report" placeholder:"POSITION|TIME" help:"Report what counts were: fold up to there, and do not switch."`
+	Only         []string `group:"Report" placeholder:"video:ID" help:"Report on these alone, be it video:ID, job:ID or user:ID, and do not switch."`
+	ExcludeUsers string   `group:"Report" type:"existingfile" placeholder:"FILE" help:"Report what counts would be without the users in this file, whose IDs stand one a line, and do not switch."`
+	DryRun       bool     `group:"Report" help:"Report in what the serving read model differs from the log, and do not switch; as verify does."`
+	Limit        int      `group:"Report" default:"1000" help:"Videos that a report lists."`
+}
+
+// asked reports whether a report is wanted.
+func (r *reportFlags) asked() bool { return r.Until != "" || len(r.Only) > 0 || r.ExcludeUsers != "" }
+
+// report prints what a fold comes to that never serves.
+func (r *reportFlags) report(ctx context.Context, l *lookFlags) error {
+	o, body, err := r.options()
+	if err != nil {
+		return err
+	}
+	reported, err := answer(ctx, l, "report", body, func(opened *offline) (*replay.Reported, error) {
+		o.Options = opened.options
+		return replay.Report(ctx, opened.source, o)
+	})
+	if err != nil {
+		return err
+	}
+	return l.printed(reported, func(w io.Writer) { writeReported(w, reported, r.ExcludeUsers != "") })
+}
+
+func (r *reportFlags) options() (o replay.ReportOptions, body map[string]any, err error) {
+	o.Limit, body = r.Limit, map[string]any{"limit": r.Limit}
+	if o.Until, err = replay.ParsePoint(r.Until); err != nil {
+		return o, nil, fmt.Errorf("--until %w", err)
+	}
+	if r.Until != "" {
+		body["until"] = o.Until
+	}
+	for _, text := range r.Only {
+		e, err := replay.ParseEntity(text)
+		if err != nil {
+			return o, nil, fmt.Errorf("--only %w", err)
+		}
+		o.Only = append(o.Only, e)
+		body["only"] = o.Only
+	}
+	if r.ExcludeUsers == "" {
+		return o, body, nil
+	}
+	file, err := os.Open(r.ExcludeUsers)
+	if err != nil {
+		return o, nil, err
+	}
+	defer file.Close()
+	if o.ExcludeUsers, err = replay.ReadUsers(file); err != nil {
+		return o, nil, fmt.Errorf("read %s: %w", r.ExcludeUsers, err)
+	}
+	body["exclude_user_ids"] = userTexts(o.ExcludeUsers)
+	return o, body, nil
+}
+
+func userTexts(users map[events.UserID]bool) []string {
+	texts := make([]string, 0, len(users))
+	for id := range users {
+		texts = append(texts, id.String())
+	}
+	return texts
+}
+
+func writeReported(w io.Writer, r *replay.Reported, excluded bool) {
+	rows(w, "folded", fmt.Sprintf("messages %d to %d", r.Span.First, r.Span.Last), "videos", r.Videos)
+	writeCounters(w, "totals", r.Totals)
+	rows(w, "digest", r.Digest)
+	if excluded {
+		rows(w, "left out", fmt.Sprintf("%d events; %d videos would count otherwise", r.Excluded, r.Differing))
+	}
+	if len(r.Differences) > 0 {
+		fmt.Fprintln(w)
+		writeMoved(w, r.Differences)
+	}
+	if more := r.Differing - len(r.Differences); more > 0 {
+		fmt.Fprintf(w, "and %d more (--limit lists more)\n", more)
+	}
+}
