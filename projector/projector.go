@@ -29,6 +29,10 @@ type Config struct {
 	// CheckpointBytes bounds the changes kept for the next checkpoint: past it
 	// one is written ahead of time.
 	CheckpointBytes int
+	// SnapshotInterval is how often a checkpoint is kept as a snapshot; 0 keeps
+	// none. SnapshotsKept is how many are kept, at least one.
+	SnapshotInterval time.Duration
+	SnapshotsKept    int
 	// DedupeHorizon and OutcomeHorizon: see readmodel.Config.
 	DedupeHorizon, OutcomeHorizon time.Duration
 	// IdentityBytes: see readmodel.Config.
@@ -91,6 +95,8 @@ type Projector struct {
 	asOf     asOf
 	wg       sync.WaitGroup
 	previous kept // what Needs knows of the model to go back to
+
+	snapshots snapshotter
 }
 
 // Snapshot returns the read model as of the newest position folded.
@@ -196,7 +202,7 @@ func (p *Projector) rebuildNote() string {
 // on which checkpoints cannot be synced ends Run, since nothing bounds what they
 // would hold then.
 func (p *Projector) Run(ctx context.Context) error {
-	p.running = ctx
+	p.running, p.snapshots.ctx = ctx, ctx
 	messages := make(chan *decodedMessage, readAheadMessages)
 	readErr := make(chan error, 1)
 	readCtx, stopReading := context.WithCancel(ctx)
@@ -212,6 +218,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	stopReading()
 	if stopped && errors.Is(err, checkpoint.ErrBroken) {
 		p.wg.Wait()
+		p.snapshots.wg.Wait()
 		return err
 	}
 	if stopped {
@@ -219,11 +226,12 @@ func (p *Projector) Run(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	p.wg.Wait()
+	p.snapshots.wg.Wait()
 	return p.drain(err)
 }
 
 func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, readErr <-chan error) (err error) {
-	p.live.saver = newSaver(p.live, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
+	p.live.saver = p.saverOf(p.live)
 	defer func() { p.live.saver.wait(err != nil) }()
 	p.noteCaughtUp()
 	for {

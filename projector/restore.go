@@ -44,6 +44,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 		waiters: newWaiters(), isLive: make(chan struct{}), asks: make(chan foldAsk), stopped: make(chan struct{}), started: cfg.Now(),
 	}
 	p.live = p.edition()
+	p.snapshots = snapshotter{cfg: &p.cfg, dir: SnapshotsDir(cfg.ModelsDir)}
 	p.asOf.raise(time.Time{})
 	if p.cfg.Loading == nil {
 		p.cfg.Loading = Preload(cfg)
@@ -69,6 +70,14 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 // edition returns an edition without a model, of the present fold.
 func (p *Projector) edition() *edition {
 	return &edition{cfg: &p.cfg, foldVersion: foldVersion, stats: &p.stats}
+}
+
+// saverOf begins to write checkpoints of the edition that serves, some of which
+// are kept as snapshots.
+func (p *Projector) saverOf(e *edition) *saver {
+	s := newSaver(e, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
+	s.beside = p.snapshots.take
+	return s
 }
 
 func (p *Projector) restore(ctx context.Context, first, last uint64) error {

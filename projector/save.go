@@ -18,9 +18,12 @@ type saver struct {
 	bytes int // of changes at which one is written ahead of time
 	// after runs in the fold once a checkpoint is written.
 	after func() error
-	timer *time.Ticker
-	done  chan saved
-	wg    sync.WaitGroup
+	// beside, where set, runs beside the fold once a checkpoint is written, before
+	// another one is begun.
+	beside func(*checkpoint.Store, *checkpoint.View)
+	timer  *time.Ticker
+	done   chan saved
+	wg     sync.WaitGroup
 	// asks are what the fold is to run between two record batches, refused is
 	// closed when it cannot any more.
 	asks    chan foldAsk
@@ -88,6 +91,9 @@ func (s *saver) begin() {
 	s.wg.Go(func() {
 		start := s.e.cfg.Now()
 		f, view, err := s.e.save(again, s.ask)
+		if err == nil && s.beside != nil {
+			s.beside(s.e.store, view)
+		}
 		if err == nil {
 			s.e.store.CollectGarbage()
 		}

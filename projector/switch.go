@@ -132,7 +132,7 @@ func (p *Projector) adopt(e *edition) {
 	e.saver.timer.Stop()
 	old.stats, e.stats = new(stats), &p.stats
 	e.stats.saved.Store(e.saved.Packed())
-	e.saver = newSaver(e, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
+	e.saver = p.saverOf(e)
 	p.live = e
 	p.serving.Store(e.model)
 	p.foldedBy.Store(int64(e.foldVersion))

@@ -80,6 +80,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	folding := projector.Config{
 		ModelsDir:          models,
 		CheckpointInterval: cfg.CheckpointInterval, CheckpointBytes: int(cfg.CheckpointBytes),
+		SnapshotInterval: cfg.SnapshotInterval, SnapshotsKept: cfg.SnapshotsKept,
 		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		IdentityBytes: int(cfg.IdentityMemory),
 		MayWrite:      a.disk.Check, Logger: logger, Now: time.Now,

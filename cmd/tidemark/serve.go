@@ -111,6 +111,10 @@ func (s *serveCmd) Validate() error {
 		}
 	}
 	switch {
+	case s.SnapshotInterval < 0:
+		return errors.New("--snapshot-interval is at least 0")
+	case s.SnapshotsKept < 1:
+		return errors.New("--snapshots-kept is at least 1; without --snapshot-interval no snapshots are taken")
 	case s.MaxBatch > events.MaxBatchEvents:
 		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
 	case s.LogKeep < 0 || s.LogKeep > 0 && !s.has(roleArchive):

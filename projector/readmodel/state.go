@@ -1,5 +1,7 @@
 package readmodel
 
+import "github.com/tidemark-io/tidemark/events"
+
 // stateHead is what a model is beside its tables, as of a freeze.
 type stateHead struct {
 	head   record
@@ -26,6 +28,13 @@ func (h stateHead) encode(d Digest) []byte {
 		s = s.uint64(t)
 	}
 	return s
+}
+
+// StateOf reads of an Image's State what position and log time it is of.
+func StateOf(state []byte) (at events.Position, logTime events.Time, err error) {
+	m := Model{Videos: &Videos{}, Users: &Users{}}
+	_, err = m.decodeState(state)
+	return m.at, m.logTime, err
 }
 
 func (m *Model) decodeState(state []byte) (d Digest, err error) {

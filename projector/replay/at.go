@@ -113,7 +113,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 			return fmt.Errorf("%w: message %d comes after message %d", ErrOrder, ends[i-1], end)
 		}
 	}
-	base, err := o.base(ctx, ends[0])
+	base, err := o.base(ctx, s, ends[0])
 	if err != nil {
 		return err
 	}

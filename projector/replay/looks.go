@@ -15,6 +15,9 @@ const (
 	KindReport  Kind = "report"  // tell what counts were, or would be without some users
 )
 
+// looks are the kinds that look back.
+var looks = []Kind{KindExplain, KindAt, KindDiff, KindReport}
+
 // ExplainRequest asks for an Explanation.
 type ExplainRequest struct {
 	Entity Entity `json:"entity"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -198,7 +199,11 @@ func (r *Runs) ended(ctx context.Context, ended *run, result any, err error) {
 		ended.State = StateCancelled
 	case err != nil:
 		ended.State = StateFailed
-		r.cfg.Logger.Error("run failed", "kind", string(ended.Kind), "run", string(ended.ID), "error", err)
+		level := slog.LevelError
+		if slices.Contains(looks, ended.Kind) {
+			level = slog.LevelInfo // mostly a question that has no answer
+		}
+		r.cfg.Logger.Log(ctx, level, "run failed", "kind", string(ended.Kind), "run", string(ended.ID), "error", err)
 	}
 	if err != nil {
 		ended.err, ended.Error = err, err.Error()

@@ -2,21 +2,102 @@ package replay
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// Snapshots is the folder of snapshots.
+// Snapshots are the snapshots of a service, to begin a fold with. One is open
+// at a time.
 type Snapshots struct {
-	Dir string
+	dir    string
+	logger *slog.Logger
+	turn   chan struct{} // holds one token while one is open
 }
+
+// NewSnapshots returns those in a directory (projector.SnapshotsDir), which need
+// not be there.
+func NewSnapshots(dir string, logger *slog.Logger) *Snapshots {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Snapshots{dir: dir, logger: logger, turn: make(chan struct{}, 1)}
+}
+
+// List returns what there is, oldest first.
+func (s *Snapshots) List() ([]projector.SnapshotInfo, error) { return projector.ListSnapshots(s.dir) }
 
 // base is what a fold begins with: the nearest snapshot, or nothing.
 type base struct {
-	model *readmodel.Model
-	at    uint64
+	model *readmodel.Model // nil for nothing
+	at    uint64           // the last message that it holds
+	close func()
 }
 
-func (b *base) Close() {}
+// Close lets go of the snapshot.
+func (b *base) Close() {
+	if b.close != nil {
+		b.close()
+	}
+}
 
-func (o *Options) base(ctx context.Context, upTo uint64) (*base, error) { return &base{}, nil }
+// base opens the nearest snapshot of the source's log that holds no message
+// behind upTo. One that cannot be used is passed over with a warning.
+func (o *Options) base(ctx context.Context, s Source, upTo uint64) (*base, error) {
+	if o.Snapshots == nil {
+		return &base{}, nil
+	}
+	list, err := o.Snapshots.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, info := range slices.Backward(list) {
+		if info.Seq == 0 || info.Seq > upTo {
+			continue
+		}
+		b, err := o.Snapshots.open(ctx, s, info, o.Model)
+		if err == nil {
+			return b, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		o.Snapshots.logger.Warn("snapshot is passed over", "error", err)
+	}
+	return &base{}, nil
+}
+
+// open waits for its turn, loads the snapshot, and compares its last message
+// with the source's.
+func (s *Snapshots) open(ctx context.Context, source Source, info projector.SnapshotInfo, cfg readmodel.Config) (*base, error) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	snapshot, err := projector.OpenSnapshot(info, cfg, s.logger)
+	if err != nil {
+		<-s.turn
+		return nil, err
+	}
+	b := &base{model: snapshot.Model, at: snapshot.Seq(), close: func() {
+		_ = snapshot.Close() // it was only read
+		<-s.turn
+	}}
+	err = source.Read(ctx, b.at, b.at, func(m eventlog.Message) error {
+		if !snapshot.Matches(&m) {
+			return fmt.Errorf("snapshot %s: message %d of the log is not the one that was folded", info.Path, m.Seq)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrGap) { // trimmed right up to it: nothing to compare with
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}

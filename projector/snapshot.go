@@ -1,0 +1,251 @@
+package projector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// A snapshot is a copy of a checkpoint that is kept: a model's directory of its
+// own, which shares the files of the flat tables with the checkpoint by hard
+// links. From the nearest one, what counts were at some position is folded in the
+// time that the log behind it takes.
+//
+//	models/snapshots/snapshot-00000000000000001200/    a store, with SNAPSHOT.json
+//
+// The file SNAPSHOT.json is written last, before the directory gets its name.
+
+// SnapshotInfo says what a snapshot holds.
+type SnapshotInfo struct {
+	Path string `json:"-"`
+	// Seq is the last message folded, LogTime the greatest append time up to it.
+	Seq         uint64    `json:"sequence"`
+	LogTime     time.Time `json:"log_time"`
+	Incarnation string    `json:"incarnation"`
+	FoldVersion int       `json:"fold_version"`
+	Digest      string    `json:"digest"`
+	SavedAt     time.Time `json:"saved_at"`
+}
+
+const (
+	snapshotPrefix = "snapshot-"
+	snapshotMark   = "SNAPSHOT.json"
+	snapshotHalf   = ".part"
+)
+
+// SnapshotsDir is where the snapshots of a directory of models lie.
+func SnapshotsDir(modelsDir string) string { return filepath.Join(modelsDir, "snapshots") }
+
+// ListSnapshots returns the snapshots in a directory, oldest first.
+func ListSnapshots(dir string) ([]SnapshotInfo, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	var list []SnapshotInfo
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), snapshotPrefix) || strings.HasSuffix(e.Name(), snapshotHalf) {
+			continue
+		}
+		info := SnapshotInfo{Path: filepath.Join(dir, e.Name())}
+		b, err := os.ReadFile(filepath.Join(info.Path, snapshotMark))
+		if err == nil {
+			err = json.Unmarshal(b, &info)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read snapshot %s: %w", e.Name(), err)
+		}
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b SnapshotInfo) int {
+		return events.Position{Seq: a.Seq}.Compare(events.Position{Seq: b.Seq})
+	})
+	return list, nil
+}
+
+// snapshotter copies checkpoints now and then.
+type snapshotter struct {
+	cfg *Config
+	dir string
+	wg  sync.WaitGroup
+	ctx context.Context // of Run
+
+	mu   sync.Mutex
+	next time.Time // not before; zero until it is looked up
+	busy bool
+}
+
+// take copies the newest checkpoint if one is due. It is called beside the fold,
+// when a checkpoint stands and no newer one is begun.
+func (s *snapshotter) take(store *checkpoint.Store, view *checkpoint.View) {
+	if s.cfg.SnapshotInterval <= 0 || !s.due() {
+		return
+	}
+	_, note := store.Latest()
+	half, info, err := s.begin(view, note)
+	if err != nil || !view.Acquire() {
+		s.failed(errors.Join(err, os.RemoveAll(half)))
+		return
+	}
+	s.wg.Go(func() {
+		defer view.Release()
+		if err := s.finish(view, note, half, info); err != nil {
+			s.failed(errors.Join(err, os.RemoveAll(half)))
+			return
+		}
+		s.done(info)
+	})
+}
+
+// due reports whether it is time, and then keeps others from being begun.
+func (s *snapshotter) due() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next.IsZero() {
+		list, err := ListSnapshots(s.dir)
+		if err != nil {
+			s.cfg.Logger.Warn("snapshots could not be listed", "error", err)
+		}
+		if s.next = time.Unix(0, 1); len(list) > 0 {
+			s.next = list[len(list)-1].SavedAt.Add(s.cfg.SnapshotInterval)
+		}
+	}
+	if s.busy || s.cfg.Now().Before(s.next) || s.cfg.MayWrite() != nil {
+		return false
+	}
+	s.busy = true
+	return true
+}
+
+// begin makes the directory and links the files into it.
+func (s *snapshotter) begin(view *checkpoint.View, note []byte) (half string, info SnapshotInfo, err error) {
+	m, err := decodeMarker(note)
+	if err != nil {
+		return "", info, err
+	}
+	at, logTime, err := readmodel.StateOf(m.Model)
+	if err != nil {
+		return "", info, err
+	}
+	info = SnapshotInfo{
+		Path: filepath.Join(s.dir, fmt.Sprintf("%s%020d", snapshotPrefix, at.Seq)),
+		Seq:  at.Seq, LogTime: logTime.Std(), Incarnation: m.Incarnation, FoldVersion: m.FoldVersion, Digest: m.Digest, SavedAt: s.cfg.Now().UTC(),
+	}
+	half = info.Path + snapshotHalf
+	names, err := readmodel.FileNames(view)
+	if err == nil {
+		err = errors.Join(os.RemoveAll(half), os.MkdirAll(half, 0o755))
+	}
+	if err == nil {
+		err = view.LinkFiles(half, names)
+	}
+	return half, info, err
+}
+
+// finish copies the rows, and gives the directory its name.
+func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, info SnapshotInfo) error {
+	if err := view.CopyTo(s.ctx, half, note, checkpoint.Options{Logger: s.cfg.Logger}); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(info, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.WriteFile(half, snapshotMark, append(b, '\n')); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(info.Path); err != nil { // of the same position
+		return err
+	}
+	if err := os.Rename(half, info.Path); err != nil {
+		return err
+	}
+	return checkpoint.SyncDir(s.dir)
+}
+
+// done plans the next one and removes those that are too many.
+func (s *snapshotter) done(info SnapshotInfo) {
+	s.plan(s.cfg.SnapshotInterval)
+	list, err := ListSnapshots(s.dir)
+	for len(list) > max(s.cfg.SnapshotsKept, 1) && err == nil {
+		err = os.RemoveAll(list[0].Path)
+		list = list[1:]
+	}
+	if err != nil {
+		s.cfg.Logger.Warn("old snapshots could not be removed", "error", err)
+	}
+	s.cfg.Logger.Info("a snapshot was taken", "sequence", info.Seq, "digest", info.Digest)
+}
+
+func (s *snapshotter) failed(err error) {
+	s.plan(min(s.cfg.SnapshotInterval, time.Minute))
+	if s.ctx.Err() == nil {
+		s.cfg.Logger.Error("a snapshot could not be taken, it will be tried again", "error", err)
+	}
+}
+
+func (s *snapshotter) plan(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy, s.next = false, s.cfg.Now().Add(after)
+}
+
+// Snapshot is an open snapshot, whose model may be folded on. It is for one
+// goroutine, which closes it.
+type Snapshot struct {
+	Model *readmodel.Model
+	mark  marker
+	store *checkpoint.Store
+}
+
+// OpenSnapshot loads a snapshot of the log with this incarnation and lineage. It
+// fails where the snapshot is of another log, of another fold version, or is not
+// what was saved.
+func OpenSnapshot(info SnapshotInfo, cfg readmodel.Config, logger *slog.Logger) (*Snapshot, error) {
+	l := load(Config{
+		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: cfg.OutcomeHorizon, IdentityBytes: cfg.IdentityBytes, Logger: logger,
+	}, filepath.Base(info.Path), info.Path)
+	<-l.done
+	err := l.usable()
+	switch {
+	case err != nil:
+	case l.mark.FoldVersion != foldVersion:
+		err = fmt.Errorf("it was folded by fold version %d, this binary's is %d", l.mark.FoldVersion, foldVersion)
+	default:
+		err = l.mark.belongs(cfg.Incarnation, cfg.Lineage)
+	}
+	if err != nil {
+		if l.store != nil {
+			_ = l.store.Close() // it was only read
+		}
+		return nil, fmt.Errorf("open snapshot %s: %w", info.Path, err)
+	}
+	l.model.Adopt(cfg.Incarnation, cfg.Lineage)
+	return &Snapshot{Model: l.model, mark: l.mark, store: l.store}, nil
+}
+
+// Seq is the last message folded.
+func (s *Snapshot) Seq() uint64 { return s.mark.Last.Seq }
+
+// Matches reports whether the message is the last that was folded, as it was.
+func (s *Snapshot) Matches(m *eventlog.Message) bool { return s.mark.Last.is(m) }
+
+// Close lets go of the snapshot; its model cannot be used any more.
+func (s *Snapshot) Close() error { return s.store.Close() }

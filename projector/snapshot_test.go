@@ -1,0 +1,136 @@
+package projector
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/oracle"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// withSnapshots runs a projector that keeps every checkpoint as a snapshot.
+func (w *world) withSnapshots(kept int) {
+	w.t.Helper()
+	cfg := w.config()
+	cfg.SnapshotInterval, cfg.SnapshotsKept = time.Nanosecond, kept
+	p, err := New(testContext(w.t), cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.p = p
+	w.run()
+}
+
+// snapshot has a checkpoint written, and waits until it is kept as a snapshot.
+func (w *world) snapshot(at events.Position) SnapshotInfo {
+	w.t.Helper()
+	if err := w.p.WaitFor(testContext(w.t), at); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.p.Checkpoint(testContext(w.t), at.Seq); err != nil {
+		w.t.Fatal(err)
+	}
+	w.p.snapshots.wg.Wait()
+	list, err := ListSnapshots(w.p.snapshots.dir)
+	if err != nil || len(list) == 0 || list[len(list)-1].Seq != at.Seq {
+		w.t.Fatalf("snapshots %+v, %v; want one of message %d", list, err, at.Seq)
+	}
+	return list[len(list)-1]
+}
+
+func (w *world) open(info SnapshotInfo) (*Snapshot, error) {
+	cfg := testModelConfig()
+	cfg.Incarnation, cfg.Lineage = w.log.Incarnation(), w.log.Lineage()
+	return OpenSnapshot(info, cfg, w.logger())
+}
+
+func TestSnapshotsOutliveTheirCheckpoints(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.withSnapshots(2)
+	w.commits(0, 30)
+	first := w.snapshot(events.Position{Seq: w.end()})
+	want := oracle.New()
+	*want = *w.recount()
+	for round := range 4 {
+		w.commits(30+10*round, 10)
+		if round < 3 {
+			if _, err := w.p.Checkpoint(testContext(t), w.end()); err != nil { // the files of the first are no longer needed
+				t.Fatal(err)
+			}
+			w.p.snapshots.wg.Wait()
+		}
+		if round == 0 { // the second of two that are kept: the first is still there
+			s, err := w.open(first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, "the first snapshot", want, s.Model)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	last := w.snapshot(events.Position{Seq: w.end()})
+	list, err := ListSnapshots(w.p.snapshots.dir)
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d snapshots are kept, want 2: %v", len(list), err)
+	}
+	s, err := w.open(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	mustEqual(t, "the last snapshot", w.recount(), s.Model)
+	if s.Model.Digest().String() != last.Digest || s.Seq() != last.Seq {
+		t.Errorf("it says %+v and is %v at %d", last, s.Model.Digest(), s.Seq())
+	}
+	// It is folded on like any model.
+	w.commits(200, 5)
+	m, err := w.log.Message(testContext(t), last.Seq+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewFold(s.Model, FoldOptions{}).Message(m); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSnapshotOfAnotherLogOrWithAFlippedByteIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.withSnapshots(1)
+	w.commits(0, 20)
+	info := w.snapshot(events.Position{Seq: w.end()})
+	w.stop()
+	if _, err := OpenSnapshot(info, readmodel.Config{Incarnation: events.Incarnation{9}}, w.logger()); !errors.Is(err, ErrForeignLog) {
+		t.Errorf("as one of another log: %v", err)
+	}
+	files, err := filepath.Glob(filepath.Join(info.Path, "*.flat"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := errors.Join(os.Remove(files[0]), os.WriteFile(files[0], b, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := w.open(info); err == nil {
+		t.Error("one with a flipped byte was loaded", s.Seq())
+	}
+	w.openLogAgain(t)
+}
+
+// openLogAgain: what happened to the snapshot did nothing to the checkpoint.
+func (w *world) openLogAgain(t *testing.T) {
+	t.Helper()
+	w.start()
+	w.equal("after a damaged snapshot")
+}
