@@ -38,13 +38,18 @@ func (e *Exchange) Read(data []byte) (size int, v Verdict) {
 	if len(data) > 0 && (data[0] < 'A' || data[0] > 'Z') {
 		return 0, Other // net/http knows whether to wait for more
 	}
+	e.reset()
 	end := bytes.Index(data, headEnd)
 	if end < 0 {
+		// Of a head that has not ended, the lines that have must be plain.
+		lines := string(data[:bytes.LastIndexByte(data, '\n')+1])
+		if _, ok := e.readLines(lines); lines != "" && !ok {
+			return 0, Other
+		}
 		return 0, Partial
 	}
-	e.reset()
 	// One string for all of the head: its parts live as long as the handler likes.
-	if !e.readHead(string(data[:end+2])) {
+	if hosts, ok := e.readLines(string(data[:end+2])); !ok || hosts != 1 {
 		return 0, Other
 	}
 	end += len(headEnd)
@@ -59,21 +64,20 @@ func (e *Exchange) Read(data []byte) (size int, v Verdict) {
 	return size, Whole
 }
 
-// readHead reads the request line and the header lines, each with its end, and
-// reports whether they are plain.
-func (e *Exchange) readHead(head string) bool {
-	line, rest, ok := cutLine(head)
+// readLines reads the request line and the header lines, each with its end, and
+// reports whether they are plain, and how many of them name a host.
+func (e *Exchange) readLines(lines string) (hosts int, ok bool) {
+	line, rest, ok := cutLine(lines)
 	if !ok || !e.readRequestLine(line) {
-		return false
+		return 0, false
 	}
-	hosts := 0
 	for rest != "" {
 		if line, rest, ok = cutLine(rest); !ok {
-			return false
+			return 0, false
 		}
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || !isToken(name) || !isText(value) {
-			return false
+			return 0, false
 		}
 		name, value = textproto.CanonicalMIMEHeaderKey(name), trim(value)
 		switch name {
@@ -81,25 +85,25 @@ func (e *Exchange) readHead(head string) bool {
 			hosts++
 			e.request.Host = value
 			if hosts > 1 || !isHost(value) {
-				return false
+				return 0, false
 			}
 			continue // a handler finds it in the request, as from net/http
 		case "Content-Length":
 			if !e.readLength(value) {
-				return false
+				return 0, false
 			}
 		case "Connection":
 			if !strings.EqualFold(value, "keep-alive") {
-				return false
+				return 0, false
 			}
 		case "Transfer-Encoding", "Trailer", "Upgrade", "Expect", "Http2-Settings", "Pragma":
-			return false
+			return 0, false
 		}
 		if !e.keep(name, value) {
-			return false
+			return 0, false
 		}
 	}
-	return hosts == 1
+	return hosts, true
 }
 
 // readRequestLine reads a line such as "GET /v1/position HTTP/1.1".

@@ -82,6 +82,21 @@ func TestAPlainRequestMayArriveInPieces(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotPlainIsToldByItsFirstLine: a line that is not plain is enough for
+// the verdict. net/http may know an answer by then, and a head whose lines end in
+// a bare LF never has the end that is looked for.
+func TestWhatIsNotPlainIsToldByItsFirstLine(t *testing.T) {
+	e := NewExchange(context.Background())
+	for _, text := range []string{
+		"GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nHost: a\n", "GET / HTTP/1.1\r\nHost: a\r\n\n", "POST / HTTP/1.1\nHost: a\nContent-Length: 2\n\n{}",
+		"HELO example.org\r\n", "GET / HTTP/1.0\r\n", "HEAD / HTTP/1.1\r\nHo", "GET / HTTP/1.1\r\nHost : a\r\nX-A", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n",
+	} {
+		if _, v := e.Read([]byte(text)); v != Other {
+			t.Errorf("%q: verdict %d, want another", text, v)
+		}
+	}
+}
+
 // TestARequestIsItsOwn: nothing of a request is found in the next one on the
 // same exchange, whatever a handler did with it.
 func TestARequestIsItsOwn(t *testing.T) {
