@@ -86,6 +86,9 @@ func (c *conn) await(a *arrivals, p []byte) error {
 		c.readWithin(c.server.limits.header)
 	}
 	a.begun = true
+	if a.need > 0 { // who has sent a head is waited for by a server that stops
+		c.state.Store(int32(http.StateActive))
+	}
 	switch {
 	case a.need > maxPlainBytes, a.need == 0 && a.have == len(a.in):
 		return errPassOn
@@ -106,7 +109,6 @@ func (c *conn) answer(e *plainhttp.Exchange) error {
 	r := e.Request()
 	r.RemoteAddr = c.remote
 	c.state.Store(int32(http.StateActive))
-	c.writeWithin(s.limits.write)
 	e.BeginAnswer(*s.clock.date.Load())
 	s.serve(e, r)
 	message, keep, err := e.EndAnswer()
@@ -114,6 +116,9 @@ func (c *conn) answer(e *plainhttp.Exchange) error {
 		s.server.ErrorLog.Print(err)
 		return io.EOF
 	}
+	// Nothing is written before, so the limit is the answer's alone: a handler that
+	// takes its time, as that of a profile does, is not cut off.
+	c.writeWithin(s.limits.write)
 	if _, err := c.TCPConn.Write(message); err != nil {
 		return err
 	}

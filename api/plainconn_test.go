@@ -249,3 +249,97 @@ func TestAPlainRequestIsUnderWayUntilItIsAnswered(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAServerThatStopsWaitsForABody: a request whose head is there is under way.
+func TestAServerThatStopsWaitsForABody(t *testing.T) {
+	t.Parallel()
+	s := NewHTTPServer(http.HandlerFunc(repeatBody), discard)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Serve(ctx, listener, time.Minute) }()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	request := withLength("hello")
+	if _, err := io.WriteString(client, request[:len(request)-2]); err != nil {
+		t.Fatal(err)
+	}
+	for active := 0; active == 0; _, active = s.open() {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	for !s.draining.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := io.WriteString(client, request[len(request)-2:]); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(client), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "hello" || !response.Close || response.Header.Get("X-Read-By") != "us" {
+		t.Errorf("%q (%v), %v", body, err, response.Header)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestASlowHandlerIsNotCutOff: the limit of writes is for clients that do not read.
+func TestASlowHandlerIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	var server *HTTPServer
+	address := listening(t, func(w http.ResponseWriter, _ *http.Request) {
+		for start := server.clock.now.Load(); server.clock.now.Load() < start+int64(2*sweepEvery); {
+			time.Sleep(time.Millisecond)
+		}
+		_, _ = io.WriteString(w, "at last")
+	}, func(s *HTTPServer) { s.limits.write, server = time.Millisecond, s })
+	client, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(client), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "at last" {
+		t.Errorf("%q (%v)", body, err)
+	}
+}
+
+// TestLinesMayEndInABareLF: net/http takes them, behind plain requests too.
+func TestLinesMayEndInABareLF(t *testing.T) {
+	address := listening(t, repeatBody)
+	for _, before := range []string{"", withLength("a")} {
+		client, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if _, err := io.WriteString(client, before+"POST / HTTP/1.1\nHost: x\nContent-Length: 2\n\nhi"); err != nil {
+			t.Fatal(err)
+		}
+		answers := bufio.NewReader(client)
+		for body := []byte(nil); string(body) != "hi"; {
+			response, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err = io.ReadAll(response.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (e *Exchange) Read(data []byte) (size int, v Verdict) {
 		return size, Partial
 	}
 	if size > end {
-		e.body = Body{data: data[end:size]}
+		e.body = Body{data: data[end:size:size]} // behind it lies the next request
 		e.request.Body = &e.body
 	}
 	return size, Whole

@@ -123,6 +123,16 @@ func TestARequestIsItsOwn(t *testing.T) {
 	}
 }
 
+// TestABodyEndsBeforeTheNextRequest: who appends to a body does not write a request.
+func TestABodyEndsBeforeTheNextRequest(t *testing.T) {
+	e := NewExchange(context.Background())
+	data := []byte(post("{}") + bare)
+	e.Read(data)
+	if _ = append(e.Request().Body.(*Body).Rest(), "DELETE"...); !strings.HasSuffix(string(data), bare) {
+		t.Errorf("the requests are %q now", data)
+	}
+}
+
 // TestAnExchangeAllocatesOneString: the head's, whose parts the handler gets.
 func TestAnExchangeAllocatesOneString(t *testing.T) {
 	e := NewExchange(context.Background())
