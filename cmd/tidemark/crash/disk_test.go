@@ -24,17 +24,16 @@ type disk struct {
 	dir   string // where it is mounted
 }
 
-// newDisk makes a file system of that size. Where that is not possible it ends
-// the test by without: t.Fatalf, or t.Skipf for the power cut, the one test that
-// may be left out: it needs a disk that it may break.
-func newDisk(t *testing.T, size string, without func(format string, args ...any)) *disk {
+// newDisk makes a file system of that size. Where that is not possible the test
+// fails and says what is missing: a power cut that nobody tried proves nothing.
+func newDisk(t *testing.T, size string) *disk {
 	t.Helper()
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		without("%s needs root on Linux, for a file system of its own", t.Name())
+		t.Fatal("a file system of its own needs root on Linux: run the tests as root, in a container with --privileged")
 	}
 	for _, program := range []string{"mkfs.ext4", "mount", "umount", "truncate", "fallocate"} {
 		if _, err := exec.LookPath(program); err != nil {
-			without("%s needs %s (packages e2fsprogs, util-linux, coreutils)", t.Name(), program)
+			t.Fatalf("a file system of its own needs %s: run make deps (apt-get install e2fsprogs mount util-linux coreutils)", program)
 		}
 	}
 	dir := t.TempDir()
@@ -45,7 +44,7 @@ func newDisk(t *testing.T, size string, without func(format string, args ...any)
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mount", "-o", "loop", d.image, d.dir).CombinedOutput(); err != nil {
-		without("%s needs loop mounts, and the mount fails: %s", t.Name(), out)
+		t.Fatalf("mount a file on a loop device (modprobe loop; in a container: --privileged): %v: %s", err, out)
 	}
 	t.Cleanup(func() {
 		if exec.Command("umount", d.dir).Run() != nil {

@@ -130,7 +130,7 @@ func allTraced(pid, tracer int) (bool, string) {
 // what is wrong, reads go on, also across a restart, and it ends by itself when
 // there is space again.
 func TestShortDisk(t *testing.T) {
-	d := newDisk(t, "400M", t.Fatalf)
+	d := newDisk(t, "400M")
 	s := newSite(t, filepath.Join(d.dir, "data"), "--min-free-disk="+strconv.Itoa(128<<20))
 	w := newWorkload(t, s, seed(t))
 	s.start()

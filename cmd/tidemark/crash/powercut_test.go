@@ -12,7 +12,7 @@ import (
 // acknowledged must have been on it.
 func TestPowerCut(t *testing.T) {
 	cuts := setting(t, "CRASH_POWER_CUTS", 10)
-	d := newDisk(t, "2G", t.Skipf)
+	d := newDisk(t, "2G")
 	n := seed(t)
 	rng := rand.New(rand.NewPCG(n, 98))
 	s := newSite(t, filepath.Join(d.dir, "data"))
@@ -37,7 +37,7 @@ func TestPowerCut(t *testing.T) {
 // acknowledges before fsync loses commands, and the checks must say so.
 func TestPowerCutWithoutSyncIsSeen(t *testing.T) {
 	const tries = 20
-	d := newDisk(t, "2G", t.Skipf)
+	d := newDisk(t, "2G")
 	n := seed(t)
 	rng := rand.New(rand.NewPCG(n, 97))
 	for try := range tries {
