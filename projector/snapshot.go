@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
@@ -168,7 +169,7 @@ func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, in
 	if err != nil {
 		return err
 	}
-	if err := checkpoint.WriteFile(half, snapshotMark, append(b, '\n')); err != nil {
+	if err := durable.WriteFile(filepath.Join(half, snapshotMark), append(b, '\n')); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(info.Path); err != nil { // of the same position
@@ -177,7 +178,7 @@ func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, in
 	if err := os.Rename(half, info.Path); err != nil {
 		return err
 	}
-	return checkpoint.SyncDir(s.dir)
+	return durable.Sync(s.dir)
 }
 
 // done plans the next one and removes those that are too many.

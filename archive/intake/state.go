@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/tidemark-io/tidemark/archive/intake/pgoutput"
+	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
 )
 
@@ -48,24 +48,8 @@ func (s State) write(path string) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
+	if err := durable.WriteFile(path, append(data, '\n')); err != nil {
 		return fmt.Errorf("write the state of the capture: %w", err)
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // it is gone once renamed
-	_, err = file.Write(append(data, '\n'))
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write the state of the capture to %s: %w", path, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("write the state of the capture: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
 )
 
@@ -240,11 +240,7 @@ func syncTree(dir string) error {
 		if err != nil {
 			return err
 		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
+		return durable.Sync(path)
 	})
 	if err != nil {
 		return fmt.Errorf("bring the imported log to the disk: %w", err)

@@ -66,9 +66,3 @@ func (v *View) CopyTo(ctx context.Context, dir string, note []byte, o Options) (
 	}
 	return to.Sync()
 }
-
-// SyncDir brings a directory's names to the disk.
-func SyncDir(dir string) error { return syncFile(dir) }
-
-// WriteFile puts a file whole, and durably, in the place of one of that name.
-func WriteFile(dir, name string, contents []byte) error { return replaceFile(dir, name, contents) }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tidemark-io/tidemark/durable"
 )
 
 // ErrCurrent is returned for removing the model in use.
@@ -74,7 +76,7 @@ func (m Models) Create() (name, path string, err error) {
 	if err := os.Mkdir(path, 0o755); err != nil {
 		return "", "", fmt.Errorf("make model: %w", err)
 	}
-	if err := syncFile(m.Dir); err != nil {
+	if err := durable.Sync(m.Dir); err != nil {
 		return "", "", fmt.Errorf("make model: %w", err)
 	}
 	return name, path, nil
@@ -104,7 +106,7 @@ func (m Models) Use(name string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("use model: %w", err)
 	}
-	if err := replaceFile(m.Dir, currentFile, []byte(name+"\n")); err != nil {
+	if err := durable.WriteFile(filepath.Join(m.Dir, currentFile), []byte(name+"\n")); err != nil {
 		return fmt.Errorf("use model %s: %w", name, err)
 	}
 	return nil
@@ -124,7 +126,7 @@ func (m Models) SetAside(name, reason string, at time.Time) (path string, err er
 		return "", fmt.Errorf("set model aside: %w", err)
 	}
 	// The directory is out of the way, which is what counts.
-	err = errors.Join(syncFile(m.Dir), os.WriteFile(filepath.Join(path, reasonFile), []byte(reason+"\n"), 0o644))
+	err = errors.Join(durable.Sync(m.Dir), os.WriteFile(filepath.Join(path, reasonFile), []byte(reason+"\n"), 0o644))
 	if err != nil {
 		return path, fmt.Errorf("note why model %s was set aside: %w", name, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/tidemark-io/tidemark/durable"
 )
 
 // Beside the current model there may be two more that are kept: the one that
@@ -77,12 +79,12 @@ func (m Models) setRole(file, name string, note []byte) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", file, err)
 		}
-		return syncFile(m.Dir)
+		return durable.Sync(m.Dir)
 	}
 	if _, err := m.path(name); err != nil {
 		return err
 	}
-	if err := replaceFile(m.Dir, file, append([]byte(name+"\n"), note...)); err != nil {
+	if err := durable.WriteFile(filepath.Join(m.Dir, file), append([]byte(name+"\n"), note...)); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	return nil
@@ -147,7 +149,7 @@ func (m Models) NextGeneration() (uint32, error) {
 		return 0, errors.New("there are no generations left")
 	}
 	next := uint32(last + 1)
-	if err := replaceFile(m.Dir, generationFile, fmt.Appendln(nil, next)); err != nil {
+	if err := durable.WriteFile(filepath.Join(m.Dir, generationFile), fmt.Appendln(nil, next)); err != nil {
 		return 0, fmt.Errorf("write the last generation: %w", err)
 	}
 	return next, nil

@@ -1,6 +1,10 @@
 package checkpoint
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/durable"
+)
 
 // syncFiles brings all that was committed to the disk, and returns the files
 // that it found.
@@ -39,7 +43,7 @@ func (s *Store) syncFiles() (badgerFiles, error) {
 		}
 	}
 	for _, path := range append(paths, s.dir) {
-		if err := syncFile(path); err != nil {
+		if err := durable.Sync(path); err != nil {
 			s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 			return files, s.broken
 		}

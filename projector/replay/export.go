@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
@@ -360,32 +361,8 @@ func writeManifest(dir string, m *Manifest) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(dir, manifestFile, append(b, '\n')); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, manifestFile), append(b, '\n')); err != nil {
 		return fmt.Errorf("write the manifest of the export: %w", err)
 	}
 	return nil
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(dir, name string, content []byte) error {
-	path := filepath.Join(dir, name)
-	f, err := os.Create(path + ".tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(path+".tmp", path)
-	}
-	if err != nil {
-		return err
-	}
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
