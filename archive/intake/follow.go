@@ -243,8 +243,7 @@ func (f *follower) confirm(ctx context.Context) error {
 	for range 3 { // written, flushed, applied
 		status = binary.BigEndian.AppendUint64(status, uint64(f.confirmed))
 	}
-	const epoch = 946_684_800_000_000 // Postgres' own
-	status = binary.BigEndian.AppendUint64(status, uint64(time.Now().UnixMicro()-epoch))
+	status = binary.BigEndian.AppendUint64(status, uint64(time.Now().UnixMicro()-pgoutput.Epoch))
 	status = append(status, 0)
 	f.replication.Frontend().Send(&pgproto3.CopyData{Data: status})
 	if err := f.replication.Frontend().Flush(); err != nil {

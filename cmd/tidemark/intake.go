@@ -18,7 +18,7 @@ import (
 // intakeFlags are what import and ingest have in common: the application's
 // database, what its rows mean, and the service that they go to.
 type intakeFlags struct {
-	Mapping     string `type:"existingfile" placeholder:"FILE" help:"What the application's tables mean (YAML; see docs/postgres.md)."`
+	Mapping     string `type:"existingfile" placeholder:"FILE" help:"What the application's tables mean (YAML; see docs/adopting.md)."`
 	PostgresURL string `name:"postgres-url" required:"" placeholder:"URL" help:"The application's database, such as postgres://reader@db/app."`
 
 	URL         string        `name:"url" default:"http://127.0.0.1:8080" help:"Address of the service."`

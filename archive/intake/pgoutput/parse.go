@@ -90,10 +90,11 @@ func (r *reader) uint64() uint64 {
 	return 0
 }
 
-// epoch is Postgres' own, 2000-01-01, in microseconds of Unix time.
-const epoch = 946_684_800_000_000
+// Epoch is Postgres' own, 2000-01-01, in microseconds of Unix time: what its
+// protocols count from.
+const Epoch = 946_684_800_000_000
 
-func (r *reader) time() time.Time { return time.UnixMicro(int64(r.uint64()) + epoch).UTC() }
+func (r *reader) time() time.Time { return time.UnixMicro(int64(r.uint64()) + Epoch).UTC() }
 
 func (r *reader) text() string {
 	end := bytes.IndexByte(r.rest, 0)

@@ -24,7 +24,7 @@ func (w wire) value(s string) wire {
 
 var commitTime = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 
-func (w wire) time(t time.Time) wire { return w.u64(uint64(t.UnixMicro() - epoch)) }
+func (w wire) time(t time.Time) wire { return w.u64(uint64(t.UnixMicro() - Epoch)) }
 
 var messages = map[string]struct {
 	raw  wire
