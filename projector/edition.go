@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -137,16 +138,10 @@ func (e *edition) save(f frozen, fold func(func()) error) (frozen, *checkpoint.V
 // writeKeys writes the keys of an image and its marker. It fails also where what
 // is merged into the image cannot be read back from the checkpoint before.
 func (e *edition) writeKeys(f frozen) (view *checkpoint.View, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			failure, ok := fault.(readmodel.RowsFailure)
-			if !ok {
-				panic(fault)
-			}
-			err = failure.Err
-		}
-	}()
-	return e.store.Write(context.Background(), f.image.Version, f.image.Writes(), f.mark.encode(f.image))
+	unread := readmodel.GuardRows(func() {
+		view, err = e.store.Write(context.Background(), f.image.Version, f.image.Writes(), f.mark.encode(f.image))
+	})
+	return view, errors.Join(unread, err)
 }
 
 // freeze takes an image of all changes since the last checkpoint, with what its

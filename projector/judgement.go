@@ -64,7 +64,7 @@ func (j *Judgement) add(v Verdict, n int) {
 // it: as its delta where it moved its own counter by one, or apart.
 func (j *Judgement) note(e *events.Event, effect readmodel.Effect, changes []readmodel.VideoChange) {
 	v := Verdict{Effect: effect}
-	if own, ok := counterOf(e.Type); ok && len(changes) == 1 {
+	if own, ok := CounterOf(e.Type); ok && len(changes) == 1 {
 		c := changes[0].Counts
 		d := c[own]
 		c[own] = 0
@@ -81,8 +81,9 @@ func (j *Judgement) note(e *events.Event, effect readmodel.Effect, changes []rea
 	j.Verdicts = append(j.Verdicts, v)
 }
 
-// counterOf is the counter that events of a type are about, if there is one.
-func counterOf(t events.Type) (events.Counter, bool) {
+// CounterOf is the counter that events of a type are about, if there is one: a
+// Verdict's delta is of that.
+func CounterOf(t events.Type) (events.Counter, bool) {
 	switch {
 	case t == events.TypeVideoViewed:
 		return events.Views, true
@@ -93,9 +94,6 @@ func counterOf(t events.Type) (events.Counter, bool) {
 	}
 	return 0, false
 }
-
-// CounterOf is the counter that a Verdict's delta of such an event is of.
-func CounterOf(t events.Type) (events.Counter, bool) { return counterOf(t) }
 
 // ErrJudgement is returned for bytes that AppendTo did not write.
 var ErrJudgement = errors.New("is not a judgement of this version")

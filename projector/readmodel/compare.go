@@ -47,7 +47,7 @@ func Compare(live, log *Model) *Comparison {
 // Publish and Begin. It returns what is left to do beside the fold, if anything,
 // and false once all is compared. An error says that something cannot be read.
 func (c *Comparison) Next() (beside func() error, more bool, err error) {
-	err = guard(func() {
+	err = GuardRows(func() {
 		for len(c.steps) > 0 && !more {
 			if beside, more = c.steps[0](); !more {
 				c.steps = c.steps[1:]
@@ -93,19 +93,4 @@ func (c *Comparison) NoteDigests(live, log Digest) {
 			mend: func(live, log *Model) { live.folded, live.logTime = log.folded, log.logTime },
 		})
 	}
-}
-
-// guard turns a row that cannot be read into an error.
-func guard(fn func()) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			failure, ok := fault.(RowsFailure)
-			if !ok {
-				panic(fault)
-			}
-			err = failure.Err
-		}
-	}()
-	fn()
-	return nil
 }

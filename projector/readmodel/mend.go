@@ -28,7 +28,7 @@ func (c *Comparison) Mend(generation uint32) (mended int, err error) {
 	if c.live.image != nil {
 		return 0, errors.New("mend the read model: a checkpoint is under way")
 	}
-	err = guard(func() {
+	err = GuardRows(func() {
 		for i := range c.found {
 			c.found[i].mend(c.live, c.log)
 			mended++

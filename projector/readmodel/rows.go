@@ -57,6 +57,21 @@ type Rows struct {
 // fold recovers it. Going on would count anew what is only unreadable.
 type RowsFailure struct{ Err error }
 
+// GuardRows runs fn, and returns the error of a row that it could not read.
+func GuardRows(fn func()) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			failure, ok := fault.(RowsFailure)
+			if !ok {
+				panic(fault)
+			}
+			err = failure.Err
+		}
+	}()
+	fn()
+	return nil
+}
+
 func newRows() *Rows { return &Rows{active: newLayer()} }
 
 func newLayer() *btree.BTreeG[row] { return btree.NewG(rowsDegree, rowLess) }

@@ -28,6 +28,6 @@
 // # What it needs
 //
 // The tests with a file system of their own need root on Linux, loop devices
-// and mkfs.ext4; the one of failing fsyncs needs strace. They alone may be left
-// out, and say so by name.
+// and mkfs.ext4; the one of failing fsyncs needs strace. Where that is missing
+// they fail, and say what would bring it.
 package crash
