@@ -119,7 +119,7 @@ type RebuildResult struct {
 
 // VerifyResult is what a verification found.
 type VerifyResult struct {
-	// First and Last are the messages folded; Compared the positions between
+	// First and Last are the messages folded; From and At the positions between
 	// which buckets were compared.
 	First       uint64          `json:"first_sequence"`
 	Last        uint64          `json:"last_sequence"`
