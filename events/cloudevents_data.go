@@ -12,6 +12,7 @@ import (
 // A value counts only where seen has its member.
 type dataReader struct {
 	seen    memberSet
+	bad     memberSet // those of ids that were seen and are none
 	ids     [idMembers][16]byte
 	texts   [textMembers - idMembers][]byte
 	numbers [numberMembers - textMembers]int64
@@ -25,7 +26,7 @@ type dataReader struct {
 // read reads the value that is ready in s as the data of an event of the type.
 // What is wrong with it is left in s.
 func (d *dataReader) read(s *strictjson.Scanner, t Type) {
-	d.seen = 0
+	d.seen, d.bad = 0, 0
 	if !s.Object() {
 		return
 	}
@@ -51,7 +52,9 @@ func (d *dataReader) read(s *strictjson.Scanner, t Type) {
 func (d *dataReader) readMember(s *strictjson.Scanner, m member) {
 	switch {
 	case m < idMembers:
-		readUUID(s, &d.ids[m])
+		if !readUUID(s, &d.ids[m]) {
+			d.bad |= 1 << m
+		}
 	case m < textMembers:
 		d.texts[m-idMembers] = readText(s, m)
 	case m < numberMembers:
@@ -79,10 +82,14 @@ func (d *dataReader) readMember(s *strictjson.Scanner, m member) {
 	}
 }
 
-func readUUID(s *strictjson.Scanner, dst *[16]byte) {
-	if text, ok := s.String(); ok && !ParseUUID(dst, text) {
+// readUUID reports whether it has read one.
+func readUUID(s *strictjson.Scanner, dst *[16]byte) bool {
+	text, ok := s.String()
+	if ok && !ParseUUID(dst, text) {
 		s.Fail(ErrBadID.Error())
+		return false
 	}
+	return ok
 }
 
 func readUUIDs(s *strictjson.Scanner, list []byte) []byte {
@@ -173,7 +180,7 @@ func (d *dataReader) checkTogether(s *strictjson.Scanner, t Type) {
 			s.Fail("takes before only with all or category")
 		}
 	case TypeUserBlocked, TypeUserUnblocked:
-		if d.seen.has(memberUserID) && d.seen.has(memberBlockedID) && d.ids[memberUserID] == d.ids[memberBlockedID] {
+		if both := setOf(memberUserID, memberBlockedID); d.seen&^d.bad&both == both && d.ids[memberUserID] == d.ids[memberBlockedID] {
 			s.Fail("user_id and blocked_id must differ")
 		}
 	case TypeCounterBaseline:

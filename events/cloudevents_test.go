@@ -403,6 +403,8 @@ func TestReaderKeepsNothingOfTheBodyBefore(t *testing.T) {
 		`{"data":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `,"type":"video.viewed"}`,
 		cloudEvent("account.blocked", `{"user_id":"`+plainID+`","reason":"\u0061","retract":true}`),
 		cloudEvent("account.blocked", `{"user_id":"`+plainID+`","reason":"b"}`),
+		cloudEvent("user.blocked", `{"user_id":"0190163d-8694-739b-aea5-966c26f8ad92","blocked_id":"`+plainID+`"}`),
+		cloudEvent("user.blocked", `{"user_id":"`+plainID+`","blocked_id":"none"}`),
 		cloudEvent("counter.baseline", `{"video_id":"`+plainID+`","source":"s","view_count":7,"glitch_count":8}`),
 		cloudEvent("counter.baseline", `{"video_id":"`+plainID+`","source":"s","like_count":9}`),
 	}
