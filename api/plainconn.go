@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -25,8 +26,8 @@ type arrivals struct {
 	// need is the size of the request that has begun, once it is known.
 	need int
 	// begun: some of a request has been waited for. answered: it is not the
-	// connection's first.
-	begun, answered bool
+	// connection's first. posted: the one before was a POST.
+	begun, answered, posted bool
 }
 
 // servePlain answers plain requests. It returns with a request that is not
@@ -53,7 +54,13 @@ func (c *conn) servePlain(p []byte) (int, error) {
 func (c *conn) answerArrived(a *arrivals) error {
 	e := c.server.exchanges.Get().(*plainhttp.Exchange)
 	data := a.in[:a.have]
-	for a.need = 0; len(data) > 0; {
+	for a.need = 0; ; {
+		if a.posted { // some clients end a body with a line that is none of it; net/http forgives them too
+			data = bytes.TrimLeft(data, "\r\n")
+		}
+		if len(data) == 0 {
+			break
+		}
 		size, verdict := e.Read(data)
 		if verdict == plainhttp.Partial {
 			a.need = size
@@ -67,7 +74,7 @@ func (c *conn) answerArrived(a *arrivals) error {
 			a.have = 0
 			return err
 		}
-		data, a.begun, a.answered = data[size:], false, true
+		data, a.begun, a.answered, a.posted = data[size:], false, true, e.Request().Method == http.MethodPost
 	}
 	c.server.exchanges.Put(e)
 	a.have = copy(a.in, data)

@@ -343,3 +343,28 @@ func TestLinesMayEndInABareLF(t *testing.T) {
 		}
 	}
 }
+
+// TestALineBehindAPostIsForgiven: net/http does so too.
+func TestALineBehindAPostIsForgiven(t *testing.T) {
+	address := listening(t, repeatBody)
+	client, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	answers := bufio.NewReader(client)
+	for i, sent := range []string{withLength("a") + "\r\n" + withLength("a") + "\r", "\n", withLength("a") + "\r\n"} {
+		if _, err := io.WriteString(client, sent); err != nil {
+			t.Fatal(err)
+		}
+		for range []int{2, 0, 1}[i] {
+			response, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(response.Body); err != nil || string(body) != "a" || response.Header.Get("X-Read-By") != "us" {
+				t.Errorf("%q (%v), %v", body, err, response.Header)
+			}
+		}
+	}
+}
