@@ -84,7 +84,11 @@ func (p *replayRepairCmd) Run(ctx context.Context) error {
 	err = p.printed(ended, func(w io.Writer) {
 		writeVerified(w, ended, &result.VerifyResult)
 		if len(ended.Result) > 0 {
-			rows(w, "repaired", fmt.Sprintf("%d keys; generation %d", result.Repaired, result.Generation))
+			repaired := fmt.Sprintf("%d keys", result.Repaired)
+			if result.Generation > 0 {
+				repaired += fmt.Sprintf("; generation %d", result.Generation)
+			}
+			rows(w, "repaired", repaired)
 		}
 	})
 	return firstError(err, failure)

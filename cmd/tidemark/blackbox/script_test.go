@@ -1,0 +1,169 @@
+package blackbox
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var updateScripts = flag.Bool("update-scripts", false, "write what the scripts print now below their commands")
+
+// Scripts are files of blocks: commands, one a line, then ---- and what they print,
+// then an empty line. Names such as v1 and u1 stand for videos and users.
+//
+//	view v1 3           three views
+//	like v1 u1          a like, unlike takes it back
+//	delete v1 why       an administrator deletes the video, restore brings it back
+//	get v1              its counts
+//	crash               kill -9 and start again; restart stops gracefully
+//	replay verify       what the command line prints, and its exit status if not 0
+//	audit               who did what and why, newest first
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/scripts/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &script{w: worldOf(t, start(t)), names: map[string]string{}}
+			s.w.s.expects = `msg="run failed"` // scripts ask for what cannot be, too
+			got := s.run(string(text))
+			if *updateScripts {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("%s prints\n%s", file, got)
+			}
+		})
+	}
+}
+
+// script is one service and the names that its script has given to IDs.
+type script struct {
+	w     *World
+	names map[string]string
+}
+
+func (s *script) id(name string) string {
+	if s.names[name] == "" {
+		s.names[name] = newID()
+	}
+	return s.names[name]
+}
+
+// run runs the blocks and returns them with what they print now.
+func (s *script) run(text string) string {
+	var out []string
+	for block := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		commands, _, _ := strings.Cut(block, "----")
+		var printed strings.Builder
+		for line := range strings.SplitSeq(strings.TrimSpace(commands), "\n") {
+			if line != "" && line[0] != '#' {
+				printed.WriteString(s.command(strings.Fields(line)))
+			}
+		}
+		out = append(out, strings.TrimSpace(commands)+"\n----\n"+strings.TrimSpace(s.plain(printed.String())))
+	}
+	return strings.Join(out, "\n\n") + "\n"
+}
+
+func (s *script) command(words []string) string {
+	w, args := s.w, words[1:]
+	switch words[0] {
+	case "view":
+		times := 1
+		if len(args) > 1 {
+			times, _ = strconv.Atoi(args[1])
+		}
+		for range times {
+			w.service().views(s.id(args[0]))
+		}
+	case "like", "unlike":
+		method := map[string]string{"like": "PUT", "unlike": "DELETE"}[words[0]]
+		user := &Caller{w: w, ID: s.id(args[1]), token: mint(s.id(args[1]))}
+		user.do(method, "/v1/videos/"+s.id(args[0])+"/like", nil).want(202)
+	case "delete", "restore":
+		w.admin().post("/v1/admin/videos/batch-"+words[0], obj{"video_ids": []string{s.id(args[0])}, "reason": args[1]}).want(200)
+	case "get":
+		return s.get(args[0])
+	case "crash":
+		w.s.Kill()
+		w.s.Restart(w.t)
+	case "restart":
+		w.s.Stop(w.t)
+		w.s.Restart(w.t)
+	case "audit":
+		return s.audit()
+	case "replay":
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "_", " ")
+		}
+		o := w.replay(args...)
+		if o.status != 0 {
+			o.stdout += fmt.Sprintf("%sexit status %d\n", lastLine(o.stderr), o.status)
+		}
+		return o.stdout
+	default:
+		w.t.Fatalf("%s is no command of scripts", words[0])
+	}
+	return ""
+}
+
+// lastLine is what a command says of its failure, without the progress before.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1] + "\n"
+}
+
+func (s *script) get(name string) string {
+	video := s.id(name)
+	a := s.w.anonymous().get("/v1/videos/batch-metadata?ids=" + video).want(200)
+	c, there := decode[struct{ Videos map[string]counts }](s.w.t, a).Videos[video]
+	if !there {
+		return name + ": not there\n"
+	}
+	return fmt.Sprintf("%s: %d views, %d likes\n", name, c.Views, c.Likes)
+}
+
+func (s *script) audit() (text string) {
+	for _, e := range s.w.admin().get("/v1/admin/audit").want(200).list("entries") {
+		text += fmt.Sprintf("%s: %s\n", e["action"], e["reason"])
+	}
+	return text
+}
+
+// What differs from run to run is told by its kind.
+var scriptKinds = []struct {
+	pattern *regexp.Regexp
+	kind    string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "HEX"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
+	{regexp.MustCompile(`\b[0-9]+ events in [0-9.]+ s\b`), "N events in T s"},
+	{regexp.MustCompile(`\b[0-9.]+ s\b`), "T s"},
+	{regexp.MustCompile(`\b[0-9]+ MiB\b`), "N MiB"},
+	{regexp.MustCompile(` +\n`), "\n"},
+}
+
+func (s *script) plain(text string) string {
+	for name, id := range s.names {
+		text = strings.ReplaceAll(text, id, name)
+	}
+	for _, k := range scriptKinds {
+		text = k.pattern.ReplaceAllString(text, k.kind)
+	}
+	return strings.ReplaceAll(text, " \n", "\n")
+}
