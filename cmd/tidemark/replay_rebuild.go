@@ -79,7 +79,7 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 
 func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {
 	rows(w, "run", fmt.Sprintf("%s %s %s", r.ID, r.Kind, r.State))
-	if result.Model == "" {
+	if r.State != replay.StateDone && result.Differences == nil {
 		return
 	}
 	rows(w, "folded", fmt.Sprintf("%d events in %.3f s into %s", result.Events, result.Seconds, result.Model))

@@ -53,7 +53,7 @@ func firstError(errs ...error) error {
 
 func writeVerified(w io.Writer, r *adminRun, result *replay.VerifyResult) {
 	rows(w, "run", fmt.Sprintf("%s %s %s", r.ID, r.Kind, r.State))
-	if len(r.Result) == 0 {
+	if r.State != replay.StateDone {
 		return
 	}
 	rows(w, "folded", fmt.Sprintf("messages %d to %d, %d events in %.3f s", result.First, result.Last, result.Events, result.Seconds),
@@ -83,7 +83,7 @@ func (p *replayRepairCmd) Run(ctx context.Context) error {
 	failure := ended.ended(result)
 	err = p.printed(ended, func(w io.Writer) {
 		writeVerified(w, ended, &result.VerifyResult)
-		if len(ended.Result) > 0 {
+		if ended.State == replay.StateDone {
 			repaired := fmt.Sprintf("%d keys", result.Repaired)
 			if result.Generation > 0 {
 				repaired += fmt.Sprintf("; generation %d", result.Generation)
