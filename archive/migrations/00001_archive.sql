@@ -65,10 +65,9 @@ CREATE TABLE events (
     data json,
     PRIMARY KEY (log, seq, idx, stored_at)
 ) PARTITION BY RANGE (stored_at);
--- From what an event names to where it lies. A B-tree for each would take as much
--- room as the events, and five sixths of the time to write them; these filters of
--- 64 pages each take a fiftieth, cost next to nothing, and let a search skip what
--- certainly does not name it.
+-- From what an event names to where it lies. B-trees on random IDs take much room,
+-- and most of the time to write; a filter for each 64 pages takes a hundredth of
+-- theirs, and lets a search skip what certainly does not name it.
 CREATE INDEX events_video ON events USING brin (video_id uuid_bloom_ops (n_distinct_per_range = 4000))
     WITH (pages_per_range = 64, autosummarize = on);
 CREATE INDEX events_user ON events USING brin (user_id uuid_bloom_ops (n_distinct_per_range = 4000))
