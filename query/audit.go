@@ -28,12 +28,11 @@ func (s *Service) listAudit(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	entries, err := snapshot.AuditLog(filter, p.after.at, p.limit+1)
 	if err != nil {
 		return err

@@ -1,19 +1,17 @@
 package query
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // readAuditScope reads target (a UUID, or the position of a dead letter) and the
 // bounds of the time: from the one on, before the other.
 func readAuditScope(filter *readmodel.AuditFilter, target, from, to param) error {
 	if target.given && !events.ParseUUID(&filter.Target, target.text) {
-		at, ok := parseLetter(target.text)
-		if !ok {
+		at, err := replay.ParsePosition(target.text)
+		if err != nil || at.String() != target.text {
 			return badParam("target", "must be the ID of a video, a user or a job, or the position of a dead letter, such as 17.0")
 		}
 		filter.Target = readmodel.LetterTarget(at)
@@ -40,13 +38,4 @@ func readTime(name string, p param) (t events.Time, given bool, err error) {
 		return 0, false, badParam(name, "must be a time as RFC 3339 has it, such as 2026-11-22T12:00:00Z")
 	}
 	return t, true, nil
-}
-
-// parseLetter reads a position in the form sequence.index.
-func parseLetter(text string) (at events.Position, ok bool) {
-	seq, index, found := strings.Cut(text, ".")
-	s, err := strconv.ParseUint(seq, 10, 50)
-	i, errIndex := strconv.ParseUint(index, 10, 16)
-	at = events.Position{Seq: s, Index: uint16(i)}
-	return at, found && err == nil && errIndex == nil && i < events.MaxBatchEvents && at.String() == text
 }

@@ -35,12 +35,11 @@ func (s *Service) verifyAudit(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	var entries []readmodel.AuditEntry // of the read model, to compare with
 	own := auditCheck{known: !values[0].given}
 	err = snapshot.EachAudit(func(e *readmodel.AuditEntry) bool {

@@ -15,12 +15,11 @@ func (s *Service) listBlocks(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	blocks, err := snapshot.Blocks(c.Caller.ID, readmodel.BlockPage{CreatedAt: p.after.time, At: p.after.at}, p.limit+1)
 	if err != nil {
 		return err

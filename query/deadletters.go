@@ -60,12 +60,11 @@ func (s *Service) listDeadLetters(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	list, places, err := filter.read(snapshot, p.after.at, p.limit+1)
 	if err != nil {
 		return err
@@ -111,12 +110,11 @@ func (s *Service) getDeadLetter(c *api.Call) error {
 	if err != nil {
 		return api.InvalidContent.With("The position in the path " + replay.ErrPoint.Error() + ".")
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	d, ok, err := snapshot.DeadLetter(at)
 	if err != nil {
 		return err

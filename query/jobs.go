@@ -17,12 +17,11 @@ func (s *Service) jobStatuses(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	all := c.Caller.Has(api.RoleService) || c.Caller.Has(api.RoleAdmin)
 	jobs := make([]*readmodel.Job, len(list.IDs))
 	for i, id := range list.IDs {
@@ -79,12 +78,11 @@ func (s *Service) listJobs(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	jobs, err := snapshot.Jobs(c.Caller.ID, statuses, readmodel.JobPage{CreatedAt: p.after.time, Created: p.after.at}, p.limit+1)
 	if err != nil {
 		return err

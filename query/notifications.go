@@ -22,12 +22,11 @@ func (s *Service) listNotifications(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	unread, err := snapshot.UnreadCount(c.Caller.ID)
 	if err != nil {
 		return err
@@ -99,12 +98,11 @@ func (s *Service) notificationStatuses(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
+	snapshot, err := s.settled(c)
+	if err != nil {
 		return err
 	}
-	snapshot := s.source.Hold()
 	defer snapshot.Release()
-	c.SetPosition(snapshot.TokenHeader())
 	unread, err := snapshot.UnreadCount(c.Caller.ID)
 	if err != nil {
 		return err

@@ -117,3 +117,14 @@ func (s *Service) Routes() []api.Route {
 	}
 	return append(routes, s.replayRoutes()...)
 }
+
+// settled waits for the position that the caller asks for and holds what is shown
+// then, whose position the answer carries. The caller releases it.
+func (s *Service) settled(c *api.Call) (*readmodel.Snapshot, error) {
+	if err := c.Settle(c.Context()); err != nil {
+		return nil, err
+	}
+	snapshot := s.source.Hold()
+	c.SetPosition(snapshot.TokenHeader())
+	return snapshot, nil
+}
