@@ -34,11 +34,13 @@ type edition struct {
 	unwritten frozen
 	stats     *stats
 	saver     *saver
+	// judge is told what each message did; nil for an edition that does not serve.
+	judge func(*Judgement)
 }
 
 // begin gives a model to the edition: an empty one, or one that was loaded.
 func (e *edition) begin(m *readmodel.Model) {
-	e.model, e.fold = m, NewFold(m, FoldOptions{Judge: e.cfg.Judge})
+	e.model, e.fold = m, NewFold(m, FoldOptions{Judge: e.judge})
 	e.saved = m.At()
 	e.stats.saved.Store(e.saved.Packed())
 }

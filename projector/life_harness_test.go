@@ -40,6 +40,7 @@ type world struct {
 	p          *Projector
 	stopFold   func() error
 
+	judge    func(*Judgement)
 	mu       sync.Mutex
 	mayWrite error
 	interval time.Duration
@@ -78,7 +79,7 @@ func (w *world) closeLog() {
 func (w *world) config() Config {
 	return Config{
 		Log: w.log, ModelsDir: w.path("models"), CheckpointInterval: w.interval, CheckpointBytes: 1 << 30,
-		DedupeHorizon: horizons, OutcomeHorizon: horizons, Logger: w.logger(), Now: time.Now,
+		DedupeHorizon: horizons, OutcomeHorizon: horizons, Logger: w.logger(), Now: time.Now, Judge: w.judge,
 		MayWrite: func() error { w.mu.Lock(); defer w.mu.Unlock(); return w.mayWrite },
 	}
 }

@@ -69,7 +69,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 
 // edition returns an edition without a model, of the present fold.
 func (p *Projector) edition() *edition {
-	return &edition{cfg: &p.cfg, foldVersion: foldVersion, stats: &p.stats}
+	return &edition{cfg: &p.cfg, foldVersion: foldVersion, stats: &p.stats, judge: p.cfg.Judge}
 }
 
 // saverOf begins to write checkpoints of the edition that serves, some of which

@@ -95,7 +95,7 @@ func (p *Projector) createShadow(role shadowRole) (*Shadow, error) {
 
 func (p *Projector) shadowEdition() *edition {
 	e := p.edition()
-	e.stats = new(stats) // what a shadow does is not what the service does
+	e.stats, e.judge = new(stats), nil // what a shadow does is not what the service does
 	return e
 }
 

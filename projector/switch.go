@@ -89,8 +89,11 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.name(before))
 	}
 	s.e = nil
-	if _, err := p.models.Sweep(); err != nil {
-		p.cfg.Logger.Warn("models that are not needed any more could not be removed", "error", err)
+	// Others may be there that are only compared with: they are not to be touched.
+	if old := before.previous; old != "" && old != result.Model {
+		if err := p.models.Remove(old); err != nil {
+			p.cfg.Logger.Warn("the model that served before the last one could not be removed", "name", old, "error", err)
+		}
 	}
 	p.cfg.Logger.Info("switched to another read model", "name", result.Model, "replaced", result.Replaced,
 		"generation", result.Generation, "pause", result.Pause.String())
@@ -133,6 +136,10 @@ func (p *Projector) adopt(e *edition) {
 	old.stats, e.stats = new(stats), &p.stats
 	e.stats.saved.Store(e.saved.Packed())
 	e.saver = p.saverOf(e)
+	// From here on its fold is the one that tells and counts.
+	poisoned := old.fold.poisoned
+	e.judge, e.fold = p.cfg.Judge, NewFold(e.model, FoldOptions{Judge: p.cfg.Judge})
+	e.fold.poisoned = poisoned
 	p.live = e
 	p.serving.Store(e.model)
 	p.foldedBy.Store(int64(e.foldVersion))

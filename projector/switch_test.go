@@ -3,6 +3,7 @@ package projector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"sync"
@@ -91,8 +92,14 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 		t.Error("equal logs gave different digests")
 	}
 	w.commits(35, 5)
+	compared, err := w.p.ScratchShadow() // stays, whatever takes its place
+	w.must(err)
 	before := w.p.Snapshot()
 	done := w.switchTo(s)
+	w.catchUp(compared, 10)
+	_, err = compared.Save()
+	w.must(err)
+	w.must(compared.Close())
 	if w.p.Model() == first || w.p.Snapshot().Generation() <= before.Generation() || w.p.Snapshot().At.Compare(before.At) < 0 {
 		t.Errorf("generation %d at %v, before %d at %v", w.p.Snapshot().Generation(), w.p.Snapshot().At, before.Generation(), before.At)
 	}
@@ -127,6 +134,51 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 	w.stop()
 	w.start()
 	w.equal("after a restart of what was gone back to")
+}
+
+// What is told of each message is told once, whatever is folded beside.
+func TestOnlyTheServingFoldJudges(t *testing.T) {
+	w := newWorld(t)
+	var judged []uint64
+	w.judge = func(j *Judgement) { judged = append(judged, j.Seq) }
+	w.openLog("log")
+	w.start()
+	w.commits(0, 10)
+	s, err := w.p.NewShadow(nil)
+	w.must(err)
+	w.compare(s)
+	w.switchTo(s)
+	w.commits(10, 5)
+	w.equal("after the switch")
+	w.stop()
+	for i, seq := range judged {
+		if seq != uint64(i+1) {
+			t.Fatalf("judged %d", judged)
+		}
+	}
+	if len(judged) != 15 {
+		t.Errorf("judged %d", judged)
+	}
+}
+
+func TestOnlyOneModelIsKeptToGoBackTo(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 5)
+	w.equal("before")
+	for range 3 {
+		s, err := w.p.NewShadow(nil)
+		w.must(err)
+		w.compare(s)
+		w.switchTo(s)
+	}
+	names, err := w.p.models.List()
+	w.must(err)
+	if got := fmt.Sprint(names); got != "[model-000003 model-000004]" {
+		t.Errorf("models: %s", got)
+	}
+	w.equal("afterwards")
 }
 
 // A shadow in lockstep is at the serving fold's position, whatever is folded meanwhile.
