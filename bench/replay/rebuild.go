@@ -47,7 +47,7 @@ const (
 	rebuildConnections = 64
 	pollsPace          = 2000
 	// rebuildPace is the throttle of a rebuild beside polls, in events a second.
-	rebuildPace = 520_000
+	rebuildPace = 600_000
 	batchPath   = "/v1/videos/batch-metadata"
 )
 
