@@ -47,6 +47,9 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 		err := r.verifying(ctx, o.VerifyOptions, m, &result.VerifyResult, func(b *beside, c *readmodel.Comparison) error {
 			return r.repair(ctx, o.Order, b, c, result)
 		})
+		if err == nil {
+			r.verified(new(VerifyResult), nil) // it has looked again until nothing differed
+		}
 		return result, err
 	})
 }

@@ -82,6 +82,9 @@ func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
 			if repaired.Repaired == 0 || repaired.Generation <= 1 || s.p.Snapshot().Generation() != repaired.Generation {
 				t.Errorf("%+v", repaired)
 			}
+			if s.runs.VerifyStats().Differences != 0 {
+				t.Error("the metric still tells of differences")
+			}
 			if len(s.audit) != 1 || s.audit[0].Reason != "a bit flipped" || !strings.Contains(s.audit[0].Outcome, "differ") {
 				t.Errorf("audit: %+v", s.audit)
 			}
