@@ -20,10 +20,21 @@ func running(t *testing.T) *Runs {
 			t.Error(err)
 		}
 	})
-	for r.accepts() != nil {
-		time.Sleep(time.Millisecond)
-	}
+	awaitAccepting(t, r)
 	return r
+}
+
+// awaitAccepting waits until runs can be started.
+func awaitAccepting(t *testing.T, r *Runs) {
+	t.Helper()
+	ctx := shortly(t)
+	for tick := time.Tick(time.Millisecond); r.accepts() != nil; {
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			t.Fatal("no run is accepted: ", r.accepts())
+		}
+	}
 }
 
 func shortly(t *testing.T) context.Context {
@@ -117,9 +128,7 @@ func TestRunsEndWithTheirOwner(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	for r.accepts() != nil {
-		time.Sleep(time.Millisecond)
-	}
+	awaitAccepting(t, r)
 	id, err := r.Start("long", Order{}, untilCancelled)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package blackbox
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,16 +37,13 @@ func (w *World) letters(query string) (positions []string) {
 	return positions
 }
 
-// awaitLetters waits until there are so many dead letters.
-func (w *World) awaitLetters(n int) []string {
+// awaitLetter waits until a dead letter is there; those before it are, then.
+func (w *World) awaitLetter(position string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if positions := w.letters(""); len(positions) >= n {
-			return positions
-		}
-	}
-	w.t.Fatalf("there are not %d dead letters", n)
-	return nil
+	eventually(w.t, "dead letter "+position, func() (bool, string) {
+		positions := w.letters("")
+		return slices.Contains(positions, position), strings.Join(positions, " ")
+	})
 }
 
 func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
@@ -57,9 +55,9 @@ func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
 	n.publish(recordBatch(aheadView(soon, "soon", 3*time.Second)))
 	n.publish(recordBatch(aheadView(never, "far", time.Hour), aheadView(never, "near", time.Second)))
 	n.publish([]byte("no record batch"))
-	w.awaitLetters(2)
-
 	garbage, far := "3.0", "2.0"
+	w.awaitLetter(garbage)
+
 	whole := w.admin().get("/v1/admin/dead-letters/" + garbage).want(200).has(obj{"type": nil, "raw": base64.StdEncoding.EncodeToString([]byte("no record batch"))})
 	if event := whole.object()["event"]; event != nil {
 		t.Errorf("garbage has the event %v", event)
@@ -75,21 +73,23 @@ func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
 
 	// What is early becomes good; what is far ahead stays, and what comes after it
 	// of the same video waits.
-	for deadline := time.Now().Add(patience); len(w.letters("")) > 3; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the view that was early is a dead letter still")
+	eventually(t, "the view that was early to count", func() (bool, string) {
+		positions := w.letters("")
+		if len(positions) > 3 {
+			w.replay("dead-letters", "redrive", "--all", "--reason", "the clock is right again").exits(exitFine).says(far+"        poisoned", "2.1        waiting")
 		}
-		w.replay("dead-letters", "redrive", "--all", "--reason", "the clock is right again").exits(exitFine).says(far+"        poisoned", "2.1        waiting")
-	}
+		return len(positions) <= 3, strings.Join(positions, " ")
+	})
 	w.wantCounts(soon, counts{Views: 1})
 	n.publish(recordBatch(aheadView(soon, "soon", 0))) // it is another event: its time is another
 	w.replay("dead-letters", "drop", far, "--reason", "nobody knows whose").exits(exitFine).says(far + "        applied")
-	for deadline := time.Now().Add(patience); len(w.letters("?type=video.viewed")) > 0; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the view that waited is a dead letter still")
+	eventually(t, "the view that waited to count", func() (bool, string) {
+		positions := w.letters("?type=video.viewed")
+		if len(positions) > 0 {
+			w.admin().post("/v1/admin/dead-letters/redrive", obj{"type": "video.viewed", "reason": "its turn"}).want(200)
 		}
-		w.admin().post("/v1/admin/dead-letters/redrive", obj{"type": "video.viewed", "reason": "its turn"}).want(200)
-	}
+		return len(positions) == 0, strings.Join(positions, " ")
+	})
 	if got := strings.Join(w.letters(""), " "); got != garbage {
 		t.Errorf("left are %s", got)
 	}
@@ -107,7 +107,7 @@ func TestCommandsOnDeadLettersAreRefusedForWhatIsWrongWithThem(t *testing.T) {
 	n := startNATS(t)
 	w := worldOf(t, start(t, "--nats-url", n.url))
 	n.publish([]byte("no record batch"))
-	w.awaitLetters(1)
+	w.awaitLetter("1.0")
 	admin := w.admin()
 	for _, body := range []obj{
 		{}, {"reason": "r"}, {"all": true}, {"reason": "r", "all": true, "limit": 0}, {"reason": "r", "all": true, "limit": 401},
@@ -145,7 +145,7 @@ func TestDeadLettersArePagedAndTakenInBatches(t *testing.T) {
 		entries = append(entries, aheadView(newID(), newID(), time.Hour))
 	}
 	n.publish(recordBatch(entries...))
-	w.awaitLetters(1)
+	w.awaitLetter("1.0")
 	admin := w.admin()
 	seen, path := 0, "/v1/admin/dead-letters?limit=200&type=video.viewed&reason=ahead"
 	for cursor := ""; ; {
