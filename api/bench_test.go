@@ -34,16 +34,21 @@ type driver struct {
 
 func newDriver(t testing.TB, path, text string, header http.Header) *driver {
 	t.Helper()
-	m := newModel()
+	routes := append([]Route{{Method: "POST", Path: "/v1/poll", Access: Anyone, Body: JSONBody, OwnSyntax: true, Handle: func(c *Call) error {
+		if err := c.Settle(c.Context()); err != nil {
+			return err
+		}
+		c.Out = append(c.Out, c.Body...)
+		return c.Answer(c.Out)
+	}}}, sampleRoutes...)
+	return newDriverOf(t, routes, path, text, header)
+}
+
+// newDriverOf returns a driver of a server with these routes.
+func newDriverOf(t testing.TB, routes []Route, path, text string, header http.Header) *driver {
+	t.Helper()
 	server, err := NewServer(Config{
-		Routes: append([]Route{{Method: "POST", Path: "/v1/poll", Access: Anyone, Body: JSONBody, OwnSyntax: true, Handle: func(c *Call) error {
-			if err := c.Settle(c.Context()); err != nil {
-				return err
-			}
-			c.Out = append(c.Out, c.Body...)
-			return c.Answer(c.Out)
-		}}}, sampleRoutes...),
-		Auth: secretAuth(t), ReadModel: m, Logger: discard, CORSOrigins: []string{"https://a.org"},
+		Routes: routes, Auth: secretAuth(t), ReadModel: newModel(), Logger: discard, CORSOrigins: []string{"https://a.org"},
 	})
 	if err != nil {
 		t.Fatal(err)
