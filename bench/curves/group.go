@@ -63,11 +63,11 @@ func start(ctx context.Context, env *scenario.Env, videos int, flags ...string) 
 	if err := history.SyncAll(data); err != nil {
 		return nil, err
 	}
-	t, err := process.StartTidemark(ctx, env.Tidemark, dir, env.GOGC, flags...)
+	t, err := process.StartTidemark(ctx, env.Tidemark, dir, env.GOGC, append(env.Checkpoints(), flags...)...)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Settled(ctx); err != nil { // its first checkpoints
+	if err := t.Settled(ctx, env.Quiet()); err != nil { // its first checkpoints
 		return nil, errors.Join(err, stop(t))
 	}
 	return t, nil

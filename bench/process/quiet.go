@@ -7,12 +7,12 @@ import (
 )
 
 // Quiet waits until a server has nothing to do any more (checkpoints, vacuum):
-// until it has used less than 1 % of a core for a second.
-func (s *Server) Quiet(ctx context.Context) error {
+// until it has used no more than the least that can be told (10 ms) for so long.
+func (s *Server) Quiet(ctx context.Context, quiet time.Duration) error {
 	const limit = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(quiet)
 	defer ticker.Stop()
 	last, err := s.CPU()
 	for err == nil {

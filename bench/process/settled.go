@@ -11,9 +11,9 @@ import (
 )
 
 // Settled waits until a checkpoint holds all that was folded, and then until
-// tidemark is quiet: what it was filled with is not to be paid by what is
-// measured next.
-func (t *Tidemark) Settled(ctx context.Context) error {
+// tidemark is quiet for so long: what it was filled with is not to be paid by
+// what is measured next.
+func (t *Tidemark) Settled(ctx context.Context, quiet time.Duration) error {
 	const limit = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -23,10 +23,10 @@ func (t *Tidemark) Settled(ctx context.Context) error {
 			return err
 		}
 		if folded == saved {
-			return t.Quiet(ctx)
+			return t.Quiet(ctx, quiet)
 		}
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 			return fmt.Errorf("no checkpoint of sequence %s after %s: the last is of %s", folded, limit, saved)
 		}

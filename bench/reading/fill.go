@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/bench/load"
 	"github.com/tidemark-io/tidemark/bench/process"
+	"github.com/tidemark-io/tidemark/bench/scenario"
 	"github.com/tidemark-io/tidemark/bench/world"
 )
 
@@ -15,7 +16,7 @@ import (
 const eventsPerCall = 1000
 
 // fill puts the videos into a tidemark through its own API.
-func fill(ctx context.Context, t *process.Tidemark, videos world.Videos) error {
+func fill(ctx context.Context, env *scenario.Env, t *process.Tidemark, videos world.Videos) error {
 	const connections = 4
 	pool, err := load.Dial(ctx, t.Address, connections)
 	if err != nil {
@@ -27,7 +28,7 @@ func fill(ctx context.Context, t *process.Tidemark, videos world.Videos) error {
 	if _, err := pool.Run(ctx, load.Plan{Script: script, Duration: time.Hour, Limit: calls}); err != nil {
 		return fmt.Errorf("fill tidemark: %w", err)
 	}
-	return t.Settled(ctx)
+	return t.Settled(ctx, env.Quiet())
 }
 
 // baselines is the script that sends each video's start value once.

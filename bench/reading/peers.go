@@ -68,5 +68,5 @@ func (st *stage) fillPeer(ctx context.Context, env *scenario.Env, store *process
 	if said, err := fill.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", command, err, said)
 	}
-	return store.Quiet(ctx)
+	return store.Quiet(ctx, env.Quiet())
 }

@@ -84,13 +84,13 @@ func (st *stage) startTidemark(ctx context.Context, env *scenario.Env, name, bin
 	if err != nil {
 		return err
 	}
-	t, err := process.StartTidemark(ctx, binary, dir, env.GOGC)
+	t, err := process.StartTidemark(ctx, binary, dir, env.GOGC, env.Checkpoints()...)
 	if err != nil {
 		return err
 	}
 	st.subjects = append(st.subjects, &subject{name: name, address: t.Address, server: t.Server, tidemark: t})
 	env.Logger.Info("filling", "subject", name, "videos", int(st.videos))
-	return fill(ctx, t, st.videos)
+	return fill(ctx, env, t, st.videos)
 }
 
 // named returns the subjects with these names, those that are there.

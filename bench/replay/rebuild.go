@@ -77,11 +77,11 @@ func rebuilds(ctx context.Context, env *scenario.Env) (rows []result.Row, err er
 		return nil, err
 	}
 	r := &rebuilding{env: env, token: process.Token("00000000-0000-4000-8000-00000000beef", "admin")}
-	if r.t, err = process.StartTidemark(ctx, env.Tidemark, dir, env.GOGC); err != nil {
+	if r.t, err = process.StartTidemark(ctx, env.Tidemark, dir, env.GOGC, env.Checkpoints()...); err != nil {
 		return nil, err
 	}
 	defer r.t.Kill()
-	if err := r.t.Settled(ctx); err != nil {
+	if err := r.t.Settled(ctx, env.Quiet()); err != nil {
 		return nil, err
 	}
 	if r.polls, err = r.baseline(ctx, videos); err != nil {
@@ -225,7 +225,7 @@ func (r *rebuilding) measure(ctx context.Context, row *result.Row, n int) error 
 		row.Add(result.Worst, result.Milliseconds, latency.Max())
 	}
 	if rebuilt {
-		return r.t.Settled(ctx)
+		return r.t.Settled(ctx, r.env.Quiet())
 	}
 	return nil
 }

@@ -47,6 +47,18 @@ func (e *Env) Window() time.Duration {
 	return Pick(e, 4*time.Second, 2*time.Second, 200*time.Millisecond)
 }
 
+// Quiet returns how long a server must have had nothing to do before it is
+// measured.
+func (e *Env) Quiet() time.Duration {
+	return Pick(e, time.Second, time.Second, 50*time.Millisecond)
+}
+
+// Checkpoints returns the flags of a tidemark that is measured once its
+// checkpoint holds all: a smoke does not wait for the default's interval.
+func (e *Env) Checkpoints() []string {
+	return Pick(e, nil, nil, []string{"--checkpoint-interval=100ms"})
+}
+
 // TempDir makes a directory of its own for one server.
 func (e *Env) TempDir(name string) (string, error) {
 	dir, err := os.MkdirTemp(e.Dir, name+"-")
