@@ -163,8 +163,9 @@ func TestComposeSetsKnownFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for variable := range readCompose(t).Services["tidemark"].Environment {
-		flag := regexp.MustCompile(`^tidemark_(nats|postgres)_`).ReplaceAllString(strings.ToLower(variable), "")
-		if flag == strings.ToLower(variable) || !regexp.MustCompile(`(?i)\s`+flag+`\s+string`).Match(source) {
+		flag := regexp.MustCompile(`^tidemark_((nats|postgres)_)?`).ReplaceAllString(strings.ToLower(variable), "")
+		field := strings.ReplaceAll(flag, "_", "")
+		if flag == strings.ToLower(variable) || !regexp.MustCompile(`(?im)^\s+`+field+`\s+\S`).Match(source) {
 			t.Errorf("%s is no flag of serve", variable)
 		}
 	}

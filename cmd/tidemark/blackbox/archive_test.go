@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/tidemark-io/tidemark/archive/archivetest"
 )
@@ -89,4 +93,41 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 			t.Errorf("the %s holds the password", what)
 		}
 	}
+}
+
+// TestTheLogOfComposeIsTrimmed: with the rights that deploy/nats.conf gives, the
+// log forgets what is archived; a node without a read model makes one all the same.
+func TestTheLogOfComposeIsTrimmed(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", "nats.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const password = "a-password-of-compose"
+	var options server.Options
+	if err := options.ProcessConfigString(strings.ReplaceAll(string(file), "$NATS_PASSWORD", password)); err != nil {
+		t.Fatal(err)
+	}
+	n := startNATSWith(t, options)
+	postgres := archivetest.Start(t)
+	flags := []string{"--nats-url", n.url, "--nats-user", "tidemark", "--nats-password", password, "--postgres-url", postgres.URL("postgres"), "--log-keep", "1ns"}
+	s := start(t, flags...)
+	w := worldOf(t, s)
+	video, viewer := newID(), w.user()
+	for range 8 {
+		viewer.views(video)
+	}
+	eventually(t, "the archive to catch up", func() (bool, string) {
+		at := w.metric("tidemark_archive_position")
+		return at >= 8, fmt.Sprint(at)
+	})
+	s.Stop(t)
+	s.Restart(t) // retention looks at once, and then every minute
+	w = worldOf(t, s)
+	eventually(t, "the log to be trimmed", func() (bool, string) {
+		log := w.admin().get("/v1/admin/replay/status").want(200).object()["log"].(obj)
+		return log["first_sequence"].(float64) > 1, fmt.Sprint(log)
+	})
+	fresh := worldOf(t, start(t, flags...))
+	fresh.wantCounts(video, counts{Views: 8})
 }

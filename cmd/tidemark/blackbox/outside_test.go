@@ -29,10 +29,13 @@ type outsideNATS struct {
 }
 
 func startNATS(t *testing.T) *outsideNATS {
-	n := &outsideNATS{t: t, options: server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: filepath.Join(t.TempDir(), "js"), SyncAlways: true,
-	}}
+	return startNATSWith(t, server.Options{JetStream: true, SyncAlways: true})
+}
+
+func startNATSWith(t *testing.T, options server.Options) *outsideNATS {
+	options.Host, options.Port, options.HTTPPort, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, 0, true, true
+	options.StoreDir = filepath.Join(t.TempDir(), "js")
+	n := &outsideNATS{t: t, options: options}
 	n.start()
 	t.Cleanup(n.stop)
 	return n
