@@ -36,7 +36,8 @@ func (c *Comparison) noteVideo(number uint32, live, log *slotWords) {
 }
 
 // overwrite writes all of a slot but its key. A reader that was in the middle of
-// it sees that it is busy, or another state.
+// it sees that it is busy, or another state, or that there was one mend more: that
+// is counted before the slot can look untouched again.
 func (v *Videos) overwrite(number uint32, w slotWords) {
 	s := v.slot(number)
 	v.changes(number, s)
@@ -44,6 +45,7 @@ func (v *Videos) overwrite(number uint32, w slotWords) {
 	for i := range s.counts {
 		s.counts[i].Store(int64(w[3+i]))
 	}
+	v.mends.Add(1)
 	s.state.Store(w[2])
 }
 

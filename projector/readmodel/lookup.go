@@ -16,6 +16,15 @@ import (
 // Each pass is a function of its own: what a pass keeps at hand then fits into
 // the processor's registers.
 func (v *Videos) Lookup(ids []events.VideoID, slots []Slot, found []bool) (newest events.Position) {
+	for {
+		mends := v.mends.Load()
+		if newest = v.lookup(ids, slots, found); v.mends.Load() == mends {
+			return newest
+		}
+	}
+}
+
+func (v *Videos) lookup(ids []events.VideoID, slots []Slot, found []bool) events.Position {
 	var p probes
 	packed := uint64(0)
 	for start := 0; start < len(ids); start += len(p.hashes) {

@@ -20,6 +20,9 @@ type Counts [events.CounterCount]int64
 type Videos struct {
 	index  *index
 	chunks atomic.Pointer[[]*videoChunk]
+	// mends counts the slots that were written anew at no position, which the slot
+	// itself does not show.
+	mends  atomic.Uint64
 	count  uint32 // the writer's alone
 	dirty  dirtySet
 	digest uint64 // of all slots that are neither dirty nor in the capture
@@ -61,8 +64,10 @@ type videoChunk [chunkSize]slot
 
 // slot is one cache line. The state word holds the position of the last
 // visible change, and three flags. A reader takes the word, the counters and
-// the word again: since every write of the counters of a visible video changes
-// the position in the word, equal words mean whole counters.
+// the word again: since every event that changes the counters of a visible video
+// changes the position in the word, equal words mean whole counters. A mend is no
+// event and leaves the word as it was (overwrite): so the reader also looks, once
+// for all slots that it reads, whether any was mended meanwhile.
 type slot struct {
 	hi, lo uint64 // the key; written before the index knows the slot
 	state  atomic.Uint64
@@ -121,7 +126,14 @@ func (v *Videos) ID(number uint32) events.VideoID {
 }
 
 // Read reads one slot whole: all counters from one position.
-func (v *Videos) Read(number uint32, into *Slot) { v.slot(number).read(into) }
+func (v *Videos) Read(number uint32, into *Slot) {
+	for {
+		mends := v.mends.Load()
+		if v.slot(number).read(into); v.mends.Load() == mends {
+			return
+		}
+	}
+}
 
 func (s *slot) read(into *Slot) {
 	for try := 1; ; try++ {

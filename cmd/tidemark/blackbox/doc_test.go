@@ -1,6 +1,7 @@
 // Package blackbox tests the built binary by what the public contract
 // promises: it starts real processes on real data directories and speaks HTTP
-// to them. It knows nothing of the code inside.
+// to them. It knows nothing of the code inside, but where it damages data
+// (damage_test.go).
 //
 // A test reads like the contract. A [World] is a test's view of one service;
 // it mints callers (user, service, admin, anonymous), and sends the position
