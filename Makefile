@@ -60,10 +60,10 @@ fuzz: ## each fuzz test for FUZZTIME (10s)
 peers:
 	@bench/install-peers.sh
 
-bench: peers ## all measurements beside the floor and other stores; results in bench/results.json
+bench: peers ## all measurements beside the floor and other stores, an hour; results in bench/results.json, charts in bench/charts
 	cd bench && $(GO) run . run
 
-bench-quick: peers ## the same with fewer and shorter rounds
+bench-quick: peers ## the same in a quarter of an hour, with fewer and shorter rounds
 	cd bench && $(GO) run . run --quick
 
 # Redis and PostgreSQL take part where they are installed; where not, they are named.

@@ -21,18 +21,23 @@ func (c *chartCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	files := chart.FromRun(run)
-	if len(files) == 0 {
+	if len(chart.FromRun(run)) == 0 {
 		return errors.New("the run has nothing that is drawn: were only some scenarios run?")
 	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+	return draw(run, c.Dir)
+}
+
+// draw writes the charts that the run has figures for.
+func draw(run *result.Run, dir string) error {
+	files := chart.FromRun(run)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the directory of the charts: %w", err)
 	}
 	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(c.Dir, f.Name), f.SVG, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, f.Name), f.SVG, 0o644); err != nil {
 			return fmt.Errorf("write a chart: %w", err)
 		}
 	}
-	fmt.Printf("%d charts in %s\n", len(files), c.Dir)
+	fmt.Fprintf(os.Stderr, "%d charts in %s\n", len(files), dir)
 	return nil
 }

@@ -9,10 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark-io/tidemark/archive"
 	"github.com/tidemark-io/tidemark/bench/history"
@@ -38,12 +39,12 @@ const (
 func Groups() []scenario.Group {
 	row := func(subject string) result.Selector { return result.Selector{Scenario: CatchUp, Subject: subject} }
 	return []scenario.Group{{Scenarios: []scenario.Scenario{
-		{Name: CatchUp, Run: catchUp, Goals: []result.Goal{
+		{Name: CatchUp, Takes: scenario.Takes{Full: 5 * time.Minute, Quick: 80 * time.Second}, Run: catchUp, Goals: []result.Goal{
 			{What: "archive to COPY of the same rows alone", Figure: result.Events, Of: row(Archive), To: row(Copy), Limit: 0.6, AtLeast: true},
 			{What: "archive to COPY of the same rows without an index", Figure: result.Events, Of: row(Archive), To: row(CopyBare), Reported: true},
 			{What: "catching up to durable commands one by one", Figure: result.Events, Of: row(Archive), To: row(Singles), Limit: 5, AtLeast: true},
 		}},
-		{Name: Away, Run: away, Goals: awayGoals()},
+		{Name: Away, Takes: scenario.Takes{Full: 2 * time.Minute, Quick: 30 * time.Second}, Run: away, Goals: awayGoals()},
 	}}}
 }
 
@@ -67,15 +68,10 @@ func catchUp(ctx context.Context, env *scenario.Env) (rows []result.Row, err err
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	defer c.close()
 	if err := c.prepare(ctx, env, dir); err != nil {
-		var missing *process.MissingError
-		if errors.As(err, &missing) {
-			env.Miss(missing.Error())
-			return nil, nil
-		}
 		return nil, err
 	}
-	defer c.close()
 	parameters := map[string]string{"events": strconv.Itoa(c.events)}
 	for _, subject := range []string{Archive, Copy, CopyBare, Singles} {
 		rows = append(rows, result.Row{Scenario: CatchUp, Subject: subject, Parameters: parameters})
@@ -133,9 +129,11 @@ func (c *catchup) prepare(ctx context.Context, env *scenario.Env, dir string) (e
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return err
 	}
-	if c.postgres, err = process.StartPostgres(ctx, server); err != nil {
+	postgres, err := process.StartPostgres(ctx, server)
+	if err != nil {
 		return err
 	}
+	c.postgres = postgres
 	c.db, err = pgx.Connect(ctx, c.postgres.URL)
 	return err
 }
@@ -146,11 +144,20 @@ func (c *catchup) model() readmodel.Config {
 	return readmodel.Config{Incarnation: c.log.Incarnation(), DedupeHorizon: 168 * time.Hour, OutcomeHorizon: 25 * time.Hour}
 }
 
+// close ends what prepare has started, be it all or not.
 func (c *catchup) close() {
-	_ = c.db.Close(context.Background())
-	_ = c.postgres.Stop()
-	c.log.Close()
-	c.spool.Close()
+	if c.db != nil {
+		_ = c.db.Close(context.Background())
+	}
+	if c.postgres != nil {
+		_ = c.postgres.Stop()
+	}
+	if c.spool != nil {
+		c.spool.Close()
+	}
+	if c.log != nil {
+		c.log.Close()
+	}
 }
 
 // archive archives the log into a schema of its own and returns its rate.
@@ -169,11 +176,19 @@ func (c *catchup) archive(ctx context.Context) (float64, error) {
 	}
 	defer a.Close()
 	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
 	done := make(chan error, 1)
 	start := time.Now()
-	go func() { done <- a.Run(ctx) }()
-	for a.Status().Position.Seq < c.last && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
+	go func() {
+		defer close(ended)
+		done <- a.Run(ctx)
+	}()
+	for archiving := true; archiving && a.Status().Position.Seq < c.last; {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ended:
+			archiving = false
+		}
 	}
 	took := time.Since(start)
 	cancel()
@@ -234,26 +249,22 @@ func singles(ctx context.Context, env *scenario.Env) (float64, error) {
 	done := make(chan error, 1)
 	go func() { done <- w.Run(running) }()
 	entry := events.Entry{Events: 1, Bytes: events.AppendEvent(nil, events.Meta{Type: events.TypeVideoViewed, Time: events.TimeOf(time.Now())}, events.VideoViewed{})}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	total := 0
+	var callers errgroup.Group
+	var total atomic.Int64
 	start := time.Now()
 	for range 64 {
-		wg.Go(func() {
-			n := 0
+		callers.Go(func() error {
 			for time.Since(start) < env.Window() {
 				if _, err := w.Commit(ctx, entry); err != nil {
-					return
+					return err
 				}
-				n++
+				total.Add(1)
 			}
-			mu.Lock()
-			total += n
-			mu.Unlock()
+			return nil
 		})
 	}
-	wg.Wait()
+	err = callers.Wait()
 	took := time.Since(start)
 	cancel()
-	return float64(total) / took.Seconds(), <-done
+	return float64(total.Load()) / took.Seconds(), errors.Join(err, <-done)
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/tidemark-io/tidemark/bench/folding"
 	"github.com/tidemark-io/tidemark/bench/history"
@@ -39,16 +40,16 @@ func Groups() []scenario.Group {
 	return []scenario.Group{
 		{
 			Scenarios: []scenario.Scenario{
-				{Name: Reads, Run: tables.reads, Goals: []result.Goal{
+				{Name: Reads, Takes: scenario.Takes{Full: 220 * time.Second, Quick: 25 * time.Second}, Run: tables.reads, Goals: []result.Goal{
 					{What: "look up 20 of 10 million videos, uniform", Figure: Time, Of: result.Selector{Scenario: Reads, Subject: Lookup, Parameters: largest}, Limit: 1000},
 					{What: "whole answer of 20 of 10 million videos, uniform", Figure: Time, Of: result.Selector{Scenario: Reads, Subject: Answer, Parameters: largest}, Limit: 2300},
 					{What: "allocations of a whole answer", Figure: Allocations, Of: result.Selector{Scenario: Reads, Subject: Answer, Parameters: largest}, Limit: 0},
 				}},
-				{Name: Pauses, Run: tables.pauses},
+				{Name: Pauses, Takes: scenario.Takes{Full: time.Minute, Quick: 10 * time.Second}, Run: tables.pauses},
 			},
 			Close: tables.close,
 		},
-		{Scenarios: []scenario.Scenario{{Name: Memory, Run: memory, Goals: []result.Goal{
+		{Scenarios: []scenario.Scenario{{Name: Memory, Takes: scenario.Takes{Full: 90 * time.Second, Quick: 20 * time.Second}, Run: memory, Goals: []result.Goal{
 			{What: "memory of a video at 10 million", Figure: "memory", Of: result.Selector{Scenario: Memory, Subject: "a video", Parameters: map[string]string{"number": largest["videos"]}}, Limit: 88},
 			{What: "memory of a like", Figure: "memory", Of: result.Selector{Scenario: Memory, Subject: "a like"}, Limit: 24},
 		}}}},

@@ -20,13 +20,20 @@ type stage struct {
 	batches  map[int]*workload // by the number of IDs
 	subjects []*subject
 	stores   []*process.Server // behind the peers
+
+	begun bool
+	err   error // why they could not be started and filled
 }
 
-// ready starts the servers, unless they run.
+// ready starts the servers, once.
 func (st *stage) ready(ctx context.Context, env *scenario.Env) error {
-	if st.subjects != nil {
-		return nil
+	if !st.begun {
+		st.begun, st.err = true, st.start(ctx, env)
 	}
+	return st.err
+}
+
+func (st *stage) start(ctx context.Context, env *scenario.Env) error {
 	st.videos = scenario.Pick[world.Videos](env, 1_000_000, 1_000_000, 10_000)
 	st.batches = make(map[int]*workload)
 	for _, ids := range batchSizes {

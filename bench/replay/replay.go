@@ -29,7 +29,7 @@ const (
 func Groups() []scenario.Group {
 	return []scenario.Group{{Scenarios: []scenario.Scenario{
 		{
-			Name: Views,
+			Name: Views, Takes: scenario.Takes{Full: 30 * time.Second, Quick: 7 * time.Second},
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 10_000_000, 2_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 1_000_000, 10_000)
@@ -43,7 +43,7 @@ func Groups() []scenario.Group {
 			},
 		},
 		{
-			Name: Mix,
+			Name: Mix, Takes: scenario.Takes{Full: 270 * time.Second, Quick: 12 * time.Second},
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 10_000_000, 1_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)

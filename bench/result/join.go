@@ -21,6 +21,7 @@ func (r *Run) Join(earlier *Run) error {
 	measured := func(scenario string) bool { return slices.Contains(again, scenario) }
 	var parts []Part
 	for _, part := range earlier.Parts {
+		part.Failed = slices.DeleteFunc(slices.Clone(part.Failed), func(f Failure) bool { return measured(f.Scenario) })
 		if part.Scenarios = slices.DeleteFunc(slices.Clone(part.Scenarios), measured); len(part.Scenarios) > 0 {
 			parts = append(parts, part)
 		}

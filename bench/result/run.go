@@ -37,6 +37,15 @@ type Part struct {
 	Seconds float64 `json:"seconds"`
 	// Missing names what was not measured, and what to do about it.
 	Missing []string `json:"missing,omitempty"`
+	// Failed are the scenarios that were to be measured and could not.
+	Failed []Failure `json:"failed,omitempty"`
+}
+
+// Failure says why a scenario has no rows: a wrong answer, or a server that
+// could not be measured.
+type Failure struct {
+	Scenario string `json:"scenario"`
+	Error    string `json:"error"`
 }
 
 // Machine is where a run took place.

@@ -22,6 +22,9 @@ func (r *Run) WriteTable(w io.Writer) error {
 		for _, missing := range part.Missing {
 			fmt.Fprintf(&b, "\n**Not measured:** %s\n", missing)
 		}
+		for _, failed := range part.Failed {
+			fmt.Fprintf(&b, "\n**Failed:** %s: %s\n", failed.Scenario, failed.Error)
+		}
 	}
 	for _, scenario := range r.scenarios() {
 		r.writeScenario(&b, scenario)

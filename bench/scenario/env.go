@@ -42,6 +42,16 @@ func Pick[T any](e *Env, full, quick, smoke T) T {
 	return [...]T{Full: full, Quick: quick, Smoke: smoke}[e.Size]
 }
 
+// DefaultRounds returns how many rounds a run of this size has unless told
+// otherwise.
+func (e *Env) DefaultRounds() int { return Pick(e, 7, 3, 1) }
+
+// About returns about how long a scenario takes in this run.
+func (e *Env) About(s Scenario) time.Duration {
+	whole := Pick(e, s.Takes.Full, s.Takes.Quick, 3*time.Second)
+	return (whole * time.Duration(e.Rounds) / time.Duration(e.DefaultRounds())).Round(time.Second)
+}
+
 // Window returns how long one subject is measured in one round.
 func (e *Env) Window() time.Duration {
 	return Pick(e, 4*time.Second, 2*time.Second, 200*time.Millisecond)
