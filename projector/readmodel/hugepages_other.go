@@ -2,5 +2,10 @@
 
 package readmodel
 
+import "unsafe"
+
 // preferHugePages does nothing where the kernel takes no such hint.
-func preferHugePages[T any]([]T) {}
+func preferHugePages(unsafe.Pointer, uintptr) {}
+
+// renew does nothing where pages are of one size.
+func renew(unsafe.Pointer, uintptr) {}

@@ -185,15 +185,14 @@ func (x *index) split(at int, old *segment) {
 	}
 }
 
-// cellsAtOnce bounds how many segments are made in one piece, of 2 MiB, so that
-// tables of cells are huge pages. Segments that are made one after the other are
-// split one after the other, so a piece is given back whole.
-const cellsAtOnce = 2 << 20 / (8 * segmentCells)
+// cellsAtOnce bounds how many segments are made in one piece, of 16 MiB.
+// Segments that are made one after the other are split one after the other, so a
+// piece is given back whole.
+const cellsAtOnce = 16 << 20 / (8 * segmentCells)
 
 func (x *index) newCells() *cells {
 	if len(x.spare) == 0 {
-		x.spare = make([]cells, min(cellsAtOnce, 1+len(x.segments)/8))
-		preferHugePages(x.spare)
+		x.spare = tablePiece[cells](min(cellsAtOnce, 1+len(x.segments)/4))
 	}
 	c := &x.spare[0]
 	x.spare = x.spare[1:]

@@ -161,8 +161,7 @@ func (v *Videos) load(src Source) error {
 // given back.
 func (v *Videos) grow(count uint32) {
 	chunks := make([]*videoChunk, (int(count)+chunkSize-1)/chunkSize)
-	all := make([]videoChunk, len(chunks))
-	preferHugePages(all)
+	all := tablePiece[videoChunk](len(chunks))
 	for c := range chunks {
 		chunks[c] = &all[c]
 	}

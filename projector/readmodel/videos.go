@@ -58,6 +58,8 @@ const (
 	// chunkBits makes a chunk 2 MiB, a huge page of the usual processors.
 	chunkBits = 15
 	chunkSize = 1 << chunkBits
+	// chunksAtOnce bounds how many are made in one piece, of 32 MiB.
+	chunksAtOnce = 16
 )
 
 type videoChunk [chunkSize]slot
@@ -185,11 +187,13 @@ func (v *Videos) reserve(number uint32) {
 	if int(number>>chunkBits) < len(chunks) {
 		return
 	}
-	chunk := make([]videoChunk, 1)
-	preferHugePages(chunk)
-	grown := make([]*videoChunk, len(chunks), len(chunks)+1)
+	// Half as much again, up to a limit: a few hundred pieces hold any table.
+	more := tablePiece[videoChunk](min(max(len(chunks)/2, 1), chunksAtOnce))
+	grown := make([]*videoChunk, len(chunks), len(chunks)+len(more))
 	copy(grown, chunks)
-	grown = append(grown, &chunk[0])
+	for c := range more {
+		grown = append(grown, &more[c])
+	}
 	v.chunks.Store(&grown)
 }
 
