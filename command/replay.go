@@ -19,7 +19,12 @@ const maxRate = 1 << 30
 type runBody struct {
 	order              replay.Order
 	rate               int
+	fromSnapshot       bool
 	accept, hold, anew bool
+}
+
+func (b *runBody) verify() replay.VerifyOptions {
+	return replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot}
 }
 
 // startable is a kind of run: its name in the path, the members of its body,
@@ -32,8 +37,10 @@ type startable struct {
 
 func startables(r *replay.Runs) []startable {
 	return []startable{
-		{"rebuild", []string{"reason", "events_per_second", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return r.StartRebuild(ctx, replay.RebuildOptions{Order: b.order, EventsPerSecond: b.rate, Accept: b.accept, Hold: b.hold, Fresh: b.anew})
+		{"rebuild", []string{"reason", "events_per_second", "from_snapshot", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartRebuild(ctx, replay.RebuildOptions{
+				Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, Accept: b.accept, Hold: b.hold, Fresh: b.anew,
+			})
 		}},
 		{"switch", []string{"reason", "accept"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartSwitch(ctx, replay.SwitchOptions{Order: b.order, Accept: b.accept})
@@ -41,11 +48,11 @@ func startables(r *replay.Runs) []startable {
 		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
-		{"verify", []string{"events_per_second"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return r.StartVerify(ctx, replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate})
+		{"verify", []string{"events_per_second", "from_snapshot"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartVerify(ctx, b.verify())
 		}},
-		{"repair", []string{"reason", "events_per_second"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return r.StartRepair(ctx, replay.RepairOptions{VerifyOptions: replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate}})
+		{"repair", []string{"reason", "events_per_second", "from_snapshot"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartRepair(ctx, replay.RepairOptions{VerifyOptions: b.verify()})
 		}},
 	}
 }
@@ -95,6 +102,8 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 		case name == "events_per_second":
 			rate, _ := j.Int(1, maxRate)
 			b.rate = int(rate)
+		case name == "from_snapshot":
+			b.fromSnapshot, _ = j.Bool()
 		case name == "accept":
 			b.accept, _ = j.Bool()
 		case name == "hold":

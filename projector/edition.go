@@ -45,6 +45,11 @@ func (e *edition) begin(m *readmodel.Model) {
 	e.stats.saved.Store(e.saved.Packed())
 }
 
+// take takes over what the checkpoint of a loaded model says.
+func (e *edition) take(l *Loading) {
+	e.version, e.last, e.digest, e.foldVersion = l.version, l.mark.Last, l.model.Digest(), l.mark.FoldVersion
+}
+
 // unsaved reports whether a checkpoint has anything to hold that the last has not.
 func (e *edition) unsaved() bool { return e.mends != e.frozenMends || e.model.At() != e.saved }
 

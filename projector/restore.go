@@ -89,11 +89,11 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, fs.ErrNotExist):
 		p.cfg.Logger.Error("the current read model is gone; rebuilding it from the log", "error", err)
 		p.stats.rebuilds.Add(1)
-		return p.fresh(first, "", "the current one was gone")
+		return p.fresh(ctx, first, last, "", "the current one was gone")
 	case err != nil:
 		return fmt.Errorf("find the current read model: %w", err)
 	case name == "":
-		return p.fresh(first, "", "")
+		return p.fresh(ctx, first, last, "", "")
 	}
 	err = p.resume(ctx, l, first, last)
 	var doubt errDoubt
@@ -107,15 +107,15 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	p.cfg.Logger.Error("the checkpoint cannot be continued; rebuilding the read model from the log beside it",
 		"checkpoint", path, "reason", doubt)
 	p.stats.rebuilds.Add(1)
-	return p.fresh(first, name, doubt.Error())
+	return p.fresh(ctx, first, last, name, doubt.Error())
 }
 
-// fresh begins a read model at the beginning of the log: the first of a data
-// directory, or one beside a model that is in doubt.
-func (p *Projector) fresh(first uint64, retired, why string) error {
+// fresh begins a read model at the beginning of the log, or with a snapshot where
+// the log does not hold that: the first of a data directory, or one beside a model
+// that is in doubt.
+func (p *Projector) fresh(ctx context.Context, first, last uint64, retired, why string) error {
 	if first > 1 && p.cfg.Earlier == nil {
-		return fmt.Errorf("%w: it begins at message %d. Restore the data directory's models folder from a backup of the same log, or give the archive of it",
-			ErrLogIncomplete, first)
+		return p.freshFromSnapshot(ctx, first, last, retired, why)
 	}
 	if err := p.removeUnfinished(retired); err != nil {
 		return err
@@ -224,7 +224,7 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 	}
 	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
 	p.live.begin(l.model)
-	p.live.version, p.live.last, p.live.digest, p.live.foldVersion = l.version, m.Last, l.model.Digest(), m.FoldVersion
+	p.live.take(l)
 	return p.sweep()
 }
 

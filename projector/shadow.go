@@ -50,10 +50,20 @@ var (
 // included, in order and without a gap.
 type ReadFunc func(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error
 
-// NewShadow begins an empty model that may take the serving one's place. It can
-// be gone on with after a crash (ResumeShadow), which finds the note.
-func (p *Projector) NewShadow(note []byte) (*Shadow, error) {
-	s, err := p.createShadow(shadowRebuilt)
+// ShadowOptions say how a shadow begins. The zero value begins with an empty
+// model, before the first message of the log.
+type ShadowOptions struct {
+	// From is the snapshot that it begins with a copy of. It is read, and no other
+	// may have it open meanwhile.
+	From *SnapshotInfo
+	// Read reads the log. The last message of the snapshot is compared with it.
+	Read ReadFunc
+}
+
+// NewShadow begins a model that may take the serving one's place. It can be gone
+// on with after a crash (ResumeShadow), which finds the note.
+func (p *Projector) NewShadow(ctx context.Context, note []byte, o ShadowOptions) (*Shadow, error) {
+	s, err := p.createShadow(ctx, shadowRebuilt, o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,12 +73,17 @@ func (p *Projector) NewShadow(note []byte) (*Shadow, error) {
 	return s, nil
 }
 
-// ScratchShadow begins an empty model to compare with.
-func (p *Projector) ScratchShadow() (*Shadow, error) { return p.createShadow(shadowScratch) }
+// ScratchShadow begins a model to compare with.
+func (p *Projector) ScratchShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
+	return p.createShadow(ctx, shadowScratch, o)
+}
 
-func (p *Projector) createShadow(role shadowRole) (*Shadow, error) {
+func (p *Projector) createShadow(ctx context.Context, role shadowRole, o ShadowOptions) (*Shadow, error) {
 	if !p.CaughtUp() {
 		return nil, ErrNotCaughtUp
+	}
+	if o.From != nil {
+		return p.shadowOfSnapshot(ctx, role, o)
 	}
 	s := &Shadow{p: p, role: role, e: p.shadowEdition()}
 	generation := uint32(0) // of a model that will not serve
@@ -176,7 +191,7 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 	if err := l.mark.belongs(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage()); err != nil {
 		return nil, errDoubt{err}
 	}
-	if role == shadowRebuilt && l.mark.FoldVersion != foldVersion {
+	if role != shadowPrevious && l.mark.FoldVersion != foldVersion {
 		return nil, errDoubt{fmt.Errorf("it was folded by fold version %d", l.mark.FoldVersion)}
 	}
 	if last := l.mark.Last; last.Seq > 0 {
@@ -190,7 +205,7 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 			return nil, err
 		}
 	}
-	s.e.version, s.e.last, s.e.digest, s.e.foldVersion = l.version, l.mark.Last, l.model.Digest(), l.mark.FoldVersion
+	s.e.take(l)
 	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
 	s.begin(l.model)
 	return s, nil

@@ -81,7 +81,7 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 	w.commits(0, 30)
 	w.equal("before")
 	first := w.p.Model()
-	s, err := w.p.NewShadow([]byte("how"))
+	s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
 	w.must(err)
 	if note, err := w.p.Rebuilding(); string(note) != "how" || err != nil {
 		t.Errorf("note %q: %v", note, err)
@@ -92,7 +92,7 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 		t.Error("equal logs gave different digests")
 	}
 	w.commits(35, 5)
-	compared, err := w.p.ScratchShadow() // stays, whatever takes its place
+	compared, err := w.p.ScratchShadow(testContext(t), ShadowOptions{}) // stays, whatever takes its place
 	w.must(err)
 	before := w.p.Snapshot()
 	done := w.switchTo(s)
@@ -144,7 +144,7 @@ func TestOnlyTheServingFoldJudges(t *testing.T) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 10)
-	s, err := w.p.NewShadow(nil)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	w.must(err)
 	w.compare(s)
 	w.switchTo(s)
@@ -168,7 +168,7 @@ func TestOnlyOneModelIsKeptToGoBackTo(t *testing.T) {
 	w.commits(0, 5)
 	w.equal("before")
 	for range 3 {
-		s, err := w.p.NewShadow(nil)
+		s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 		w.must(err)
 		w.compare(s)
 		w.switchTo(s)
@@ -187,7 +187,7 @@ func TestLockstepUnderWrites(t *testing.T) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 10)
-	s, err := w.p.ScratchShadow()
+	s, err := w.p.ScratchShadow(testContext(t), ShadowOptions{})
 	w.must(err)
 	unfollow := w.p.Follow()
 	defer unfollow()
@@ -214,7 +214,7 @@ func TestShadowTooFarBehindIsToldSo(t *testing.T) {
 	w.start()
 	w.commits(0, 5)
 	w.equal("before")
-	s, err := w.p.ScratchShadow()
+	s, err := w.p.ScratchShadow(testContext(t), ShadowOptions{})
 	w.must(err)
 	defer s.Close()
 	defer w.p.Follow()()
@@ -230,7 +230,7 @@ func TestRebuildThatWasKilledIsGoneOnWith(t *testing.T) {
 	w.start()
 	w.commits(0, 20)
 	w.equal("before")
-	s, err := w.p.NewShadow([]byte("how"))
+	s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
 	w.must(err)
 	name := s.Name()
 	w.catchUp(s, 10)
@@ -259,7 +259,7 @@ func TestRebuildOfAnotherFoldIsNotGoneOnWith(t *testing.T) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 5)
-	s, err := w.p.NewShadow(nil)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	w.must(err)
 	s.e.foldVersion = foldVersion - 1
 	w.catchUp(s, 3)
@@ -279,7 +279,7 @@ func TestCrashBetweenNamingAndSwitching(t *testing.T) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 20)
-	s, err := w.p.NewShadow(nil)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	w.must(err)
 	if !w.compare(s) {
 		t.Error("another digest")
@@ -309,7 +309,7 @@ func TestReadersOfTheOldModelEndInPeace(t *testing.T) {
 	_, err := w.p.Checkpoint(testContext(t), 20) // so that rows lie in the store
 	w.must(err)
 	held := w.p.Hold()
-	s, err := w.p.NewShadow(nil)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	w.must(err)
 	w.compare(s)
 	w.switchTo(s)
@@ -354,7 +354,7 @@ func TestModelOfAnotherFoldServesOn(t *testing.T) {
 	if _, changed := w.p.FoldChanged(); !changed {
 		t.Error("a checkpoint made it one of this fold")
 	}
-	s, err := w.p.NewShadow(nil)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	w.must(err)
 	if !w.compare(s) {
 		t.Error("another digest")

@@ -9,22 +9,35 @@ import (
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
-// throttleFlags bound what a run takes from the service.
-type throttleFlags struct {
-	Throttle int  `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
-	Detach   bool `help:"Begin the run and do not wait for its end."`
+// foldFlags say how a run folds the log beside the serving read model.
+type foldFlags struct {
+	Throttle     int  `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
+	FromSnapshot bool `help:"Begin with the nearest snapshot, and not with the log's beginning; that is done in any case where the log does not hold it."`
+	Detach       bool `help:"Begin the run and do not wait for its end."`
+}
+
+// body is what the flags say in a request.
+func (f *foldFlags) body() map[string]any {
+	body := map[string]any{}
+	if f.Throttle > 0 {
+		body["events_per_second"] = f.Throttle
+	}
+	if f.FromSnapshot {
+		body["from_snapshot"] = true
+	}
+	return body
 }
 
 type replayRebuildCmd struct {
-	lookFlags     `embed:""`
-	throttleFlags `embed:""`
-	reportFlags   `embed:""`
-	Reason        string `help:"Why, for the audit; a report needs none."`
-	Accept        bool   `help:"Switch although the rebuilt read model differs from the serving one."`
-	Hold          bool   `help:"Rebuild and compare, and do not switch; --switch does that later."`
-	Fresh         bool   `help:"Begin anew where a rebuild was begun before and did not get to its end."`
-	Switch        bool   `xor:"what" help:"Do not rebuild: switch to the read model that was held back, or differed (with --accept)."`
-	Rollback      bool   `xor:"what" help:"Do not rebuild: go back to the read model that served before the last switch."`
+	lookFlags   `embed:""`
+	foldFlags   `embed:""`
+	reportFlags `embed:""`
+	Reason      string `help:"Why, for the audit; a report needs none."`
+	Accept      bool   `help:"Switch although the rebuilt read model differs from the serving one."`
+	Hold        bool   `help:"Rebuild and compare, and do not switch; --switch does that later."`
+	Fresh       bool   `help:"Begin anew where a rebuild was begun before and did not get to its end."`
+	Switch      bool   `xor:"what" help:"Do not rebuild: switch to the read model that was held back, or differed (with --accept)."`
+	Rollback    bool   `xor:"what" help:"Do not rebuild: go back to the read model that served before the last switch."`
 }
 
 // Validate refuses what does not go together.
@@ -46,21 +59,20 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 		return r.report(ctx, &r.lookFlags)
 	}
 	if r.DryRun {
-		dry := replayVerifyCmd{adminFlags: r.adminFlags, throttleFlags: r.throttleFlags}
+		dry := replayVerifyCmd{adminFlags: r.adminFlags, foldFlags: r.foldFlags}
 		return dry.Run(ctx)
 	}
 	client, err := r.client()
 	if err != nil {
 		return err
 	}
-	kind, body := "rebuild", map[string]any{"reason": r.Reason, "accept": r.Accept, "hold": r.Hold, "fresh": r.Fresh}
+	kind, body := "rebuild", r.body()
+	body["reason"], body["accept"], body["hold"], body["fresh"] = r.Reason, r.Accept, r.Hold, r.Fresh
 	switch {
 	case r.Switch:
 		kind, body = "switch", map[string]any{"reason": r.Reason, "accept": r.Accept}
 	case r.Rollback:
 		kind, body = "rollback", map[string]any{"reason": r.Reason}
-	case r.Throttle > 0:
-		body["events_per_second"] = r.Throttle
 	}
 	ended, err := client.start(ctx, kind, body, r.Detach)
 	if err != nil {
@@ -82,6 +94,7 @@ func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {
 	if r.State != replay.StateDone && result.Differences == nil {
 		return
 	}
+	writeBase(w, result.Base)
 	rows(w, "folded", fmt.Sprintf("%d events in %.3f s into %s", result.Events, result.Seconds, result.Model))
 	if result.PeakBytes > 0 {
 		rows(w, "memory", fmt.Sprintf("%d MiB at the most", result.PeakBytes>>20))
@@ -98,6 +111,17 @@ func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {
 		rows(w, "switched", fmt.Sprintf("generation %d serves in place of %s; the fold stood still for %.6f s", result.Generation, result.Replaced, result.PauseSeconds))
 	} else {
 		rows(w, "switched", "no: the read model of before serves")
+	}
+}
+
+// writeBase tells what a fold began with, and which snapshots were of no use.
+func writeBase(w io.Writer, base *replay.Base) {
+	if base == nil {
+		return
+	}
+	rows(w, "begun with", base)
+	for _, why := range base.PassedOver {
+		rows(w, "passed over", why)
 	}
 }
 

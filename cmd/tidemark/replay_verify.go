@@ -9,16 +9,8 @@ import (
 )
 
 type replayVerifyCmd struct {
-	adminFlags    `embed:""`
-	throttleFlags `embed:""`
-}
-
-func (t *throttleFlags) body() map[string]any {
-	body := map[string]any{}
-	if t.Throttle > 0 {
-		body["events_per_second"] = t.Throttle
-	}
-	return body
+	adminFlags `embed:""`
+	foldFlags  `embed:""`
 }
 
 // Run compares, and ends with errDifferences where something differs.
@@ -56,15 +48,16 @@ func writeVerified(w io.Writer, r *adminRun, result *replay.VerifyResult) {
 	if r.State != replay.StateDone {
 		return
 	}
+	writeBase(w, result.Base)
 	rows(w, "folded", fmt.Sprintf("messages %d to %d, %d events in %.3f s", result.First, result.Last, result.Events, result.Seconds),
 		"compared", fmt.Sprintf("%d buckets", result.Buckets))
 	writeDifferences(w, &result.Differences)
 }
 
 type replayRepairCmd struct {
-	adminFlags    `embed:""`
-	throttleFlags `embed:""`
-	Reason        string `required:"" help:"Why, for the audit."`
+	adminFlags `embed:""`
+	foldFlags  `embed:""`
+	Reason     string `required:"" help:"Why, for the audit."`
 }
 
 // Run rewrites what differs.

@@ -3,17 +3,12 @@ package replay
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
-
-// ErrNotCovered is returned for a rebuild or a verification from a source that
-// does not hold the log from its beginning.
-var ErrNotCovered = errors.New("the log does not begin at its beginning")
 
 // beside folds a source into a shadow beside the serving model.
 type beside struct {
@@ -28,18 +23,6 @@ type beside struct {
 	peak   uint64
 	// unfollow lets go of the messages kept for the shadow.
 	unfollow func()
-}
-
-// checkCovered refuses a source that does not hold everything.
-func (r *Runs) checkCovered(ctx context.Context) error {
-	first, last, err := r.cfg.Source.Bounds(ctx)
-	if err != nil {
-		return fmt.Errorf("ask the event log where it stands: %w", err)
-	}
-	if first > 1 && last >= first {
-		return fmt.Errorf("%w: it begins at message %d, and nothing else holds what was before: join it with an archive or an export", ErrNotCovered, first)
-	}
-	return nil
 }
 
 // foldBeside begins with a shadow, which it closes in the end (close).

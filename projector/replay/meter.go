@@ -9,6 +9,8 @@ import (
 type RunProgress struct {
 	// Phase says in a word or two what is being done.
 	Phase string `json:"phase,omitempty"`
+	// Base is what a fold beside the serving model begins with, once that is known.
+	Base *Base `json:"base,omitempty"`
 	// Events have been read, of about Total; 0 where that is not known.
 	Events int64 `json:"events"`
 	Total  int64 `json:"total_events,omitempty"`
@@ -52,6 +54,13 @@ func (m *Meter) Phase(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.p.Phase = name
+}
+
+// Begin says with what it begins.
+func (m *Meter) Begin(b *Base) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.p.Base = b
 }
 
 // Expect says what there is to read: messages up to the sequence end, with

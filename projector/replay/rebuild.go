@@ -15,6 +15,8 @@ type note struct {
 	RebuildOptions
 	// Held: it waits for somebody to accept it.
 	Held bool `json:"held,omitempty"`
+	// Base is what it began with.
+	Base *Base `json:"base,omitempty"`
 }
 
 func (n note) encode() []byte {
@@ -30,18 +32,19 @@ func (n note) encode() []byte {
 // was begun before is gone on with, unless told otherwise. It fails at once where
 // the source or memory does not suffice (ErrNotCovered, ErrMemory).
 func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error) {
-	if err := errors.Join(r.checkCovered(ctx), r.checkMemory()); err != nil {
+	from, err := r.mayFold(ctx, o.FromSnapshot)
+	if err != nil {
 		return "", err
 	}
 	return r.Start(KindRebuild, o.Order, func(ctx context.Context, m *Meter) (any, error) {
-		shadow, err := r.rebuildShadow(ctx, o)
+		shadow, base, err := r.rebuildShadow(ctx, o, from, m)
 		if err != nil && abandoned(ctx) {
 			err = errors.Join(err, r.cfg.Projector.AbandonRebuild())
 		}
 		if err != nil {
 			return nil, err
 		}
-		return r.rebuild(ctx, KindRebuild, o, shadow, m)
+		return r.rebuild(ctx, KindRebuild, o, shadow, base, m)
 	})
 }
 
@@ -56,11 +59,11 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 	}
 	return r.Start(KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.ResumeShadow(ctx, r.cfg.Source.Read)
+		shadow, err := r.cfg.Projector.ResumeShadow(ctx, r.readBack)
 		if err != nil {
 			return nil, err
 		}
-		return r.rebuild(ctx, KindSwitch, RebuildOptions{Order: o.Order, Accept: o.Accept}, shadow, m)
+		return r.rebuild(ctx, KindSwitch, RebuildOptions{Order: o.Order, Accept: o.Accept}, shadow, r.begunWith(), m)
 	})
 }
 
@@ -72,36 +75,52 @@ func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error
 	}
 	return r.Start(KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.PreviousShadow(ctx, r.cfg.Source.Read)
+		shadow, err := r.cfg.Projector.PreviousShadow(ctx, r.readBack)
 		if err != nil {
 			return nil, err
 		}
 		// Whoever goes back wants what was there, whatever it is.
-		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, shadow, m)
+		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, shadow, nil, m)
 	})
 }
 
 // rebuildShadow goes on with a rebuild, or begins one.
-func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions) (*projector.Shadow, error) {
+func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases, m *Meter) (*projector.Shadow, *Base, error) {
 	p := r.cfg.Projector
-	shadow, err := p.ResumeShadow(ctx, r.cfg.Source.Read)
+	m.Phase("loading")
+	shadow, err := p.ResumeShadow(ctx, r.readBack)
 	switch {
 	case err == nil && !o.Fresh:
-		return shadow, nil
+		base := r.begunWith()
+		m.Begin(base)
+		return shadow, base, nil
 	case err == nil:
 		if err := shadow.Discard(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	case !errors.Is(err, projector.ErrNoRebuild):
-		return nil, err
+		return nil, nil, err
 	}
-	return p.NewShadow(note{RebuildOptions: o}.encode())
+	return from.begin(ctx, r, m, func(base *Base, so projector.ShadowOptions) (*projector.Shadow, error) {
+		return p.NewShadow(ctx, note{RebuildOptions: o, Base: base}.encode(), so)
+	})
+}
+
+// begunWith is what the rebuild that is gone on with began with; nil where its
+// note does not say.
+func (r *Runs) begunWith() *Base {
+	var n note
+	left, err := r.cfg.Projector.Rebuilding()
+	if err != nil || json.Unmarshal(left, &n) != nil {
+		return nil
+	}
+	return n.Base
 }
 
 // rebuild catches up with the serving model, compares, and switches.
-func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow *projector.Shadow, m *Meter) (result *RebuildResult, err error) {
+func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow *projector.Shadow, base *Base, m *Meter) (result *RebuildResult, err error) {
 	b := r.foldBeside(shadow, m, o.EventsPerSecond)
-	result = &RebuildResult{Model: shadow.Name()}
+	result = &RebuildResult{Model: shadow.Name(), Base: base}
 	defer func() {
 		b.notePeak()
 		result.Seconds, result.PeakBytes = b.seconds(), b.peak
@@ -154,7 +173,7 @@ func (b *beside) compare(ctx context.Context, result *RebuildResult) error {
 
 // hold leaves the shadow for somebody who accepts it.
 func (b *beside) hold(ctx context.Context, o RebuildOptions, result *RebuildResult) error {
-	if err := b.shadow.Note(note{RebuildOptions: o, Held: true}.encode()); err != nil {
+	if err := b.shadow.Note(note{RebuildOptions: o, Base: result.Base, Held: true}.encode()); err != nil {
 		return err
 	}
 	if result.Equal {

@@ -72,6 +72,9 @@ type RebuildOptions struct {
 	Hold bool `json:"hold,omitempty"`
 	// Fresh begins anew where a rebuild was begun before and did not get to its end.
 	Fresh bool `json:"fresh,omitempty"`
+	// FromSnapshot begins with the nearest snapshot, and not with the log. That is
+	// done in any case where the log does not hold its beginning.
+	FromSnapshot bool `json:"from_snapshot,omitempty"`
 }
 
 // SwitchOptions say how to switch to a rebuilt model that was held back.
@@ -88,6 +91,8 @@ type VerifyOptions struct {
 	Order
 	// EventsPerSecond bounds the rate; 0 does not.
 	EventsPerSecond int `json:"events_per_second,omitempty"`
+	// FromSnapshot: see RebuildOptions.
+	FromSnapshot bool `json:"from_snapshot,omitempty"`
 }
 
 // RepairOptions say how to repair: it verifies first.
@@ -99,6 +104,8 @@ type RebuildResult struct {
 	// served until then.
 	Model    string `json:"model"`
 	Replaced string `json:"replaced,omitempty"`
+	// Base is what the fold began with; nil for a model that was there already.
+	Base *Base `json:"base,omitempty"`
 	// Switched: the model serves now.
 	Switched bool `json:"switched"`
 	// Events were folded, in Seconds.
@@ -121,7 +128,9 @@ type RebuildResult struct {
 type VerifyResult struct {
 	// First and Last are the messages folded; From and At the positions between
 	// which buckets were compared.
-	First       uint64          `json:"first_sequence"`
+	First uint64 `json:"first_sequence"`
+	// Base is what stands for the messages before First.
+	Base        *Base           `json:"base,omitempty"`
 	Last        uint64          `json:"last_sequence"`
 	From        events.Position `json:"-"`
 	At          events.Position `json:"-"`

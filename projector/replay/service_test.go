@@ -29,8 +29,10 @@ type service struct {
 	free   uint64 // bytes of memory; 0 for as many as it takes
 	source replay.Source
 	scrub  time.Duration
-	ends   []func() // of what runs, in the order in which it began
-	next   int      // event to be said next
+	// snapshots is how many are kept, of every checkpoint; 0 for none.
+	snapshots int
+	ends      []func() // of what runs, in the order in which it began
+	next      int      // event to be said next
 }
 
 // newService opens a log for the length of the test and serves it.
@@ -45,8 +47,14 @@ func newService(t testing.TB) *service {
 
 func (s *service) start() {
 	s.t.Helper()
+	keep := time.Duration(0)
+	if s.snapshots > 0 {
+		keep = time.Nanosecond
+	}
+	models := filepath.Join(s.dir, "models")
 	p, err := projector.New(testContext(s.t), projector.Config{
-		Log: s.log, ModelsDir: filepath.Join(s.dir, "models"), CheckpointInterval: time.Hour, CheckpointBytes: 1 << 30,
+		SnapshotInterval: keep, SnapshotsKept: s.snapshots,
+		Log: s.log, ModelsDir: models, CheckpointInterval: time.Hour, CheckpointBytes: 1 << 30,
 		DedupeHorizon: 400 * 24 * time.Hour, OutcomeHorizon: 400 * 24 * time.Hour,
 		Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)), Now: time.Now, MayWrite: func() error { return nil },
 	})
@@ -55,7 +63,7 @@ func (s *service) start() {
 	}
 	s.p, s.writer = p, s.log.NewWriter(eventlog.WriterConfig{})
 	cfg := replay.Config{
-		Projector: p, Source: s.source, ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
+		Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
 	if s.free > 0 {
@@ -152,6 +160,23 @@ func (s *service) done(id replay.RunID, err error) replay.Run {
 func (s *service) rebuild(o replay.RebuildOptions) *replay.RebuildResult {
 	s.t.Helper()
 	return s.done(s.runs.StartRebuild(testContext(s.t), o)).Result.(*replay.RebuildResult)
+}
+
+// snapshot has a checkpoint written, and waits until it is kept as a snapshot.
+func (s *service) snapshot() projector.SnapshotInfo {
+	s.t.Helper()
+	if _, err := s.p.Checkpoint(testContext(s.t), s.end()); err != nil {
+		s.t.Fatal(err)
+	}
+	for wait := testContext(s.t); ; time.Sleep(time.Millisecond) {
+		list, err := projector.ListSnapshots(projector.SnapshotsDir(filepath.Join(s.dir, "models")))
+		if err != nil || wait.Err() != nil {
+			s.t.Fatal(list, err)
+		}
+		if n := len(list); n > 0 && list[n-1].Seq == s.end() {
+			return list[n-1]
+		}
+	}
 }
 
 func (s *service) inspect(fn func(*readmodel.Model)) {

@@ -72,13 +72,30 @@ func (o *Options) base(ctx context.Context, s Source, upTo uint64) (*base, error
 	return &base{}, nil
 }
 
+// wait waits for a turn, which ends when its token is taken back.
+func (s *Snapshots) wait(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// alone runs fn while nobody else has a snapshot open.
+func (s *Snapshots) alone(ctx context.Context, fn func() error) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	defer func() { <-s.turn }()
+	return fn()
+}
+
 // open waits for its turn, loads the snapshot, and compares its last message
 // with the source's.
 func (s *Snapshots) open(ctx context.Context, source Source, info projector.SnapshotInfo, cfg readmodel.Config) (*base, error) {
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := s.wait(ctx); err != nil {
+		return nil, err
 	}
 	snapshot, err := projector.OpenSnapshot(info, cfg, s.logger)
 	if err != nil {

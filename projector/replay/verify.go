@@ -25,12 +25,13 @@ const (
 // a checkpoint, and then, while both are folded on in lockstep, everything that
 // is in them, bucket by bucket. It fails at once as StartRebuild does.
 func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) {
-	if err := errors.Join(r.checkCovered(ctx), r.checkMemory()); err != nil {
+	from, err := r.mayFold(ctx, o.FromSnapshot)
+	if err != nil {
 		return "", err
 	}
 	return r.Start(KindVerify, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		result := new(VerifyResult)
-		err := r.verifying(ctx, o, m, result, func(*beside, *readmodel.Comparison) error { return nil })
+		err := r.verifying(ctx, o, from, m, result, func(*beside, *readmodel.Comparison) error { return nil })
 		r.verified(result, err)
 		return result, err
 	})
@@ -39,12 +40,13 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 // StartRepair verifies, and writes the keys that differ anew in the serving model,
 // until none does.
 func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) {
-	if err := errors.Join(r.checkCovered(ctx), r.checkMemory()); err != nil {
+	from, err := r.mayFold(ctx, o.FromSnapshot)
+	if err != nil {
 		return "", err
 	}
 	return r.Start(KindRepair, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		result := new(RepairResult)
-		err := r.verifying(ctx, o.VerifyOptions, m, &result.VerifyResult, func(b *beside, c *readmodel.Comparison) error {
+		err := r.verifying(ctx, o.VerifyOptions, from, m, &result.VerifyResult, func(b *beside, c *readmodel.Comparison) error {
 			return r.repair(ctx, o.Order, b, c, result)
 		})
 		if err == nil {
@@ -55,8 +57,11 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 }
 
 // verifying folds a shadow, compares, and then has it still in lockstep for more.
-func (r *Runs) verifying(ctx context.Context, o VerifyOptions, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
-	shadow, err := r.cfg.Projector.ScratchShadow()
+func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
+	shadow, base, err := from.begin(ctx, r, m, func(_ *Base, o projector.ShadowOptions) (*projector.Shadow, error) {
+		return r.cfg.Projector.ScratchShadow(ctx, o)
+	})
+	result.Base = base
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ var updateScripts = flag.Bool("update-scripts", false, "write what the scripts p
 //	like v1 u1          a like, unlike takes it back
 //	delete v1 why       an administrator deletes the video, restore brings it back
 //	get v1              its counts
+//	serve --flag=x      stop gracefully and start with more flags
+//	snapshots 2         wait until so many are kept
 //	crash               kill -9 and start again; restart stops gracefully
 //	replay verify       what the command line prints, and its exit status if not 0
 //	audit               who did what and why, newest first
@@ -98,6 +100,16 @@ func (s *script) command(words []string) string {
 		w.admin().post("/v1/admin/videos/batch-"+words[0], obj{"video_ids": []string{s.id(args[0])}, "reason": args[1]}).want(200)
 	case "get":
 		return s.get(args[0])
+	case "serve":
+		w.s.flags = append(w.s.flags, args...)
+		w.s.Stop(w.t)
+		w.s.Restart(w.t)
+	case "snapshots":
+		want, _ := strconv.Atoi(args[0])
+		eventually(w.t, "snapshots", func() (bool, string) {
+			list, _ := filepath.Glob(filepath.Join(w.s.dir, "models", "snapshots", "snapshot-*[0-9]"))
+			return len(list) == want, fmt.Sprint(list)
+		})
 	case "crash":
 		w.s.Kill()
 		w.s.Restart(w.t)

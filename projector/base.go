@@ -1,0 +1,157 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// A model can begin with a copy of a snapshot in place of an empty one. Then all
+// that the snapshot holds is taken at its word, so every byte of it is read and
+// compared with the digest that it was saved under.
+
+// Fits reports why a snapshot cannot be gone on with by this binary's fold of the
+// log that has this incarnation and lineage; nil if it can, as far as it says.
+func (i *SnapshotInfo) Fits(incarnation events.Incarnation, lineage events.Lineage) error {
+	if i.FoldVersion != foldVersion {
+		return fmt.Errorf("it was folded by fold version %d, this binary's is %d", i.FoldVersion, foldVersion)
+	}
+	m := marker{Incarnation: i.Incarnation, Last: fingerprint{Seq: i.Seq}}
+	return m.belongs(incarnation, lineage)
+}
+
+// shadowOfSnapshot begins a shadow with a copy of a snapshot.
+func (p *Projector) shadowOfSnapshot(ctx context.Context, role shadowRole, o ShadowOptions) (*Shadow, error) {
+	name, err := p.copySnapshot(ctx, o.From)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.loadShadow(ctx, name, role, o.Read)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("begin with snapshot %s: %w", o.From.Path, err), p.models.Remove(name))
+	}
+	return s, nil
+}
+
+// copySnapshot makes a model of a snapshot whose digest holds, and returns its name.
+func (p *Projector) copySnapshot(ctx context.Context, info *SnapshotInfo) (name string, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("copy snapshot %s: %w", info.Path, err)
+		}
+	}()
+	from, err := checkpoint.Open(info.Path, checkpoint.Options{Logger: p.cfg.Logger})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	view := from.View()
+	_, note := from.Latest()
+	names, err := checkSnapshot(view, note, info)
+	if err != nil {
+		return "", err
+	}
+	name, path, err := p.models.Create()
+	if err != nil {
+		return "", err
+	}
+	if err = view.LinkFiles(path, names); err == nil {
+		err = view.CopyTo(ctx, path, note, checkpoint.Options{Logger: p.cfg.Logger})
+	}
+	if err != nil {
+		return "", errors.Join(err, p.models.Remove(name))
+	}
+	return name, nil
+}
+
+// checkSnapshot compares a snapshot with what is said of it, and its rows with
+// their digest; those of the tables are compared when they are loaded. It returns
+// the names of the tables' files.
+func checkSnapshot(view *checkpoint.View, note []byte, info *SnapshotInfo) (files []string, err error) {
+	m, err := decodeMarker(note)
+	if err != nil {
+		return nil, err
+	}
+	if m.Digest != info.Digest || m.Last.Seq != info.Seq {
+		return nil, fmt.Errorf("it holds message %d with digest %s, and is said to hold message %d with digest %s", m.Last.Seq, m.Digest, info.Seq, info.Digest)
+	}
+	if err := readmodel.CheckRows(view, m.Model); err != nil {
+		return nil, err
+	}
+	return readmodel.FileNames(view)
+}
+
+// freshFromSnapshot is fresh for a log that begins later: with the newest snapshot
+// that it goes on from and whose digest holds.
+func (p *Projector) freshFromSnapshot(ctx context.Context, first, last uint64, retired, why string) error {
+	list, err := ListSnapshots(p.snapshots.dir)
+	if err != nil {
+		return err
+	}
+	if err := p.removeUnfinished(retired); err != nil {
+		return err
+	}
+	for _, info := range slices.Backward(list) {
+		err := info.Fits(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
+		switch {
+		case err != nil:
+		case info.Seq+1 < first:
+			err = fmt.Errorf("the log goes on at message %d", first)
+		default:
+			if err = p.beginWith(ctx, &info, first, last); err == nil {
+				p.retired, p.rebuilt, p.replaces = retired, why, why != ""
+				return p.freshIsThere(&info)
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p.cfg.Logger.Warn("snapshot is passed over", "path", info.Path, "error", err)
+	}
+	return fmt.Errorf("%w: it begins at message %d, and no snapshot holds what was before. Restore the data directory's models folder from a backup of the same log, or give the archive of it",
+		ErrLogIncomplete, first)
+}
+
+// beginWith gives a copy of a snapshot to the live edition.
+func (p *Projector) beginWith(ctx context.Context, info *SnapshotInfo, first, last uint64) error {
+	name, err := p.copySnapshot(ctx, info)
+	if err != nil {
+		return err
+	}
+	l := load(p.cfg, name, p.models.Path(name))
+	<-l.done
+	if err = l.usable(); err == nil {
+		err = p.compare(ctx, &l.mark.Last, first, last)
+	}
+	if err != nil {
+		l.Close()
+		return errors.Join(err, p.models.Remove(name))
+	}
+	p.live.name, p.live.store = name, l.store
+	p.live.take(l)
+	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
+	p.live.begin(l.model)
+	return nil
+}
+
+// freshIsThere gives the model of before the generation that it will serve with.
+func (p *Projector) freshIsThere(info *SnapshotInfo) error {
+	generation, err := p.models.NextGeneration()
+	if err != nil {
+		return err
+	}
+	p.live.model.SetGeneration(generation)
+	if err := p.live.writeFirst(); err != nil {
+		return err
+	}
+	p.cfg.Logger.Warn("the read model begins with a snapshot, since the log does not hold its beginning", "sequence", info.Seq, "digest", info.Digest)
+	if p.replaces {
+		return nil
+	}
+	return p.models.Use(p.live.name)
+}

@@ -1,0 +1,157 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
+)
+
+// Base is what a fold beside the serving model begins with.
+type Base struct {
+	// Snapshot is the last message that the snapshot holds with which it begins; 0 for
+	// a fold of the log from its beginning.
+	Snapshot uint64 `json:"snapshot_sequence,omitempty"`
+	// PassedOver says of each nearer snapshot why it was not used.
+	PassedOver []string `json:"passed_over,omitempty"`
+}
+
+// String says it to people.
+func (b *Base) String() string {
+	if b.Snapshot == 0 {
+		return "the log from its beginning"
+	}
+	return fmt.Sprintf("the snapshot of message %d, and the log behind it", b.Snapshot)
+}
+
+// ErrNotCovered is returned for a rebuild or a verification where neither the
+// source nor a snapshot holds what is before the source's first message.
+var ErrNotCovered = errors.New("the log does not begin at its beginning")
+
+// ErrNoSnapshot is returned where a fold is to begin with a snapshot, and there is
+// none that it could begin with.
+var ErrNoSnapshot = errors.New("there is no snapshot to begin with")
+
+// bases are the snapshots that a fold may begin with, the nearest first; without
+// any it begins with the log.
+type bases struct {
+	list       []projector.SnapshotInfo
+	passedOver []string
+	// refused is the error where none of them can be used.
+	refused error
+}
+
+// findBases looks for what a fold up to the serving model's position may begin
+// with: the beginning of the source, where that holds it and no snapshot is asked
+// for, else a snapshot that the source goes on from. It fails with ErrNotCovered or
+// ErrNoSnapshot, which say why each snapshot does not do.
+func (r *Runs) findBases(ctx context.Context, fromSnapshot bool) (*bases, error) {
+	first, last, err := r.cfg.Source.Bounds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
+	}
+	covered := first <= 1 || last < first
+	if covered && !fromSnapshot {
+		return &bases{}, nil
+	}
+	b := &bases{refused: ErrNoSnapshot}
+	if !covered {
+		b.refused = fmt.Errorf("%w: it begins at message %d, and nothing else holds what was before: join it with an archive or an export", ErrNotCovered, first)
+	}
+	if r.cfg.Snapshots != nil {
+		if err := b.look(r, first); err != nil {
+			return nil, err
+		}
+	}
+	if len(b.list) == 0 {
+		return nil, b.none()
+	}
+	return b, nil
+}
+
+// look sorts out the snapshots that cannot do, as far as they say themselves.
+func (b *bases) look(r *Runs, first uint64) error {
+	list, err := r.cfg.Snapshots.List()
+	if err != nil {
+		return err
+	}
+	model, at := r.cfg.Projector.ModelConfig(), r.cfg.Projector.Snapshot().At.Seq
+	for _, info := range slices.Backward(list) {
+		err := info.Fits(model.Incarnation, model.Lineage)
+		switch {
+		case err != nil:
+		case info.Seq+1 < first:
+			err = fmt.Errorf("the log goes on at message %d", first)
+		case info.Seq > at:
+			err = fmt.Errorf("the serving model has folded message %d", at)
+		default:
+			b.list = append(b.list, info)
+			continue
+		}
+		b.passOver(&info, err)
+	}
+	return nil
+}
+
+func (b *bases) passOver(info *projector.SnapshotInfo, why error) {
+	b.passedOver = append(b.passedOver, fmt.Sprintf("snapshot of message %d: %v", info.Seq, why))
+}
+
+// none says that no snapshot can be used, and why.
+func (b *bases) none() error {
+	err := b.refused
+	for _, why := range b.passedOver {
+		err = fmt.Errorf("%w; %s", err, why)
+	}
+	return err
+}
+
+// begin begins a shadow with the nearest snapshot whose digest holds, or with the
+// log. Those that are damaged are passed over.
+func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base, projector.ShadowOptions) (*projector.Shadow, error)) (s *projector.Shadow, base *Base, err error) {
+	if len(b.list) == 0 {
+		base = &Base{}
+		m.Begin(base)
+		s, err = shadow(base, projector.ShadowOptions{})
+		return s, base, err
+	}
+	for i := range b.list {
+		info := &b.list[i]
+		m.Phase(fmt.Sprintf("loading the snapshot of message %d", info.Seq))
+		base = &Base{Snapshot: info.Seq, PassedOver: b.passedOver}
+		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
+			s, err = shadow(base, projector.ShadowOptions{From: info, Read: r.readBack})
+			return err
+		})
+		switch {
+		case err == nil:
+			m.Begin(base)
+			return s, base, nil
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		}
+		r.cfg.Logger.Warn("snapshot is passed over", "sequence", info.Seq, "error", err)
+		b.passOver(info, err)
+	}
+	return nil, nil, b.none()
+}
+
+// mayFold finds what a fold beside the serving model may begin with, and whether
+// memory suffices for it.
+func (r *Runs) mayFold(ctx context.Context, fromSnapshot bool) (*bases, error) {
+	from, err := r.findBases(ctx, fromSnapshot)
+	return from, errors.Join(err, r.checkMemory())
+}
+
+// readBack reads a message that was folded before, to compare it: one that was
+// trimmed since is not there to compare with.
+func (r *Runs) readBack(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
+	err := r.cfg.Source.Read(ctx, from, to, fn)
+	if errors.Is(err, ErrGap) {
+		return nil
+	}
+	return err
+}
