@@ -44,8 +44,9 @@ type Capture struct {
 	Progress func(rows int)
 	Logger   *slog.Logger
 
-	state State
-	stats Stats
+	state   State
+	stats   Stats
+	sources []source // by entry
 }
 
 // Stats are counted by the capture and read by whoever observes it.
@@ -128,11 +129,11 @@ func (c *Capture) session(ctx context.Context) error {
 		return err
 	}
 	defer replication.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the slot knows what was confirmed
-	snapshot, err := c.open(ctx, conn, replication)
+	snapshot, imported, err := c.open(ctx, conn, replication)
 	if err != nil {
 		return err
 	}
-	if !c.state.Imported {
+	if !imported {
 		if err := c.importFirst(ctx, conn, snapshot); err != nil {
 			return err
 		}
@@ -160,43 +161,59 @@ func connectReplication(ctx context.Context, url string) (*pgconn.PgConn, error)
 	return conn, nil
 }
 
-// open makes sure that publication and slot are there, and are ours. Where the
-// slot is new, it returns the snapshot that it begins at.
-func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.PgConn) (snapshot string, err error) {
+// open makes sure that publication and slot are there, and are ours, and reports
+// whether all that is mapped is imported. Where the slot is new, it returns the
+// snapshot that it begins at.
+func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.PgConn) (snapshot string, imported bool, err error) {
 	system, err := systemOf(ctx, replication)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if c.state.System != "" && c.state.System != system {
-		return "", setUp("%s is the state of another database cluster (%s, this is %s)", c.StateFile, c.state.System, system)
+		return "", false, setUp("%s is the state of another database cluster (%s, this is %s)", c.StateFile, c.state.System, system)
 	}
-	if err := checkTables(ctx, conn, c.Mapping); err != nil {
-		if c.state.Imported && errors.Is(err, mapping.ErrMapping) {
-			return "", changed(err)
-		}
-		return "", err
+	if imported, err = c.find(ctx, conn); err != nil {
+		return "", false, err
 	}
 	s, err := lookAtSlot(ctx, conn, c.Slot)
 	switch {
 	case err != nil:
-		return "", err
+		return "", false, err
 	case s.lost, !s.there && c.state.Imported:
-		return "", fmt.Errorf("slot %s: %w", c.Slot, ErrSlotGone)
+		return "", false, fmt.Errorf("slot %s: %w", c.Slot, ErrSlotGone)
 	case s.active:
-		return "", fmt.Errorf("slot %s is in use by another connection", c.Slot)
+		return "", false, fmt.Errorf("slot %s is in use by another connection", c.Slot)
 	}
-	if err := openPublication(ctx, conn, c.Slot, c.Mapping); err != nil {
-		return "", err
+	if err := openPublication(ctx, conn, c.Slot, c.sources); err != nil {
+		return "", false, err
 	}
 	if !s.there {
 		if snapshot, err = createSlot(ctx, replication, c.Slot); err != nil {
-			return "", err
+			return "", false, err
 		}
-	} else if !c.state.Imported {
-		c.Logger.Info("no finished import is known for the slot; importing again, nothing counts twice", "slot", c.Slot)
+	} else if !imported {
+		c.Logger.Info("not all that is mapped is known to be imported; importing again, nothing counts twice", "slot", c.Slot)
 	}
 	c.state.Slot, c.state.System = c.Slot, system
-	return snapshot, c.state.write(c.StateFile)
+	return snapshot, imported, c.state.write(c.StateFile)
+}
+
+// find finds the mapped tables, and reports whether all of them are imported.
+func (c *Capture) find(ctx context.Context, conn *pgx.Conn) (imported bool, err error) {
+	if c.sources, err = findSources(ctx, conn, c.Mapping); err != nil {
+		if c.state.Imported && errors.Is(err, mapping.ErrMapping) {
+			return false, changed(err)
+		}
+		return false, err
+	}
+	if !c.state.Imported {
+		return false, nil
+	}
+	grown, err := c.compareSources()
+	if err == nil && !grown {
+		c.noteSources() // one may have been renamed
+	}
+	return !grown, err
 }
 
 func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot string) error {
@@ -209,6 +226,7 @@ func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot stri
 		c.Imported(report)
 	}
 	c.state.Imported, c.state.Latest = true, max(c.state.Latest, at)
+	c.noteSources()
 	return c.state.write(c.StateFile)
 }
 

@@ -22,7 +22,7 @@ const (
 	// keeps its wal_sender_timeout (a minute) from passing.
 	confirmEvery = time.Second
 	// lookEvery is how often the slot is looked at.
-	lookEvery = 5 * time.Second
+	lookEvery = 2 * time.Second
 )
 
 // follower takes the changes that one replication connection tells.
@@ -269,14 +269,5 @@ func (f *follower) look(ctx context.Context) error {
 	if f.walEnd, err = pgoutput.ParseLSN(end); err != nil {
 		return err
 	}
-	for _, name := range tablesOf(f.c.Mapping) {
-		var there bool
-		if err := f.conn.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&there); err != nil {
-			return fmt.Errorf("look at table %s: %w", name, err)
-		}
-		if !there {
-			return fmt.Errorf("%w: there is no table %s any more; change the mapping and start again, nothing is lost", ErrSchemaChanged, name)
-		}
-	}
-	return nil
+	return f.standing(ctx)
 }

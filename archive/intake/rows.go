@@ -17,7 +17,7 @@ func (f *follower) relation(r pgoutput.Relation) error {
 	}
 	for i := range f.c.Mapping.Entries {
 		e := &f.c.Mapping.Entries[i]
-		if !isTable(e, r.Schema, r.Name) {
+		if !f.c.sources[i].tells(&r) {
 			continue
 		}
 		plan, err := f.c.Mapping.Plan(e, columns)
@@ -33,16 +33,6 @@ func (f *follower) relation(r pgoutput.Relation) error {
 // changed says what to do where a column is not there any more.
 func changed(err error) error {
 	return fmt.Errorf("%w: %w; change the mapping (new|old names a column that was renamed) and start again, nothing is lost", ErrSchemaChanged, err)
-}
-
-// isTable reports whether an entry maps the table; one that names no schema
-// maps the one in public.
-func isTable(e *mapping.Entry, schema, name string) bool {
-	parts := tableOf(e)
-	if len(parts) == 1 {
-		return schema == "public" && parts[0] == name
-	}
-	return parts[0] == schema && parts[1] == name
 }
 
 func (f *follower) truncated(t pgoutput.Truncate) error {

@@ -11,8 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 )
 
 // Errors after which a capture does not go on by itself.
@@ -32,89 +30,22 @@ func setUp(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrSetUp, fmt.Errorf(format, args...))
 }
 
-// checkTables makes sure that changes of every mapped table tell what is needed.
-func checkTables(ctx context.Context, conn *pgx.Conn, m *mapping.Mapping) error {
-	for i := range m.Entries {
-		e := &m.Entries[i]
-		if e.Table == "" {
-			return setUp("entry %d (%s) is a query; only tables tell their changes. Give it a table, or import it with: tidemark import postgres", i+1, e.Name())
-		}
-		plan, err := planOf(ctx, conn, m, e)
-		if err != nil {
-			return err
-		}
-		if err := checkTable(ctx, conn, plan); err != nil {
-			return err
-		}
-	}
-	var level string
-	if err := conn.QueryRow(ctx, "SHOW wal_level").Scan(&level); err != nil {
-		return fmt.Errorf("ask for wal_level: %w", err)
-	}
-	if level != "logical" {
-		return setUp("wal_level is %s; set it and start Postgres anew: ALTER SYSTEM SET wal_level = logical", level)
-	}
-	return nil
-}
-
-func checkTable(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) error {
-	e := plan.Entry
-	table := tableOf(e).Sanitize()
-	var identity string
-	var persistent bool
-	err := conn.QueryRow(ctx, "SELECT relreplident::text, relpersistence = 'p' FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p')", table).Scan(&identity, &persistent)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return setUp("there is no table %s", e.Table)
-	case err != nil:
-		return fmt.Errorf("look at table %s: %w", e.Table, err)
-	case !persistent:
-		return setUp("table %s is unlogged or temporary, so its changes are in no log", e.Table)
-	case identity == "f":
-		return nil
-	}
-	known, err := identityColumns(ctx, conn, table, identity)
-	if err != nil {
-		return fmt.Errorf("look at table %s: %w", e.Table, err)
-	}
-	for _, column := range plan.NeededOld() {
-		if !slices.Contains(known, column) {
-			return setUp("a row deleted from %s would not tell its %s; have it do so: ALTER TABLE %s REPLICA IDENTITY FULL", e.Table, column, table)
-		}
-	}
-	return nil
-}
-
-// identityColumns names the columns that a deletion tells.
-func identityColumns(ctx context.Context, conn *pgx.Conn, table, identity string) ([]string, error) {
-	which := map[string]string{"d": "indisprimary", "i": "indisreplident"}[identity]
-	if which == "" {
-		return nil, nil
-	}
-	rows, err := conn.Query(ctx, `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
-		WHERE i.indrelid = to_regclass($1) AND i.`+which, table)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// tablesOf lists the mapped tables, each once.
-func tablesOf(m *mapping.Mapping) []string {
+// quotedOnce lists the names of tables, each once.
+func quotedOnce(sources []source) []string {
 	set := map[string]bool{}
-	for i := range m.Entries {
-		set[tableOf(&m.Entries[i]).Sanitize()] = true
+	for _, s := range sources {
+		set[s.quoted()] = true
 	}
 	return slices.Sorted(maps.Keys(set))
 }
 
 // openPublication makes the publication, or makes it hold the mapped tables.
-func openPublication(ctx context.Context, conn *pgx.Conn, name string, m *mapping.Mapping) error {
+func openPublication(ctx context.Context, conn *pgx.Conn, name string, sources []source) error {
 	var there bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = $1)", name).Scan(&there); err != nil {
 		return fmt.Errorf("look for publication %s: %w", name, err)
 	}
-	quoted, tables := pgx.Identifier{name}.Sanitize(), strings.Join(tablesOf(m), ", ")
+	quoted, tables := pgx.Identifier{name}.Sanitize(), strings.Join(quotedOnce(sources), ", ")
 	// Changes of partitions are told under the name of the table that has them.
 	const asRoot = "(publish_via_partition_root = true)"
 	statements := []string{"CREATE PUBLICATION " + quoted + " FOR TABLE " + tables + " WITH " + asRoot}

@@ -20,6 +20,9 @@ type State struct {
 	System string `json:"system"`
 	// Imported: the import is finished.
 	Imported bool `json:"imported"`
+	// Tables holds the OIDs of the tables that are imported, by the names that the
+	// mapping has for them.
+	Tables map[string]uint32 `json:"tables"`
 	// Done is the end of the last commit all of whose events are durable.
 	Done pgoutput.LSN `json:"done"`
 	// Latest is the greatest time of a commit so far: none after it is given an

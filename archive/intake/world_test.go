@@ -296,3 +296,15 @@ func (w *world) lives(ctx context.Context, conn *pgx.Conn, seed uint64, first in
 	}
 	return nil
 }
+
+// awaitTransactions waits until the capture has taken so many.
+func awaitTransactions(t *testing.T, c *Capture, n int64) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for c.Stats().Transactions.Load() < n {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d transactions were taken, want %d", c.Stats().Transactions.Load(), n)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

@@ -1,0 +1,146 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidemark-io/tidemark/archive/intake/mapping"
+	"github.com/tidemark-io/tidemark/archive/intake/pgoutput"
+)
+
+// source is the table that an entry maps, as the catalog knows it. A name alone
+// may come to mean another table.
+type source struct {
+	oid          uint32
+	schema, name string
+}
+
+func (s source) quoted() string { return pgx.Identifier{s.schema, s.name}.Sanitize() }
+
+// tells reports whether the relation is the table, also where one of them was
+// renamed, or its predecessor of the same name.
+func (s source) tells(r *pgoutput.Relation) bool {
+	return r.ID == s.oid || r.Schema == s.schema && r.Name == s.name
+}
+
+// findSources finds the table of each entry, and makes sure that changes of it
+// tell what is needed.
+func findSources(ctx context.Context, conn *pgx.Conn, m *mapping.Mapping) ([]source, error) {
+	sources := make([]source, len(m.Entries))
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		if e.Table == "" {
+			return nil, setUp("entry %d (%s) is a query; only tables tell their changes. Give it a table, or import it with: tidemark import postgres", i+1, e.Name())
+		}
+		plan, err := planOf(ctx, conn, m, e)
+		if err != nil {
+			return nil, err
+		}
+		if sources[i], err = findSource(ctx, conn, plan); err != nil {
+			return nil, err
+		}
+	}
+	var level string
+	if err := conn.QueryRow(ctx, "SHOW wal_level").Scan(&level); err != nil {
+		return nil, fmt.Errorf("ask for wal_level: %w", err)
+	}
+	if level != "logical" {
+		return nil, setUp("wal_level is %s; set it and start Postgres anew: ALTER SYSTEM SET wal_level = logical", level)
+	}
+	return sources, nil
+}
+
+func findSource(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) (s source, err error) {
+	e := plan.Entry
+	var identity string
+	var persistent bool
+	err = conn.QueryRow(ctx, `SELECT c.oid, nspname, relname, relreplident::text, relpersistence = 'p'
+		FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1) AND relkind IN ('r', 'p')`, tableOf(e).Sanitize()).
+		Scan(&s.oid, &s.schema, &s.name, &identity, &persistent)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return s, setUp("there is no table %s", e.Table)
+	case err != nil:
+		return s, fmt.Errorf("look at table %s: %w", e.Table, err)
+	case !persistent:
+		return s, setUp("table %s is unlogged or temporary, so its changes are in no log", e.Table)
+	case identity == "f":
+		return s, nil
+	}
+	known, err := identityColumns(ctx, conn, s.oid, identity)
+	if err != nil {
+		return s, fmt.Errorf("look at table %s: %w", e.Table, err)
+	}
+	for _, column := range plan.NeededOld() {
+		if !slices.Contains(known, column) {
+			return s, setUp("a row deleted from %s would not tell its %s; have it do so: ALTER TABLE %s REPLICA IDENTITY FULL", e.Table, column, s.quoted())
+		}
+	}
+	return s, nil
+}
+
+// identityColumns names the columns that a deletion tells.
+func identityColumns(ctx context.Context, conn *pgx.Conn, table uint32, identity string) ([]string, error) {
+	which := map[string]string{"d": "indisprimary", "i": "indisreplident"}[identity]
+	if which == "" {
+		return nil, nil
+	}
+	rows, err := conn.Query(ctx, `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+		WHERE i.indrelid = $1 AND i.`+which, table)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// compareSources fails with ErrSchemaChanged where a table is another one than
+// was imported. grown reports that one came into the mapping since.
+func (c *Capture) compareSources() (grown bool, err error) {
+	imported := map[uint32]bool{}
+	for _, oid := range c.state.Tables {
+		imported[oid] = true
+	}
+	for i, s := range c.sources {
+		name := c.Mapping.Entries[i].Table
+		if imported[s.oid] {
+			continue
+		}
+		if _, known := c.state.Tables[name]; known {
+			return false, fmt.Errorf("%w: %s is another table than the one that was imported: it was dropped and made anew, or exchanged. Remove %s and start again to import it; rows that are missing in it stay counted",
+				ErrSchemaChanged, name, c.StateFile)
+		}
+		grown = true
+	}
+	return grown, nil
+}
+
+// noteSources notes that the tables are imported.
+func (c *Capture) noteSources() {
+	c.state.Tables = make(map[string]uint32, len(c.sources))
+	for i, s := range c.sources {
+		c.state.Tables[c.Mapping.Entries[i].Table] = s.oid
+	}
+}
+
+// standing fails with ErrSchemaChanged where a name of the mapping means no table
+// any more, or another one, whose changes are not told.
+func (f *follower) standing(ctx context.Context) error {
+	for i, s := range f.c.sources {
+		e := &f.c.Mapping.Entries[i]
+		var now *uint32
+		if err := f.conn.QueryRow(ctx, "SELECT to_regclass($1)::oid", tableOf(e).Sanitize()).Scan(&now); err != nil {
+			return fmt.Errorf("look at table %s: %w", e.Table, err)
+		}
+		if now == nil {
+			return fmt.Errorf("%w: there is no table %s any more; change the mapping and start again, nothing is lost", ErrSchemaChanged, e.Table)
+		}
+		if *now != s.oid {
+			return fmt.Errorf("%w: %s is another table than before; start again", ErrSchemaChanged, e.Table)
+		}
+	}
+	return nil
+}
