@@ -116,6 +116,22 @@ func TestCaptureRefusesTablesThatDoNotTellEnough(t *testing.T) {
 			"CREATE TABLE app.stars (id serial PRIMARY KEY, video_id uuid, user_id uuid)",
 			"{becomes: likes, table: app.stars, columns: {video_id: video_id, user_id: user_id}}",
 		},
+		"no primary key": {
+			"CREATE TABLE app.seen (id bigint, video_id uuid, at timestamptz)",
+			"{becomes: views, table: app.seen, columns: {view_id: id, video_id: video_id, time: at}}",
+		},
+		"has no primary key": {
+			"CREATE TABLE app.later (video_id uuid, user_id uuid, PRIMARY KEY (video_id, user_id) DEFERRABLE)",
+			"{becomes: likes, table: app.later, columns: {video_id: video_id, user_id: user_id}}",
+		},
+		"inherit from app.taps": {
+			"CREATE TABLE app.taps (video_id uuid, user_id uuid, PRIMARY KEY (video_id, user_id)); CREATE TABLE app.taps_new () INHERITS (app.taps)",
+			"{becomes: likes, table: app.taps, columns: {video_id: video_id, user_id: user_id}}",
+		},
+		"user_id of app.made is generated": {
+			"CREATE TABLE app.made (video_id uuid, raw uuid, user_id uuid GENERATED ALWAYS AS (raw) STORED, PRIMARY KEY (video_id, user_id))",
+			"{becomes: likes, table: app.made, columns: {video_id: video_id, user_id: user_id}}",
+		},
 		"is a query":  {"SELECT 1", "{becomes: likes, query: SELECT 1, columns: {video_id: v, user_id: u}}"},
 		"no table":    {"SELECT 1", "{becomes: likes, table: app.nowhere, columns: {video_id: v, user_id: u}}"},
 		"is unlogged": {"CREATE UNLOGGED TABLE app.fleeting (video_id uuid, user_id uuid, PRIMARY KEY (video_id, user_id))", "{becomes: likes, table: app.fleeting, columns: {video_id: video_id, user_id: user_id}}"},
@@ -163,6 +179,23 @@ func TestCaptureStopsAtAColumnThatIsGoneAndLosesNothing(t *testing.T) {
 	}
 	w.captures()
 	w.equal()
+}
+
+// TestCaptureStopsAtAChangeThatDoesNotTellEnough: only what comes after the
+// identity was changed.
+func TestCaptureStopsAtAChangeThatDoesNotTellEnough(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	w.captures()
+	w.exec(`ALTER TABLE app.comments REPLICA IDENTITY DEFAULT`)
+	w.exec(`INSERT INTO app.comments (id, video_id, author_id) VALUES (9000, 1, 1)`)
+	w.exec(`ALTER TABLE app.comments REPLICA IDENTITY FULL`)
+	w.captures()
+	w.equal()
+	w.exec(`ALTER TABLE app.comments REPLICA IDENTITY DEFAULT`)
+	w.exec(`DELETE FROM app.comments WHERE id = 9000`)
+	w.exec(`ALTER TABLE app.comments REPLICA IDENTITY FULL`)
+	w.stops(ErrSchemaChanged, "what its video_id was")
 }
 
 func TestCaptureStopsAtATableThatIsGone(t *testing.T) {

@@ -58,6 +58,8 @@ type table struct {
 	relation pgoutput.Relation
 	plans    []*mapping.Plan
 	entries  []int
+	// blind is a column that changes do not tell of rows that were there before.
+	blind string
 }
 
 func (f *follower) run(ctx context.Context) error {

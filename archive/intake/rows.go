@@ -1,8 +1,10 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 	"github.com/tidemark-io/tidemark/archive/intake/pgoutput"
@@ -24,10 +26,23 @@ func (f *follower) relation(r pgoutput.Relation) error {
 		if err != nil {
 			return changed(err)
 		}
+		t.blind = cmp.Or(t.blind, blind(&r, plan))
 		t.plans, t.entries = append(t.plans, plan), append(t.entries, i)
 	}
 	f.tables[r.ID] = t
 	return nil
+}
+
+// blind names a column that changes do not tell of rows that were there before:
+// the table's identity was changed since it was checked. "" if there is none.
+func blind(r *pgoutput.Relation, plan *mapping.Plan) string {
+	for _, name := range plan.NeededOld() {
+		told := func(c pgoutput.Column) bool { return c.Name == name && c.Key }
+		if r.Identity != 'f' && !slices.ContainsFunc(r.Columns, told) {
+			return name
+		}
+	}
+	return ""
 }
 
 // changed says what to do where a column is not there any more.
@@ -68,6 +83,10 @@ func (f *follower) row(ctx context.Context, change pgoutput.Message) error {
 	t := f.tables[id]
 	if t == nil {
 		return fmt.Errorf("%w: a change of relation %d, which was not described", pgoutput.ErrMalformed, id)
+	}
+	if _, added := change.(pgoutput.Insert); !added && t.blind != "" {
+		return fmt.Errorf("%w: a change of %s.%s does not tell what its %s was, since its REPLICA IDENTITY was changed. Set it to FULL, end the capture with --drop, remove its state file, and start it again to import anew; what was deleted meanwhile stays counted",
+			ErrSchemaChanged, t.relation.Schema, t.relation.Name, t.blind)
 	}
 	for i, plan := range t.plans {
 		if err := f.rowOf(ctx, t.entries[i], plan, old, now); err != nil {

@@ -57,10 +57,11 @@ func findSources(ctx context.Context, conn *pgx.Conn, m *mapping.Mapping) ([]sou
 func findSource(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) (s source, err error) {
 	e := plan.Entry
 	var identity string
-	var persistent bool
-	err = conn.QueryRow(ctx, `SELECT c.oid, nspname, relname, relreplident::text, relpersistence = 'p'
+	var persistent, parent bool
+	err = conn.QueryRow(ctx, `SELECT c.oid, nspname, relname, relreplident::text, relpersistence = 'p',
+			relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1) AND relkind IN ('r', 'p')`, tableOf(e).Sanitize()).
-		Scan(&s.oid, &s.schema, &s.name, &identity, &persistent)
+		Scan(&s.oid, &s.schema, &s.name, &identity, &persistent, &parent)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return s, setUp("there is no table %s", e.Table)
@@ -68,29 +69,60 @@ func findSource(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) (s sour
 		return s, fmt.Errorf("look at table %s: %w", e.Table, err)
 	case !persistent:
 		return s, setUp("table %s is unlogged or temporary, so its changes are in no log", e.Table)
-	case identity == "f":
-		return s, nil
+	case parent:
+		return s, setUp("other tables inherit from %s and tell their changes under their own names; map each of them", e.Table)
 	}
-	known, err := identityColumns(ctx, conn, s.oid, identity)
+	if err := s.checkIdentity(ctx, conn, plan, identity); err != nil {
+		return s, err
+	}
+	return s, s.checkGenerated(ctx, conn, plan)
+}
+
+// checkIdentity makes sure that a change tells which row it was of. Without any
+// identity Postgres would refuse the application's changes once the table is
+// published.
+func (s source) checkIdentity(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan, identity string) error {
+	if identity == "f" {
+		return nil
+	}
+	which := map[string]string{"d": "indisprimary", "i": "indisreplident"}[identity]
+	if which == "" {
+		which = "false"
+	}
+	known, err := columnsOf(ctx, conn, `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+		WHERE i.indrelid = $1 AND i.indimmediate AND i.indisvalid AND i.`+which, s.oid)
 	if err != nil {
-		return s, fmt.Errorf("look at table %s: %w", e.Table, err)
+		return fmt.Errorf("look at the keys of %s: %w", plan.Entry.Table, err)
+	}
+	if len(known) == 0 {
+		return setUp("table %s has no primary key, so Postgres would refuse to update or delete its rows once their changes are to be told; give it one, or: ALTER TABLE %s REPLICA IDENTITY FULL",
+			plan.Entry.Table, s.quoted())
 	}
 	for _, column := range plan.NeededOld() {
 		if !slices.Contains(known, column) {
-			return s, setUp("a row deleted from %s would not tell its %s; have it do so: ALTER TABLE %s REPLICA IDENTITY FULL", e.Table, column, s.quoted())
+			return setUp("a row deleted from %s would not tell its %s; have it do so: ALTER TABLE %s REPLICA IDENTITY FULL", plan.Entry.Table, column, s.quoted())
 		}
 	}
-	return s, nil
+	return nil
 }
 
-// identityColumns names the columns that a deletion tells.
-func identityColumns(ctx context.Context, conn *pgx.Conn, table uint32, identity string) ([]string, error) {
-	which := map[string]string{"d": "indisprimary", "i": "indisreplident"}[identity]
-	if which == "" {
-		return nil, nil
+// checkGenerated makes sure that no column is needed that Postgres computes: it
+// does not tell those.
+func (s source) checkGenerated(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) error {
+	generated, err := columnsOf(ctx, conn, "SELECT attname FROM pg_attribute WHERE attrelid = $1 AND attgenerated <> '' AND NOT attisdropped", s.oid)
+	if err != nil {
+		return fmt.Errorf("look at the columns of %s: %w", plan.Entry.Table, err)
 	}
-	rows, err := conn.Query(ctx, `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
-		WHERE i.indrelid = $1 AND i.`+which, table)
+	for _, column := range plan.Needed() {
+		if slices.Contains(generated, column) {
+			return setUp("column %s of %s is generated, and changes do not tell it; map what it is made of", column, plan.Entry.Table)
+		}
+	}
+	return nil
+}
+
+func columnsOf(ctx context.Context, conn *pgx.Conn, sql string, table uint32) ([]string, error) {
+	rows, err := conn.Query(ctx, sql, table)
 	if err != nil {
 		return nil, err
 	}
