@@ -82,7 +82,7 @@ func (c *Capture) Run(ctx context.Context) error {
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		before := c.stats.Transactions.Load()
-		err := c.session(ctx)
+		err := refused(c.session(ctx))
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -119,9 +119,9 @@ func passing(err error) bool {
 
 // session follows over one pair of connections.
 func (c *Capture) session(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.URL)
+	conn, err := connect(ctx, c.URL)
 	if err != nil {
-		return fmt.Errorf("connect to Postgres: %w", err)
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it any more
 	replication, err := connectReplication(ctx, c.URL)
@@ -144,21 +144,6 @@ func (c *Capture) session(ctx context.Context) error {
 	c.stats.Following.Store(true)
 	f := follower{c: c, conn: conn, replication: replication}
 	return f.run(ctx)
-}
-
-func connectReplication(ctx context.Context, url string) (*pgconn.PgConn, error) {
-	config, err := pgconn.ParseConfig(url)
-	if err != nil {
-		return nil, setUp("%w", err)
-	}
-	config.RuntimeParams["replication"] = "database"
-	config.RuntimeParams["timezone"] = "UTC"
-	config.RuntimeParams["datestyle"] = "ISO"
-	conn, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to Postgres for replication: %w", err)
-	}
-	return conn, nil
 }
 
 // open makes sure that publication and slot are there, and are ours, and reports

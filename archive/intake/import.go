@@ -35,9 +35,9 @@ type Import struct {
 
 // RunOn is Run on a connection of its own.
 func (im *Import) RunOn(ctx context.Context, url string) (*Report, events.Time, error) {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return nil, 0, fmt.Errorf("connect to Postgres: %w", err)
+		return nil, 0, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
 	return im.Run(ctx, conn)
@@ -98,10 +98,14 @@ func (im *Import) read(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// settings has Postgres write values as changes have them, and refuse to read
+// where a policy would hide rows.
+const settings = "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('row_security', 'off', true)"
+
 // moment takes the snapshot, and then looks at the clock: no commit that the
 // snapshot shows is later.
 func (im *Import) moment(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)"); err != nil {
+	if _, err := tx.Exec(ctx, settings); err != nil {
 		return fmt.Errorf("take a snapshot: %w", err)
 	}
 	var now time.Time
@@ -261,9 +265,9 @@ func tableOf(e *mapping.Entry) pgx.Identifier { return strings.Split(e.Table, ".
 // Estimate is about how many rows an import will read, as Postgres' statistics
 // have it; rows of queries are not in it.
 func Estimate(ctx context.Context, url string, m *mapping.Mapping) (rows int64, err error) {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return 0, fmt.Errorf("connect to Postgres: %w", err)
+		return 0, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
 	for i := range m.Entries {

@@ -107,9 +107,9 @@ func systemOf(ctx context.Context, replication *pgconn.PgConn) (string, error) {
 
 // Drop removes slot and publication; those that are not there are no error.
 func Drop(ctx context.Context, url, name string) error {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return fmt.Errorf("connect to Postgres: %w", err)
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all is done
 	if err := dropSlot(ctx, conn, name); err != nil {

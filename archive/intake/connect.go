@@ -1,0 +1,57 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// unlimited lifts what bounds the statements of the application's own roles: an
+// import reads for as long as it takes, and waits for the service meanwhile.
+const unlimited = `SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`
+
+// connect connects for questions and for reading.
+func connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err == nil {
+		if _, err = conn.Exec(ctx, unlimited); err != nil {
+			_ = conn.Close(context.WithoutCancel(ctx))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	return conn, nil
+}
+
+// connectReplication connects for the stream of changes.
+func connectReplication(ctx context.Context, url string) (*pgconn.PgConn, error) {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, setUp("%w", err)
+	}
+	config.RuntimeParams["replication"] = "database"
+	config.RuntimeParams["timezone"] = "UTC"
+	config.RuntimeParams["datestyle"] = "ISO"
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Postgres for replication: %w", err)
+	}
+	return conn, nil
+}
+
+// refused makes ErrSetUp of an error by which Postgres says that it lets nobody do
+// that: another try is answered alike.
+func refused(err error) error {
+	var answer *pgconn.PgError
+	codes := []string{"28000", "28P01", "3D000", "42501"} // no such role or rule, wrong password, no such database, no right
+	if errors.As(err, &answer) && slices.Contains(codes, answer.Code) && !errors.Is(err, ErrSetUp) {
+		return setUp("%w", err)
+	}
+	return err
+}
