@@ -69,8 +69,8 @@ const (
 )
 
 // Run follows until the context ends, through outages of Postgres. It returns
-// ErrSetUp, ErrSlotGone, ErrSchemaChanged or ErrTruncated where a person must
-// act, and what the Sink fails with. Nothing is lost by any of them: the slot
+// ErrSetUp, ErrSlotGone, ErrPublicationGone, ErrSchemaChanged or ErrTruncated where
+// a person must act, and what the Sink fails with. Nothing is lost by any of them: the slot
 // keeps what was not taken.
 func (c *Capture) Run(ctx context.Context) error {
 	var err error
@@ -109,7 +109,7 @@ func (e errSink) Unwrap() error { return e.error }
 // passing reports whether another try may help.
 func passing(err error) bool {
 	var sink errSink
-	for _, final := range []error{ErrSetUp, ErrSlotGone, ErrSchemaChanged, ErrTruncated, mapping.ErrMapping} {
+	for _, final := range []error{ErrSetUp, ErrSlotGone, ErrPublicationGone, ErrSchemaChanged, ErrTruncated, mapping.ErrMapping} {
 		if errors.Is(err, final) {
 			return false
 		}
@@ -169,10 +169,11 @@ func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.
 	case s.active:
 		return "", false, fmt.Errorf("slot %s is in use by another connection", c.Slot)
 	}
-	if err := openPublication(ctx, conn, c.Slot, c.sources); err != nil {
+	if err := openPublication(ctx, conn, c.Slot, c.sources, s); err != nil {
 		return "", false, err
 	}
 	if !s.there {
+		c.Logger.Info("a slot is made; that waits for transactions that are open in the database", "slot", c.Slot)
 		if snapshot, err = createSlot(ctx, replication, c.Slot); err != nil {
 			return "", false, err
 		}

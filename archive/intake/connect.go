@@ -2,9 +2,7 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,20 +36,12 @@ func connectReplication(ctx context.Context, url string) (*pgconn.PgConn, error)
 	config.RuntimeParams["replication"] = "database"
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["datestyle"] = "ISO"
+	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		config.RuntimeParams[limit] = "0"
+	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Postgres for replication: %w", err)
 	}
 	return conn, nil
-}
-
-// refused makes ErrSetUp of an error by which Postgres says that it lets nobody do
-// that: another try is answered alike.
-func refused(err error) error {
-	var answer *pgconn.PgError
-	codes := []string{"28000", "28P01", "3D000", "42501"} // no such role or rule, wrong password, no such database, no right
-	if errors.As(err, &answer) && slices.Contains(codes, answer.Code) && !errors.Is(err, ErrSetUp) {
-		return setUp("%w", err)
-	}
-	return err
 }

@@ -162,7 +162,11 @@ func (f *follower) tend(ctx context.Context) (over bool, err error) {
 func (f *follower) message(ctx context.Context, message pgproto3.BackendMessage) error {
 	switch m := message.(type) {
 	case *pgproto3.ErrorResponse:
-		return fmt.Errorf("follow the changes: %w", pgconn.ErrorResponseToPgError(m))
+		answer := pgconn.ErrorResponseToPgError(m)
+		if answer.Code == "42704" { // made anew behind the changes that are to be told
+			return fmt.Errorf("publication %s: %w", f.c.Slot, ErrPublicationGone)
+		}
+		return fmt.Errorf("follow the changes: %w", answer)
 	case *pgproto3.CopyData:
 		switch {
 		case len(m.Data) >= 18 && m.Data[0] == 'k': // keepalive: end, clock, reply asked

@@ -46,6 +46,15 @@ func (w *world) stops(with error, says string) {
 	}
 }
 
+// forgets ends the capture with slot, publication and state, as somebody does who
+// imports anew.
+func (w *world) forgets() {
+	w.t.Helper()
+	if err := errors.Join(Drop(w.t.Context(), w.url, w.slot), os.Remove(w.state)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func TestATableIsTheOneThatTheSearchPathFinds(t *testing.T) {
 	w := newWorld(t)
 	w.url += "&options=-c%20search_path%3Dapp"
