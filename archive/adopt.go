@@ -71,7 +71,7 @@ func (s *session) retreat(ctx context.Context, tx pgx.Tx, to uint64) error {
 	if _, err := tx.Exec(ctx, undo, p.log, to); err != nil {
 		return fmt.Errorf("take lost messages out of the history: %w", err)
 	}
-	if err := addHistory(ctx, tx); err != nil {
+	if err := addStaged(ctx, tx); err != nil {
 		return err
 	}
 	var gone uint64

@@ -65,16 +65,10 @@ func (b *buffer) take(ctx context.Context, until time.Time, idle time.Duration, 
 	defer patience.Stop()
 	due := timer.C
 	for {
-		b.mu.Lock()
-		if b.full() || due == nil && b.filling.first != 0 {
-			taken := b.filling
-			b.filling = empty
-			b.tell()
-			b.mu.Unlock()
+		taken, changed := b.exchange(empty, due == nil)
+		if taken != nil {
 			return taken, nil
 		}
-		changed := b.changed
-		b.mu.Unlock()
 		select {
 		case <-changed:
 		case <-due:
@@ -88,4 +82,37 @@ func (b *buffer) take(ctx context.Context, until time.Time, idle time.Duration, 
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// takeFull takes the chunk once it is full, and returns nil where it is not
+// within a time.
+func (b *buffer) takeFull(ctx context.Context, within time.Duration, empty *chunk) (*chunk, error) {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	for {
+		taken, changed := b.exchange(empty, false)
+		if taken != nil {
+			return taken, nil
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// exchange takes the chunk for an empty one if it is full, or if it holds
+// anything where that is enough; otherwise it returns what tells of a change.
+func (b *buffer) exchange(empty *chunk, anything bool) (taken *chunk, changed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.full() && !(anything && b.filling.first != 0) {
+		return nil, b.changed
+	}
+	taken, b.filling = b.filling, empty
+	b.tell()
+	return taken, nil
 }

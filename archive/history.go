@@ -10,7 +10,7 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// history sums up by how much a chunk's events change the counters, by video
+// history sums up by how much events change the counters, by video
 // and hour of the event's time.
 type history struct {
 	index map[historyKey]int
@@ -30,7 +30,14 @@ type historySum struct {
 
 func (h *history) init() { h.index = map[historyKey]int{} }
 
+// keptSums bounds the memory that is kept for the next sums.
+const keptSums = 1 << 16
+
 func (h *history) reset() {
+	if len(h.sums) > keptSums {
+		*h = history{index: map[historyKey]int{}}
+		return
+	}
 	clear(h.index)
 	h.sums = h.sums[:0]
 	h.rows.reset()
@@ -38,7 +45,10 @@ func (h *history) reset() {
 
 // of returns the sums of a video's hour.
 func (h *history) of(video events.VideoID, at events.Time) *readmodel.Counts {
-	key := historyKey{video, hourOf(at)}
+	return h.sum(historyKey{video, hourOf(at)})
+}
+
+func (h *history) sum(key historyKey) *readmodel.Counts {
 	i, ok := h.index[key]
 	if !ok {
 		i = len(h.sums)
@@ -56,6 +66,17 @@ func (h *history) addCounts(video events.VideoID, at events.Time, delta *readmod
 	sum := h.of(video, at)
 	for c := range delta {
 		sum[c] += delta[c]
+	}
+}
+
+// addAll adds what another one has summed up.
+func (h *history) addAll(other *history) {
+	for i := range other.sums {
+		s := &other.sums[i]
+		sum := h.sum(s.historyKey)
+		for c := range s.counts {
+			sum[c] += s.counts[c]
+		}
 	}
 }
 

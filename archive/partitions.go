@@ -27,19 +27,37 @@ func (m month) suffix() string { return m.start().Format("y2006m01") }
 var partitioned = []string{"messages", "events"}
 
 // ensurePartitions makes the partitions of the months that are not there yet.
-func ensurePartitions(ctx context.Context, conn *pgx.Conn, have map[month]struct{}, months ...month) error {
+func ensurePartitions(ctx context.Context, tx pgx.Tx, have map[month]struct{}, months ...month) error {
 	for _, m := range months {
 		if _, ok := have[m]; ok {
 			continue
 		}
 		for _, table := range partitioned {
-			sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s_%s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')", table, m.suffix(), table,
-				m.start().Format(time.RFC3339), (m + 1).start().Format(time.RFC3339))
-			if _, err := conn.Exec(ctx, sql); err != nil {
+			if err := ensurePartition(ctx, tx, table, m); err != nil {
 				return fmt.Errorf("make partition %s of table %s: %w", m.suffix(), table, err)
 			}
 		}
 		have[m] = struct{}{}
 	}
 	return nil
+}
+
+// openRange takes the filters of a new table's first pages away. The server makes
+// them of an empty table, and would then make them anew for each row of those
+// pages; those of the pages behind it makes when they are full.
+const openRange = `SELECT count(brin_desummarize_range(indexrelid, 0)) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+WHERE indrelid = $1::regclass AND amname = 'brin'`
+
+func ensurePartition(ctx context.Context, tx pgx.Tx, table string, m month) error {
+	name := table + "_" + m.suffix()
+	var there bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&there); err != nil || there {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')", name, table,
+		m.start().Format(time.RFC3339), (m+1).start().Format(time.RFC3339)))
+	if err == nil {
+		_, err = tx.Exec(ctx, openRange, name)
+	}
+	return err
 }

@@ -20,6 +20,7 @@ type session struct {
 	conn       *pgx.Conn
 	position   Position
 	partitions map[month]struct{}
+	history    history // of the transaction that is written
 }
 
 // connectLimit bounds a connect, and each question before the first chunk.
@@ -28,6 +29,7 @@ const connectLimit = 10 * time.Second
 // session archives until something fails; it never returns nil.
 func (a *Archive) session(ctx context.Context) error {
 	s := &session{Archive: a, partitions: map[month]struct{}{}}
+	s.history.init()
 	if err := s.open(ctx); err != nil {
 		s.close()
 		return err
@@ -160,7 +162,7 @@ func (s *session) read(ctx context.Context, b *buffer) error {
 }
 
 // writeAll writes what the buffer holds, at most one transaction each Linger
-// unless they are full.
+// unless chunks are full.
 func (s *session) writeAll(ctx context.Context, b *buffer) error {
 	spare := newChunk()
 	due := s.cfg.Now()
@@ -177,11 +179,10 @@ func (s *session) writeAll(ctx context.Context, b *buffer) error {
 			continue
 		}
 		due = s.cfg.Now().Add(s.cfg.Linger)
-		if err := s.write(ctx, c); err != nil {
+		if spare, err = s.write(ctx, b, c); err != nil {
 			return err
 		}
 		s.cfg.Spool.Trim(s.position.Seq)
 		s.note(s.position)
-		spare = c
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,59 +48,98 @@ comments = h.comments + excluded.comments, remixes = h.remixes + excluded.remixe
 // errMoved: the position is not where this session left it.
 var errMoved = errors.New("the archive's position was moved by somebody else")
 
-// write adds a chunk and moves the position past it, in one transaction.
-func (s *session) write(ctx context.Context, c *chunk) error {
+// gatherSpan is how long one transaction takes full chunks: the more of them, the
+// fewer rows of the history change for an event.
+const gatherSpan = 2 * time.Second
+
+// write adds a chunk, and while chunks are full those that follow, and moves the
+// position past them, in one transaction. It returns a chunk to be used again.
+func (s *session) write(ctx context.Context, b *buffer, c *chunk) (spare *chunk, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteLimit)
 	defer cancel()
-	months := make([]month, 0, 4)
-	for m := range c.months {
-		months = append(months, m, m+1)
-	}
-	if err := ensurePartitions(ctx, s.conn, s.partitions, months...); err != nil {
-		return err
-	}
-	next := s.position
-	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
+	first, next := c.first, s.position
+	s.history.reset()
+	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
 		now, err := readPosition(ctx, tx, " FOR UPDATE OF position")
 		if err != nil {
 			return err
 		}
-		if now.log != s.position.log || now.Seq != s.position.Seq || c.first != now.Seq+1 {
+		if now.log != s.position.log || now.Seq != s.position.Seq || first != now.Seq+1 {
 			return fmt.Errorf("%w: it is %d, this process left it at %d", errMoved, now.Seq, s.position.Seq)
 		}
-		for _, part := range []struct {
-			sql  string
-			rows *copyRows
-		}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyAudit, &c.audit}, {copyChanges, &c.changes}, {copyHistory, c.history.encode()}} {
-			if err := copyInto(ctx, tx.Conn().PgConn(), part.sql, part.rows); err != nil {
+		for until := s.cfg.Now().Add(gatherSpan); c != nil; {
+			if err := s.add(ctx, tx, c); err != nil {
 				return err
 			}
-		}
-		if c.history.rows.rows > 0 {
-			if err := addHistory(ctx, tx); err != nil {
-				return err
+			next.pass(c)
+			more := c.size() >= s.cfg.ChunkBytes && s.cfg.Now().Before(until)
+			spare, c = c, nil
+			spare.reset(s.position.log)
+			if more {
+				if c, err = b.takeFull(ctx, s.cfg.Linger, spare); err != nil {
+					return err
+				}
 			}
 		}
-		next.Seq, next.Events, next.Stored = c.last.Seq, now.Events+uint64(c.count), c.last.Stored
-		next.batchID, next.fingerprint = c.last.BatchID, c.digest[:]
+		if err := s.addHistory(ctx, tx); err != nil {
+			return err
+		}
 		return next.save(ctx, tx)
 	})
 	if err != nil {
-		return fmt.Errorf("archive messages %d to %d: %w", c.first, c.last.Seq, err)
+		return nil, fmt.Errorf("archive messages from %d on: %w", first, err)
 	}
-	next.fingerprint = append([]byte{}, next.fingerprint...)
 	s.position = next
+	return spare, nil
+}
+
+// add adds the rows of a chunk.
+func (s *session) add(ctx context.Context, tx pgx.Tx, c *chunk) error {
+	months := make([]month, 0, 4)
+	for m := range c.months {
+		months = append(months, m, m+1)
+	}
+	if err := ensurePartitions(ctx, tx, s.partitions, months...); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		sql  string
+		rows *copyRows
+	}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyAudit, &c.audit}, {copyChanges, &c.changes}} {
+		if err := copyInto(ctx, tx.Conn().PgConn(), part.sql, part.rows); err != nil {
+			return err
+		}
+	}
+	s.history.addAll(&c.history)
 	return nil
 }
 
-// addHistory adds what is staged to the history.
-func addHistory(ctx context.Context, tx pgx.Tx) error {
+// addHistory adds what the transaction has summed up to the history.
+func (s *session) addHistory(ctx context.Context, tx pgx.Tx) error {
+	rows := s.history.encode()
+	if rows.rows == 0 {
+		return nil
+	}
+	if err := copyInto(ctx, tx.Conn().PgConn(), copyHistory, rows); err != nil {
+		return err
+	}
+	return addStaged(ctx, tx)
+}
+
+// addStaged adds what is staged to the history.
+func addStaged(ctx context.Context, tx pgx.Tx) error {
 	for _, sql := range addUp {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("add up the history: %w", err)
 		}
 	}
 	return nil
+}
+
+// pass moves the position past a chunk.
+func (p *Position) pass(c *chunk) {
+	p.Seq, p.Events, p.Stored = c.last.Seq, p.Events+uint64(c.count), c.last.Stored
+	p.batchID, p.fingerprint = c.last.BatchID, append([]byte{}, c.digest[:]...)
 }
 
 func (p *Position) save(ctx context.Context, tx pgx.Tx) error {
