@@ -45,12 +45,7 @@ func (c *chunk) addAudit(entry []byte) error {
 // columns have it, and returns the last message that is archived. What is archived
 // meanwhile is not seen.
 func (a *Archive) EachAudit(ctx context.Context, fn func(*readmodel.AuditEntry)) (seq uint64, err error) {
-	err = pgx.BeginTxFunc(ctx, a.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		position, err := readPosition(ctx, tx, "")
-		if err != nil {
-			return err
-		}
-		seq = position.Seq
+	return a.reading(ctx, func(tx pgx.Tx, _ uint64) error {
 		rows, err := tx.Query(ctx, `SELECT number, audit.seq, idx, at, actor, action, targets, effects, retract, coalesce(reason_bytes, convert_to(reason, 'UTF8')), outcome::text, hash
 FROM audit JOIN logs ON logs.log = audit.log WHERE last_seq IS NULL OR audit.seq <= last_seq ORDER BY audit.log, number`)
 		if err != nil {
@@ -66,10 +61,6 @@ FROM audit JOIN logs ON logs.log = audit.log WHERE last_seq IS NULL OR audit.seq
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return 0, unavailable(err)
-	}
-	return seq, nil
 }
 
 func scanAudit(row pgx.CollectableRow) (*readmodel.AuditEntry, error) {
@@ -86,11 +77,7 @@ func scanAudit(row pgx.CollectableRow) (*readmodel.AuditEntry, error) {
 		return nil, fmt.Errorf("read an entry of the audit: %w", err)
 	}
 	e.At, e.Actor, e.Targets = events.TimeOf(at), actor, targets
-	for k := events.CommandKind(1); k.Known(); k++ {
-		if k.String() == action {
-			e.Action = k
-		}
-	}
+	e.Action, _ = events.ParseCommandKind(action) // what somebody wrote over shows by its hash
 	for _, name := range effects {
 		e.Effects = append(e.Effects, readmodel.ParseEffect(name))
 	}

@@ -31,12 +31,7 @@ func (a *Archive) EachBucket(ctx context.Context, video *events.VideoID, day boo
 		question = "SELECT " + bucket + sums + "history_" + table + " WHERE " + bucket + " >= $1 AND " + bucket + " < $2 AND video_id = $3"
 		args = append(args, [16]byte(*video))
 	}
-	err = pgx.BeginTxFunc(ctx, a.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		position, err := readPosition(ctx, tx, "")
-		if err != nil {
-			return err
-		}
-		seq = position.Seq
+	return a.reading(ctx, func(tx pgx.Tx, _ uint64) error {
 		rows, err := tx.Query(ctx, question+" ORDER BY "+bucket, args...)
 		if err != nil {
 			return err
@@ -54,8 +49,4 @@ func (a *Archive) EachBucket(ctx context.Context, video *events.VideoID, day boo
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return 0, unavailable(err)
-	}
-	return seq, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
@@ -17,7 +16,7 @@ func (a *Archive) Index() replay.Index { return index{a} }
 
 type index struct{ *Archive }
 
-// findSequences looks into each index by itself: what is asked for is little.
+// findSequences looks for each kind by itself: what is asked for is little.
 // A dead letter has no columns, and names by its bytes what it may have meant.
 const findSequences = `SELECT seq FROM (
 	SELECT log, seq FROM events WHERE video_id = ANY($1)
@@ -26,9 +25,8 @@ const findSequences = `SELECT seq FROM (
 	UNION SELECT log, seq FROM events WHERE job_id = ANY($3)
 	UNION SELECT log, seq FROM events WHERE id = ANY($4)
 	UNION SELECT log, seq FROM dead_letters WHERE EXISTS (SELECT FROM unnest($5::bytea[]) AS entity WHERE position(entity IN raw) > 0)
-	UNION SELECT log, seq FROM events WHERE type IN ('account.blocked', 'account.unblocked') AND $6
-	UNION SELECT log, seq FROM events WHERE type = ANY($7)
-) AS found JOIN logs USING (log) WHERE seq <= $8 AND (last_seq IS NULL OR seq <= last_seq) ORDER BY seq`
+	UNION SELECT log, seq FROM events WHERE type = ANY($6)
+) AS found JOIN logs USING (log) WHERE seq <= $7 AND (last_seq IS NULL OR seq <= last_seq) ORDER BY seq`
 
 // Sequences returns the sequences of messages that bear on the query, up to last.
 // What is not archived yet it names as a whole: there is little of it.
@@ -50,23 +48,16 @@ func (x index) Sequences(ctx context.Context, q replay.IndexQuery, last uint64) 
 	for i := range q.Identities {
 		ids = append(ids, strings.ReplaceAll(string(q.Identities[i].ID), "\x00", "\uFFFD"))
 	}
-	accounts := false
 	for _, t := range q.Types {
-		if t == events.TypeAccountBlocked || t == events.TypeAccountUnblocked {
-			accounts = true // these have an index of their own
-		} else {
-			types = append(types, t.String())
-		}
+		types = append(types, t.String())
 	}
 	var found []uint64
-	var end uint64
-	err := pgx.BeginTxFunc(ctx, x.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		position, err := readPosition(ctx, tx, "")
-		if err != nil {
+	archived, err := x.reading(ctx, func(tx pgx.Tx, archived uint64) error {
+		// The server cannot tell how much the filters leave out, and expects little of them.
+		if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
 			return err
 		}
-		end = position.Seq
-		rows, err := tx.Query(ctx, findSequences, videos, users, jobs, ids, raw, accounts, types, min(last, end))
+		rows, err := tx.Query(ctx, findSequences, videos, users, jobs, ids, raw, types, min(last, archived))
 		if err != nil {
 			return err
 		}
@@ -74,10 +65,10 @@ func (x index) Sequences(ctx context.Context, q replay.IndexQuery, last uint64) 
 		return err
 	})
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	found = slices.Compact(found)
-	for seq := end + 1; seq <= last; seq++ {
+	for seq := archived + 1; seq <= last; seq++ {
 		found = append(found, seq)
 	}
 	return found, nil

@@ -93,6 +93,16 @@ func (k CommandKind) String() string {
 	return commandKindNames[k]
 }
 
+// ParseCommandKind returns the kind with that name; false where there is none.
+func ParseCommandKind[T string | []byte](name T) (CommandKind, bool) {
+	for k := CommandKind(1); k.Known(); k++ {
+		if commandKindNames[k] == string(name) {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
 // RequestHash is what tells two requests under one Idempotency-Key apart: the
 // first 16 bytes of the SHA-256 of method, path and body.
 type RequestHash [16]byte

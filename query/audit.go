@@ -3,6 +3,7 @@ package query
 import (
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/api/idlist"
@@ -61,22 +62,25 @@ func readAuditFilter(actor, action param) (filter readmodel.AuditFilter, name st
 		name = filter.Actor.String()
 	}
 	if action.given {
-		names := ""
-		for k := events.CommandKind(1); k.Known(); k++ {
-			if !k.Audited() {
-				continue
-			}
-			if k.String() == action.text {
-				filter.Action = k
-			}
-			names += ", " + k.String()
+		kind, _ := events.ParseCommandKind(action.text)
+		if !kind.Audited() {
+			return filter, "", badParam("action", "must be one of "+auditedActions())
 		}
-		if filter.Action == 0 {
-			return filter, "", badParam("action", "must be one of "+names[2:])
-		}
+		filter.Action = kind
 		name += " " + action.text
 	}
 	return filter, name, nil
+}
+
+// auditedActions names the commands that are kept for the audit.
+func auditedActions() string {
+	var names []string
+	for k := events.CommandKind(1); k.Known(); k++ {
+		if k.Audited() {
+			names = append(names, k.String())
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // appendAuditEntry appends one entry. Its outcome counts the targets by what
