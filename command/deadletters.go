@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/events/strictjson"
+	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
@@ -21,6 +23,8 @@ const (
 	defaultLetters = 100
 	// letterPage is how many are read at once.
 	letterPage = 500
+	// maxLettersRefused bounds how many are named of those that cannot be redriven.
+	maxLettersRefused = 20
 	// letterRoom is what a record batch holds beside the events redriven.
 	letterRoom = events.MaxBatchBytes - 64*maxLetters - 4*events.MaxReasonChars
 )
@@ -65,8 +69,10 @@ func (s *Service) onDeadLetters(c *api.Call, kind events.CommandKind, mark event
 	v, err := s.run(c, plan{
 		kind: kind, judged: true, privileged: true, reason: selection.why,
 		check: func(state *readmodel.Snapshot) (err error) {
-			letters, more, err = s.selectLetters(c.Context(), state, &selection, redrive)
-			return err
+			if letters, more, err = s.selectLetters(c.Context(), state, &selection, redrive); err != nil {
+				return err
+			}
+			return s.published(c.Context(), state.At, letters)
 		},
 		write: func(w *entryWriter) int {
 			for _, letter := range letters {
@@ -83,6 +89,25 @@ func (s *Service) onDeadLetters(c *api.Call, kind events.CommandKind, mark event
 	return s.answerLetters(c, &v, counted, more)
 }
 
+// published waits until the dead letters are in the dead-letter stream: what has
+// left the state, as of a position, does not get there any more.
+func (s *Service) published(ctx context.Context, at events.Position, letters []selected) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.WaitLimit)
+	defer cancel()
+	if last := letters[len(letters)-1].at; last.Compare(at) < 0 {
+		at = last
+	}
+	if err := s.cfg.Fold.PublishedLetters(ctx, at); err != nil {
+		p := api.LogUnavailable.Because(err)
+		p.Detail = "The dead-letter stream has not taken these yet, and they must not leave before it has. The command was rejected."
+		return p
+	}
+	return nil
+}
+
 func countFrames(letters []selected) int {
 	n := len(letters)
 	for _, letter := range letters {
@@ -94,7 +119,8 @@ func countFrames(letters []selected) int {
 }
 
 // selectLetters reads the dead letters that a command is about. More are left
-// where there are more than it takes.
+// where there are more than it takes. What cannot be redriven is left out, unless
+// it is named.
 func (s *Service) selectLetters(ctx context.Context, state *readmodel.Snapshot, selection *letterSelection, redrive bool) (list []selected, more bool, err error) {
 	if len(selection.positions) > 0 {
 		list, err = s.namedLetters(ctx, state, selection.positions, redrive)
@@ -112,12 +138,15 @@ func (s *Service) selectLetters(ctx context.Context, state *readmodel.Snapshot, 
 			if selection.to != (events.Position{}) && after.Compare(selection.to) > 0 {
 				return list, false, nil
 			}
-			if !selection.matches(d, redrive) {
+			if !selection.matches(d) {
 				continue
 			}
-			letter := selected{at: after}
-			if redrive {
-				letter.raw = s.cfg.Fold.Original(ctx, d)
+			letter, err := s.letter(ctx, d, redrive)
+			if errors.Is(err, errNotRedrivable) {
+				continue
+			}
+			if err != nil {
+				return nil, false, err
 			}
 			if size += len(letter.raw); len(list) == selection.limit || size > letterRoom {
 				return list, true, nil
@@ -130,6 +159,30 @@ func (s *Service) selectLetters(ctx context.Context, state *readmodel.Snapshot, 
 	}
 }
 
+// errNotRedrivable is why a dead letter can only be dropped.
+var errNotRedrivable = errors.New("cannot be redriven")
+
+// letter takes a dead letter for a command, which to redrive it needs its event.
+// Every byte is looked at first: what is no event's frame would make the record
+// batch that it is put into unreadable, and with it the log.
+func (s *Service) letter(ctx context.Context, d *readmodel.DeadLetter, redrive bool) (letter selected, err error) {
+	letter.at = d.Position
+	if !redrive {
+		return letter, nil
+	}
+	e, event := d.Event()
+	switch {
+	case !event:
+		return letter, fmt.Errorf("%w: it is a whole message and no event", errNotRedrivable)
+	case e.Type.Internal():
+		return letter, fmt.Errorf("%w: events of type %v are the service's own notes", errNotRedrivable, e.Type)
+	}
+	if letter.raw, err = s.cfg.Fold.Original(ctx, d); errors.Is(err, projector.ErrCut) {
+		return letter, fmt.Errorf("%w: its message cannot be read from the log any more, and the state holds its beginning only", errNotRedrivable)
+	}
+	return letter, err
+}
+
 // before returns the position before p, behind which a list begins with p.
 func before(p events.Position) events.Position {
 	if p == (events.Position{}) {
@@ -139,34 +192,48 @@ func before(p events.Position) events.Position {
 }
 
 // namedLetters reads those of the positions given. One that is there no more is
-// kept: the fold answers for it.
+// kept: the fold answers for it. If one cannot be redriven, none is.
 func (s *Service) namedLetters(ctx context.Context, state *readmodel.Snapshot, positions []events.Position, redrive bool) (list []selected, err error) {
 	size := 0
-	for _, at := range positions {
+	var refused []api.FieldError
+	for i, at := range positions {
 		d, ok, err := state.DeadLetter(at)
 		if err != nil {
 			return nil, err
 		}
 		letter := selected{at: at}
-		if ok && redrive {
-			if _, event := d.Event(); !event {
-				return nil, api.Conflict.Withf("The dead letter at %v is a whole message and no event: it can be dropped, and what it should have said can be sent anew.", at)
-			}
-			letter.raw = s.cfg.Fold.Original(ctx, &d)
+		if ok {
+			letter, err = s.letter(ctx, &d, redrive)
+		}
+		if errors.Is(err, errNotRedrivable) {
+			refused = append(refused, api.FieldError{Pointer: "/positions/" + strconv.Itoa(i), Detail: fmt.Sprintf("%v %v.", at, err)})
+			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		if size += len(letter.raw); size > letterRoom {
 			return nil, api.CommandTooLarge
 		}
 		list = append(list, letter)
 	}
-	return list, nil
+	return list, refuseLetters(refused)
 }
 
-// matches reports whether a dead letter is one of the selection, and can be
-// redriven where that is asked for.
-func (l *letterSelection) matches(d *readmodel.DeadLetter, redrive bool) bool {
+// refuseLetters says why dead letters that were named are not redriven.
+func refuseLetters(refused []api.FieldError) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	p := api.Conflict.Withf("Not redriven: %d of the dead letters cannot be. Send what they should have said anew through POST /v1/events, and drop them.", len(refused))
+	p.Errors = refused[:min(len(refused), maxLettersRefused)]
+	return p
+}
+
+// matches reports whether a dead letter is one of the selection.
+func (l *letterSelection) matches(d *readmodel.DeadLetter) bool {
 	e, event := d.Event()
-	return (event || !redrive) && (l.kind == "" || event && e.Type.String() == l.kind) && strings.Contains(d.Reason, l.reason)
+	return (l.kind == "" || event && e.Type.String() == l.kind) && strings.Contains(d.Reason, l.reason)
 }
 
 // answerLetters tells what became of each, as the fold wrote it into the audit:

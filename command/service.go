@@ -30,8 +30,11 @@ type Fold interface {
 	Read(fn func(*readmodel.Snapshot) error) error
 	Model() *readmodel.Model
 	Fault() error
-	// Original returns all of a dead letter's bytes.
-	Original(ctx context.Context, d *readmodel.DeadLetter) []byte
+	// Original returns all of a dead letter's bytes, or fails with
+	// projector.ErrCut.
+	Original(ctx context.Context, d *readmodel.DeadLetter) ([]byte, error)
+	// PublishedLetters waits until dead letters are in their stream.
+	PublishedLetters(ctx context.Context, upTo events.Position) error
 }
 
 // Config is what the write side needs.

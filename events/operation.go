@@ -83,9 +83,9 @@ func ReadEvent(frame []byte) (e Event, err error) {
 }
 
 // IsEventFrame reports whether raw is the frame of one event, as AppendEvent
-// writes it, whatever its data is worth.
-func IsEventFrame(raw []byte) bool {
-	return len(raw) > 0 && raw[0] != frameCommand && frameSize(raw) == len(raw)
+// writes it, whatever its data is worth; or its beginning, of so many bytes in all.
+func IsEventFrame(raw []byte, size int) bool {
+	return len(raw) >= frameHeaderSize && raw[0] != frameCommand && frameHeaderSize+int(binary.BigEndian.Uint16(raw[3:])) == size
 }
 
 // Entity returns what the event is about: a video, a job, or a user. Dead

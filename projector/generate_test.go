@@ -281,7 +281,7 @@ func (g *generator) letters() events.Entry {
 			at.Index++
 		}
 		frames, c.Events = events.AppendEvent(frames, events.Meta{Type: mark, Time: c.Time}, events.DeadLetterMark{Letter: at}), c.Events+1
-		if c.Kind == events.RedriveDeadLetters && events.IsEventFrame(d.Raw) {
+		if c.Kind == events.RedriveDeadLetters && events.IsEventFrame(d.Raw, len(d.Raw)) {
 			frames, c.Events = append(frames, d.Raw...), c.Events+1
 		}
 	}

@@ -1,8 +1,10 @@
 package projector
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,9 +102,8 @@ func TestPoisonOfAnotherProducerIsADeadLetterOnce(t *testing.T) {
 	other.publish([]byte("garbage"))
 	other.publish(events.AppendBatch(nil, events.BatchHeader{ID: batchID(1)}, bare(t, time.Now(), "video.viewed v1", "job.updated j1 progress=101", "video.viewed v1")))
 	w.equal("with poison")
-	var done events.Position
 	for range 2 { // the second time there is nothing to do
-		if err := w.p.publishDeadLettersOnce(testContext(t), &done); err != nil {
+		if err := w.p.PublishedLetters(testContext(t), w.p.Snapshot().At); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,12 +112,46 @@ func TestPoisonOfAnotherProducerIsADeadLetterOnce(t *testing.T) {
 	}
 	w.stop()
 	w.start()
-	done = events.Position{}
-	if err := w.p.publishDeadLettersOnce(testContext(t), &done); err != nil {
+	if err := w.p.PublishedLetters(testContext(t), w.p.Snapshot().At); err != nil {
 		t.Fatal(err)
 	}
 	if n := other.deadLetters(); n != 2 {
 		t.Errorf("%d dead letters after a restart", n)
+	}
+}
+
+// What the state holds the beginning of is whole in the log, as long as that has it;
+// never is the beginning taken for the whole.
+func TestOriginalOfADeadLetterIsWholeOrAnError(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	event := events.AppendEvent(nil, events.Meta{Type: events.TypeNotificationSent, Time: events.TimeOf(time.Now().Add(time.Hour))}, events.NotificationSent{
+		Notification: name16("n"), User: name16("u"), Category: []byte("c"), Payload: []byte(`"` + strings.Repeat("x", 4090) + `"`),
+	})
+	garbage := bytes.Repeat([]byte("no record batch "), 1<<10)
+	other := w.producer()
+	other.publish(events.AppendBatch(nil, events.BatchHeader{ID: batchID(1)}, []events.Entry{{Bytes: event, Events: 1}}))
+	other.publish(garbage)
+	other.publish([]byte("the last, which no trim takes"))
+	w.equal("with poison")
+	for i, want := range [][]byte{event, garbage} {
+		letter, ok, err := w.p.Snapshot().DeadLetter(events.Position{Seq: uint64(i + 1)})
+		if err != nil || !ok || letter.Size != len(want) || len(letter.Raw) == len(want) {
+			t.Fatalf("letter %d: %v, %v, %d of %d bytes", i, ok, err, len(letter.Raw), letter.Size)
+		}
+		if _, isEvent := letter.Event(); isEvent != (i == 0) {
+			t.Errorf("letter %d is an event: %v", i, isEvent)
+		}
+		if got, err := w.p.Original(testContext(t), &letter); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("letter %d: %d bytes, %v", i, len(got), err)
+		}
+		if err := w.log.Trim(testContext(t), uint64(i+1)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.p.Original(testContext(t), &letter); !errors.Is(err, ErrCut) || !bytes.Equal(got, want[:len(letter.Raw)]) {
+			t.Errorf("letter %d of a log that was trimmed: %d bytes, %v", i, len(got), err)
+		}
 	}
 }
 

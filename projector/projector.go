@@ -82,6 +82,7 @@ type Projector struct {
 	running  context.Context // of Run
 
 	waiters *waiters
+	letters *letterbox
 	asks    chan foldAsk  // of everybody but the saver
 	stopped chan struct{} // closed when the fold has ended
 	// target is the log's last sequence at the start: behind it lies what came since.
@@ -264,8 +265,12 @@ func (p *Projector) loop(ctx context.Context, messages <-chan *decodedMessage, r
 }
 
 func (p *Projector) foldMessage(msg *decodedMessage) error {
+	poisoned := p.live.fold.poisoned
 	if err := p.live.foldMessage(msg); err != nil {
 		return err
+	}
+	if p.live.fold.poisoned > poisoned {
+		p.letters.knock()
 	}
 	p.recent.note(msg)
 	p.asOf.folded(p.live.model.LogTime())

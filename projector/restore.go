@@ -41,7 +41,7 @@ func Begun(modelsDir string) bool {
 func New(ctx context.Context, cfg Config) (*Projector, error) {
 	p := &Projector{
 		cfg: cfg, models: checkpoint.Models{Dir: cfg.ModelsDir},
-		waiters: newWaiters(), isLive: make(chan struct{}), asks: make(chan foldAsk), stopped: make(chan struct{}), started: cfg.Now(),
+		waiters: newWaiters(), letters: newLetterbox(), isLive: make(chan struct{}), asks: make(chan foldAsk), stopped: make(chan struct{}), started: cfg.Now(),
 	}
 	p.live = p.edition()
 	p.snapshots = snapshotter{cfg: &p.cfg, dir: SnapshotsDir(cfg.ModelsDir)}

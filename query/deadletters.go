@@ -132,7 +132,7 @@ func (s *Service) getDeadLetter(c *api.Call) error {
 // whole tells all of a dead letter, from the log where that still has it.
 func (s *Service) whole(c *api.Call, d *readmodel.DeadLetter) (deadLetter, error) {
 	told := deadLetterOf(d)
-	raw := s.replay.Original(c.Context(), d)
+	raw, _ := s.replay.Original(c.Context(), d) // its size says whether that is all
 	told.Raw = base64.StdEncoding.EncodeToString(raw)
 	if m, err := s.replay.Log.Message(c.Context(), d.Position.Seq); err == nil {
 		told.Stored = m.Stored.UTC().Format(time.RFC3339Nano)

@@ -26,8 +26,9 @@ type Replay struct {
 	// Stats and Ready are the projector's.
 	Stats func() projector.Stats
 	Ready func() error
-	// Original returns all of a dead letter's bytes.
-	Original func(ctx context.Context, d *readmodel.DeadLetter) []byte
+	// Original returns all of a dead letter's bytes, or the beginning beside
+	// projector.ErrCut.
+	Original func(ctx context.Context, d *readmodel.DeadLetter) ([]byte, error)
 }
 
 // Log is the event log as operators see it; *eventlog.Log is one.

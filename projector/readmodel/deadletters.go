@@ -43,7 +43,7 @@ func (m *Model) EachDeadLetter(fn func(*DeadLetter)) {
 // Event returns the event of a dead letter as far as it can be read; ok is false
 // where the dead letter is a whole message. Its data may be cut short.
 func (d *DeadLetter) Event() (e events.Event, ok bool) {
-	if len(d.Raw) == d.Size && !events.IsEventFrame(d.Raw) {
+	if !events.IsEventFrame(d.Raw, d.Size) {
 		return e, false
 	}
 	e, _ = events.ReadEvent(d.Raw) // what is wrong with it is known

@@ -1,8 +1,10 @@
 package blackbox
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -164,4 +166,40 @@ func TestDeadLettersArePagedAndTakenInBatches(t *testing.T) {
 	w.replay("dead-letters", "redrive", "--contains", "ahead", "--reason", "r").exits(exitFine).says("poisoned       430")
 	w.replay("dead-letters", "drop", "--all", "--reason", "r").exits(exitFine).says("applied        430")
 	w.replay("status").exits(exitFine).says("dead letters   0")
+}
+
+// A message that is garbage is no event, however long it is: nothing of it gets
+// into a record batch of the service's own, which the fold would stop at.
+func TestLongGarbageIsNotRedriven(t *testing.T) {
+	t.Parallel()
+	n := startNATS(t)
+	w := worldOf(t, start(t, "--nats-url", n.url))
+	n.publish(bytes.Repeat([]byte("no record batch "), 1<<10))
+	w.awaitLetter("1.0")
+	if kind := w.admin().get("/v1/admin/dead-letters/1.0").want(200).object()["type"]; kind != nil {
+		t.Errorf("garbage is an event of type %v", kind)
+	}
+	w.admin().post("/v1/admin/dead-letters/redrive", obj{"all": true, "reason": "r"}).want(200).has(obj{"results": obj{}})
+	w.admin().post("/v1/admin/dead-letters/redrive", obj{"positions": []string{"1.0"}, "reason": "r"}).want(409)
+	video := newID()
+	w.service().views(video)
+	w.wantCounts(video, counts{Views: 1})
+}
+
+// What is given up, or redriven, at the moment in which it arrives is in the
+// dead-letter stream all the same: each is published before its command is taken.
+func TestDeadLettersThatDoNotLiveLongReachTheirStream(t *testing.T) {
+	t.Parallel()
+	const letters = 20
+	n := startNATS(t)
+	w := worldOf(t, start(t, "--nats-url", n.url))
+	for seq := range letters {
+		n.publish(recordBatch(aheadView(newID(), newID(), time.Hour)))
+		at := fmt.Sprintf("%d.0", 2*seq+1) // the command is a message too
+		w.awaitLetter(at)
+		w.admin().post("/v1/admin/dead-letters/drop", obj{"positions": []string{at}, "reason": "at once"}).want(200).has(obj{"results": obj{at: "applied"}})
+	}
+	if got := n.deadLetters(); got != letters {
+		t.Errorf("%d of %d dead letters reached the stream", got, letters)
+	}
 }
