@@ -69,8 +69,8 @@ const (
 )
 
 // Run follows until the context ends, through outages of Postgres. It returns
-// ErrSetUp, ErrSlotGone, ErrPublicationGone, ErrSchemaChanged or ErrTruncated where
-// a person must act, and what the Sink fails with. Nothing is lost by any of them: the slot
+// ErrSetUp, ErrSlotGone, ErrPublicationGone, ErrRewound, ErrSchemaChanged or
+// ErrTruncated where a person must act, and what the Sink fails with. Nothing is lost by any of them: the slot
 // keeps what was not taken.
 func (c *Capture) Run(ctx context.Context) error {
 	var err error
@@ -109,7 +109,7 @@ func (e errSink) Unwrap() error { return e.error }
 // passing reports whether another try may help.
 func passing(err error) bool {
 	var sink errSink
-	for _, final := range []error{ErrSetUp, ErrSlotGone, ErrPublicationGone, ErrSchemaChanged, ErrTruncated, mapping.ErrMapping} {
+	for _, final := range []error{ErrSetUp, ErrSlotGone, ErrPublicationGone, ErrRewound, ErrSchemaChanged, ErrTruncated, mapping.ErrMapping} {
 		if errors.Is(err, final) {
 			return false
 		}

@@ -18,6 +18,8 @@ var (
 	// ErrPublicationGone: somebody removed the publication. Postgres tells no change
 	// from before a publication was made, and so none behind it either.
 	ErrPublicationGone = errors.New("the publication is gone, and without it the slot tells nothing that was not taken yet: end the capture with --drop, remove its state file, and start it again to import anew; what was deleted meanwhile must be deleted again")
+	// ErrRewound: the database is an older one than was followed.
+	ErrRewound = errors.New("the database was put back to an earlier state, so its log says something else than what was taken from it: end the capture with --drop, remove its state file, and start it again to import anew; what the database has lost stays counted")
 	// ErrSchemaChanged: a table lost a column that the mapping names.
 	ErrSchemaChanged = errors.New("a table has changed")
 	// ErrTruncated: a mapped table was emptied without telling its rows.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 	"github.com/tidemark-io/tidemark/archive/intake/pgoutput"
+	"github.com/tidemark-io/tidemark/events"
 )
 
 const (
@@ -69,9 +70,11 @@ func (f *follower) run(ctx context.Context) error {
 		names[i] = f.c.Mapping.Entries[i].Name()
 	}
 	f.report = newReport(names)
-	f.done = f.c.state.Done
 	if err := f.look(ctx); err != nil {
 		return err
+	}
+	if f.walEnd < f.c.state.Done {
+		return fmt.Errorf("its log ends at %v, and was taken up to %v: %w", f.walEnd, f.c.state.Done, ErrRewound)
 	}
 	if f.c.UntilCaughtUp {
 		f.target = f.walEnd
@@ -191,6 +194,9 @@ func (f *follower) message(ctx context.Context, message pgproto3.BackendMessage)
 func (f *follower) change(ctx context.Context, message pgoutput.Message) error {
 	switch m := message.(type) {
 	case pgoutput.Begin:
+		if m.Final < f.c.state.Done && events.TimeOf(m.Time) > f.c.state.Latest {
+			return fmt.Errorf("transaction %v is later than what was taken from behind it: %w", m.Final, ErrRewound)
+		}
 		f.transacting = true
 		f.tx = transaction{name: m.Final.String(), known: m.Final < f.c.state.Done}
 		f.tx.moment = mapping.Moment{At: f.c.timeOf(m.Time), Change: true}

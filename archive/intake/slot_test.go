@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/archive/archivetest"
@@ -108,4 +109,35 @@ func TestASecondCaptureWaitsForTheFirst(t *testing.T) {
 		t.Error(err)
 	}
 	w.wantLikes(1, 2)
+}
+
+// TestAnOlderDatabaseIsNoticed: the transactions that follow lie where others lay,
+// and must not pass for those.
+func TestAnOlderDatabaseIsNoticed(t *testing.T) {
+	for name, goesOn := range map[string]int{"at once": 0, "after it has gone on": 40} {
+		t.Run(name, func(t *testing.T) {
+			s := archivetest.Start(t)
+			w := newWorldOn(t, s.URL("postgres"))
+			w.mapsLikes("app.likes")
+			w.captures()
+			s.Stop(archivetest.Fast)
+			backup := filepath.Join(t.TempDir(), "backup")
+			s.Backup(backup)
+			s.Launch()
+			w.conn = w.connect()
+			w.exec("INSERT INTO app.likes SELECT 1, u FROM generate_series(1, 10) u")
+			w.captures()
+			s.Stop(archivetest.Fast)
+			s.Restore(backup)
+			s.Launch()
+			w.conn = w.connect()
+			for u := range goesOn {
+				w.exec("INSERT INTO app.likes VALUES (1, $1)", 5+u)
+			}
+			w.stops(ErrRewound, "--drop")
+			w.forgets()
+			w.captures()
+			w.wantLikes(1, int64(max(10, 4+goesOn)))
+		})
+	}
 }
