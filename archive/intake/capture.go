@@ -43,6 +43,7 @@ type Capture struct {
 	Imported func(*Report)
 	Progress func(rows int)
 	Logger   *slog.Logger
+	Now      func() time.Time
 
 	state   State
 	stats   Stats
@@ -203,7 +204,7 @@ func (c *Capture) find(ctx context.Context, conn *pgx.Conn) (imported bool, err 
 }
 
 func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot string) error {
-	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Progress: c.Progress, Snapshot: snapshot}
+	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Progress: c.Progress, Snapshot: snapshot, Now: c.Now}
 	report, at, err := im.Run(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("import before following: %w", err)
@@ -216,8 +217,9 @@ func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot stri
 	return c.state.write(c.StateFile)
 }
 
-// timeOf is the time of a commit: its own, and never before that of an earlier one.
+// timeOf is the time of a commit: its own, never before that of an earlier one,
+// and never ahead of the clock here, since the service takes nothing of the future.
 func (c *Capture) timeOf(commit time.Time) events.Time {
 	c.state.Latest = max(c.state.Latest, events.TimeOf(commit))
-	return c.state.Latest
+	return min(c.state.Latest, events.TimeOf(c.Now()))
 }

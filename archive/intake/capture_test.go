@@ -292,6 +292,26 @@ func TestPostgresForgetsWhatIsDurable(t *testing.T) {
 	}
 }
 
+// TestPostgresMayBeAheadOfTheService by any time: what it says to have happened in
+// the future counts now, and what follows later counts more.
+func TestPostgresMayBeAheadOfTheService(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	behind := func() time.Time { return time.Now().Add(-time.Hour) }
+	w.counts.now = behind
+	for round := range 3 {
+		capture := w.capture(w.counts)
+		capture.Now = behind
+		if err := capture.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.equal()
+		if err := w.lives(t.Context(), w.connect(), uint64(round), int64(1000*(round+1)), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestCaptureOfPartitions tells changes under the name of the table that has them.
 func TestCaptureOfPartitions(t *testing.T) {
 	w := newWorld(t)

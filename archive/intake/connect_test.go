@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestLimitsOfTheApplicationDoNotEndAnImport: its roles bound what a statement
@@ -11,7 +12,7 @@ import (
 func TestLimitsOfTheApplicationDoNotEndAnImport(t *testing.T) {
 	w := newWorld(t)
 	w.maps("{becomes: likes, query: 'SELECT 1 AS v, 2 AS u FROM (SELECT pg_sleep(0.3)) AS slept', columns: {video_id: v, user_id: u}}")
-	im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 1}
+	im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 1, Now: time.Now}
 	if _, _, err := im.RunOn(t.Context(), w.url+"&options=-c%20statement_timeout%3D100"); err != nil {
 		t.Error(err)
 	}
@@ -38,7 +39,7 @@ func TestAnImportSeesEveryRowOrNone(t *testing.T) {
 	w.mapsLikes("app.likes")
 	w.exec("INSERT INTO app.likes VALUES (1, 1), (1, 2)")
 	w.exec("ALTER TABLE app.likes ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.likes USING (user_id = 1)")
-	im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 1}
+	im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 1, Now: time.Now}
 	if _, _, err := im.RunOn(t.Context(), w.as("")); err == nil || !strings.Contains(err.Error(), "row-level security") {
 		t.Errorf("%v", err)
 	}

@@ -26,6 +26,7 @@ type Import struct {
 	Progress func(rows int)
 	// Snapshot, if set, is one that another transaction exported.
 	Snapshot string
+	Now      func() time.Time
 
 	report *Report
 	at     events.Time
@@ -112,7 +113,7 @@ func (im *Import) moment(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 		return fmt.Errorf("ask for the time: %w", err)
 	}
-	im.at = events.TimeOf(now)
+	im.at = min(events.TimeOf(now), events.TimeOf(im.Now())) // the service takes nothing of the future
 	return nil
 }
 

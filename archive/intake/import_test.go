@@ -44,7 +44,7 @@ func TestImportSeesOneMoment(t *testing.T) {
 	if err := tx.QueryRow(t.Context(), "SELECT pg_export_snapshot()").Scan(&snapshot); err != nil {
 		t.Fatal(err)
 	}
-	im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 2, Snapshot: snapshot}
+	im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 2, Snapshot: snapshot, Now: time.Now}
 	if _, _, err := im.Run(t.Context(), w.connect()); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ entries: [{becomes: likes, query: DELETE FROM app.likes RETURNING video_id, colu
 	if err != nil {
 		t.Fatal(err)
 	}
-	im := Import{Mapping: m, Sink: w.counts, Concurrency: 1}
+	im := Import{Mapping: m, Sink: w.counts, Concurrency: 1, Now: time.Now}
 	if _, _, err := im.Run(t.Context(), w.connect()); err == nil || !strings.Contains(err.Error(), "read-only") {
 		t.Errorf("%v", err)
 	}
@@ -147,7 +147,7 @@ func TestImportNamesWhatIsMissing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		im := Import{Mapping: m, Sink: w.counts, Concurrency: 1}
+		im := Import{Mapping: m, Sink: w.counts, Concurrency: 1, Now: time.Now}
 		if _, _, err := im.Run(t.Context(), w.connect()); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
 		}
@@ -172,7 +172,7 @@ func (f *failing) Send(ctx context.Context, batch [][]byte) (Outcome, error) {
 func TestImportEndsWithItsSink(t *testing.T) {
 	w := newWorld(t)
 	w.seed()
-	im := Import{Mapping: w.mapping, Sink: &failing{w.counts, 2}, Concurrency: 1}
+	im := Import{Mapping: w.mapping, Sink: &failing{w.counts, 2}, Concurrency: 1, Now: time.Now}
 	report, _, err := im.Run(t.Context(), w.connect())
 	if !errors.Is(err, errFailing) || report.Sums().Accepted == 0 {
 		t.Errorf("%v, %+v", err, report.Sums())

@@ -100,7 +100,7 @@ func (w *world) exec(sql string, args ...any) {
 // imports imports all rows.
 func (w *world) imports(sink Sink) *Report {
 	w.t.Helper()
-	im := Import{Mapping: w.mapping, Sink: sink, Concurrency: 3}
+	im := Import{Mapping: w.mapping, Sink: sink, Concurrency: 3, Now: time.Now}
 	report, _, err := im.Run(w.t.Context(), w.connect())
 	if err != nil {
 		w.t.Fatal(err)
@@ -112,7 +112,7 @@ func (w *world) imports(sink Sink) *Report {
 func (w *world) capture(sink Sink) *Capture {
 	return &Capture{
 		URL: w.url, Mapping: w.mapping, Sink: sink, Slot: w.slot, StateFile: w.state,
-		Concurrency: 3, UntilCaughtUp: true, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Concurrency: 3, UntilCaughtUp: true, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Now: time.Now,
 	}
 }
 
@@ -135,6 +135,7 @@ type counts struct {
 	read events.CloudEventReader
 	seq  uint64
 	sent int
+	now  func() time.Time
 }
 
 var incarnation = events.Incarnation{'i', 'n', 't', 'a', 'k', 'e'}
@@ -142,7 +143,7 @@ var incarnation = events.Incarnation{'i', 'n', 't', 'a', 'k', 'e'}
 func newCounts() *counts {
 	const horizon = 400 * 24 * time.Hour
 	model := readmodel.New(readmodel.Config{Incarnation: incarnation, DedupeHorizon: horizon, OutcomeHorizon: horizon})
-	return &counts{fold: projector.NewFold(model, projector.FoldOptions{})}
+	return &counts{fold: projector.NewFold(model, projector.FoldOptions{}), now: time.Now}
 }
 
 func (c *counts) Send(_ context.Context, batch [][]byte) (o Outcome, err error) {
@@ -152,7 +153,7 @@ func (c *counts) Send(_ context.Context, batch [][]byte) (o Outcome, err error) 
 	for _, e := range batch {
 		body = append(append(body, e...), '\n')
 	}
-	in, err := c.read.Read(body, events.CloudEventLines, events.CloudEventRules{Now: time.Now(), Admin: true, Caller: events.UserID{1}})
+	in, err := c.read.Read(body, events.CloudEventLines, events.CloudEventRules{Now: c.now(), Admin: true, Caller: events.UserID{1}})
 	if err != nil {
 		return o, err
 	}
@@ -162,13 +163,13 @@ func (c *counts) Send(_ context.Context, batch [][]byte) (o Outcome, err error) 
 	c.seq++
 	h := events.BatchHeader{Incarnation: incarnation}
 	binary.BigEndian.PutUint64(h.ID[:], c.seq)
-	command := events.Command{Kind: events.IngestEvents, Events: in.Events, Time: events.TimeOf(time.Now())}
+	command := events.Command{Kind: events.IngestEvents, Events: in.Events, Time: events.TimeOf(c.now())}
 	entry := events.Entry{Bytes: append(events.AppendCommand(nil, command), in.Frames...), Events: in.Events}
 	data := events.AppendBatch(nil, h, []events.Entry{entry})
 	c.sent += in.Events
 	o.Accepted = in.Events
 	return o, c.fold.Message(eventlog.Message{
-		Seq: c.seq, Stored: time.Now(), BatchID: h.ID.String(), Subject: eventlog.BatchSubject, Data: data,
+		Seq: c.seq, Stored: c.now(), BatchID: h.ID.String(), Subject: eventlog.BatchSubject, Data: data,
 	})
 }
 

@@ -72,14 +72,14 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 // run imports: by itself, or as the beginning of a capture.
 func (c *importPostgresCmd) run(ctx context.Context, m *mapping.Mapping, sink intake.Sink, progress func(int)) (report *intake.Report, err error) {
 	if c.Slot == "" {
-		im := intake.Import{Mapping: m, Sink: sink, Concurrency: c.Concurrency, Progress: progress}
+		im := intake.Import{Mapping: m, Sink: sink, Concurrency: c.Concurrency, Progress: progress, Now: time.Now}
 		report, _, err = im.RunOn(ctx, c.PostgresURL)
 		return report, err
 	}
 	capture := &intake.Capture{
 		URL: c.PostgresURL, Mapping: m, Sink: sink, Slot: c.Slot, StateFile: stateFile(c.State, c.Slot), Concurrency: c.Concurrency,
 		ImportOnly: true, Progress: progress, Imported: func(r *intake.Report) { report = r },
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: time.Now,
 	}
 	err = capture.Run(ctx)
 	if err == nil && report == nil && ctx.Err() == nil {

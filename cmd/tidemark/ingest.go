@@ -48,7 +48,7 @@ func (c *ingestPostgresCmd) Run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	capture := &intake.Capture{
 		URL: c.PostgresURL, Mapping: m, Sink: sink, Slot: c.Slot, StateFile: stateFile(c.State, c.Slot), Concurrency: c.Concurrency,
-		SkipTruncate: c.SkipTruncate, UntilCaughtUp: c.UntilCaughtUp, Logger: logger,
+		SkipTruncate: c.SkipTruncate, UntilCaughtUp: c.UntilCaughtUp, Logger: logger, Now: time.Now,
 		Imported: func(r *intake.Report) {
 			logger.Info("the rows are imported, following their changes", "slot", c.Slot)
 			_ = r.Write(os.Stderr)
