@@ -312,6 +312,39 @@ func TestPostgresMayBeAheadOfTheService(t *testing.T) {
 	}
 }
 
+// TestALongTransactionIsTakenWhateverTimeTheServiceTakes: longer for each batch
+// than Postgres waits for a word.
+func TestALongTransactionIsTakenWhateverTimeTheServiceTakes(t *testing.T) {
+	s := archivetest.Start(t)
+	s.Stop(archivetest.Fast)
+	s.Configure("wal_sender_timeout = 1s")
+	s.Launch()
+	w := newWorldOn(t, s.URL("postgres"))
+	w.mapsLikes("app.likes")
+	w.captures()
+	w.exec("INSERT INTO app.likes SELECT 1, u FROM generate_series(1, 2500) u")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	slow := &slowSink{Sink: w.counts, takes: 1500 * time.Millisecond}
+	if err := w.capture(slow).Run(ctx); err != nil || ctx.Err() != nil || slow.sent != 3 {
+		t.Errorf("%d batches were sent, %v, %v", slow.sent, err, ctx.Err())
+	}
+	w.wantLikes(1, 2500)
+}
+
+// slowSink takes its time for each batch.
+type slowSink struct {
+	Sink
+	takes time.Duration
+	sent  int
+}
+
+func (s *slowSink) Send(ctx context.Context, batch [][]byte) (Outcome, error) {
+	s.sent++
+	time.Sleep(s.takes)
+	return s.Sink.Send(ctx, batch)
+}
+
 // TestCaptureOfPartitions tells changes under the name of the table that has them.
 func TestCaptureOfPartitions(t *testing.T) {
 	w := newWorld(t)

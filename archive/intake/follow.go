@@ -21,7 +21,7 @@ const (
 	quiet = 5 * time.Millisecond
 	// confirmEvery bounds how far Postgres is behind in what it may forget, and
 	// keeps its wal_sender_timeout (a minute) from passing.
-	confirmEvery = time.Second
+	confirmEvery = time.Second / 2
 	// lookEvery is how often the slot is looked at.
 	lookEvery = 2 * time.Second
 )
@@ -118,7 +118,7 @@ func (f *follower) start(ctx context.Context) error {
 func (f *follower) step(ctx context.Context) (over bool, err error) {
 	wait := quiet
 	if len(f.batch.events) == 0 {
-		wait = confirmEvery / 2
+		wait = confirmEvery
 	}
 	receiveCtx, cancel := context.WithTimeout(ctx, wait)
 	message, err := f.replication.ReceiveMessage(receiveCtx)
@@ -223,7 +223,7 @@ func (f *follower) send(ctx context.Context) error {
 	if len(f.batch.events) == 0 {
 		return nil
 	}
-	o, err := f.c.Sink.Send(ctx, f.batch.events)
+	o, err := f.deliver(ctx)
 	if err != nil {
 		return errSink{fmt.Errorf("send %d events: %w", len(f.batch.events), err)}
 	}
@@ -238,6 +238,27 @@ func (f *follower) send(ctx context.Context) error {
 	// Events of every commit that was read were among these or before them.
 	f.done = max(f.done, f.received)
 	return nil
+}
+
+// deliver waits for the sink, however slow the service is, and meanwhile has
+// Postgres hear that somebody is there: it gives up a connection that says nothing
+// for wal_sender_timeout, and would tell a long transaction from its beginning again.
+func (f *follower) deliver(ctx context.Context) (o Outcome, err error) {
+	delivered := make(chan struct{})
+	go func() {
+		defer close(delivered)
+		o, err = f.c.Sink.Send(ctx, f.batch.events)
+	}()
+	tick := time.NewTicker(confirmEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-delivered:
+			return o, err
+		case <-tick.C:
+			_ = f.confirm(ctx) // a connection that is gone is noticed by who reads next
+		}
+	}
 }
 
 // confirm tells Postgres what it may forget: only what is durable, and in the
