@@ -345,6 +345,42 @@ func (s *slowSink) Send(ctx context.Context, batch [][]byte) (Outcome, error) {
 	return s.Sink.Send(ctx, batch)
 }
 
+// TestAConditionOnALargeValue that a change does not tell, since it did not change.
+func TestAConditionOnALargeValue(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`CREATE TABLE app.hearts (video_id bigint, user_id bigint, removed text, note int, PRIMARY KEY (video_id, user_id))`)
+	w.exec(`ALTER TABLE app.hearts ALTER COLUMN removed SET STORAGE EXTERNAL`)
+	w.maps("{becomes: likes, table: app.hearts, columns: {video_id: video_id, user_id: user_id}, where: {removed: null}}")
+	w.exec(`INSERT INTO app.hearts VALUES (1, 1), (1, 2)`)
+	w.captures()
+	w.exec(`UPDATE app.hearts SET removed = repeat('because ', 1000) WHERE user_id = 1`)
+	for _, identity := range []string{"DEFAULT", "FULL"} {
+		w.exec(`ALTER TABLE app.hearts REPLICA IDENTITY ` + identity)
+		w.exec(`UPDATE app.hearts SET note = 1 WHERE user_id = 1`)
+		w.captures()
+		w.wantLikes(1, 1)
+	}
+	w.exec(`UPDATE app.hearts SET removed = NULL WHERE user_id = 1`)
+	w.captures()
+	w.wantLikes(1, 2)
+}
+
+// TestTimesThatNoCalendarHas count like any other.
+func TestTimesThatNoCalendarHas(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	for round := range 2 {
+		for i, at := range []string{"infinity", "-infinity", "0044-03-15 BC", "20000-01-01", "0001-01-01"} {
+			key := 100*round + 900 + i
+			w.exec(`INSERT INTO app.likes VALUES (1, $1, $2::text::timestamptz)`, key, at)
+			w.exec(`INSERT INTO app.comments (id, video_id, author_id, created_at) VALUES ($1, 1, $1, $2::text::timestamptz)`, key, at)
+			w.exec(`INSERT INTO app.remixes (id, original_id, author_id, created_at) VALUES ($1, 1, $1, $2::text::timestamp)`, key, at)
+		}
+		w.captures()
+		w.equal()
+	}
+}
+
 // TestCaptureOfPartitions tells changes under the name of the table that has them.
 func TestCaptureOfPartitions(t *testing.T) {
 	w := newWorld(t)

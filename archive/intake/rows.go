@@ -76,6 +76,7 @@ func (f *follower) row(ctx context.Context, change pgoutput.Message) error {
 	case pgoutput.Update:
 		id = m.Relation
 		now, old = f.values(id, m.New, false), f.values(id, m.Old, m.KeyOnly)
+		fill(now, old)
 	case pgoutput.Delete:
 		id = m.Relation
 		old = f.values(id, m.Old, m.KeyOnly)
@@ -109,9 +110,18 @@ func (f *follower) values(id uint32, tuple pgoutput.Tuple, keyOnly bool) mapping
 			continue
 		}
 		v := tuple[i]
-		row[i] = mapping.Value{Text: v.Text, Null: v.Null, Unknown: v.Unchanged || keyOnly && !t.relation.Columns[i].Key}
+		row[i] = mapping.Value{Text: v.Text, Null: v.Null, Large: v.Unchanged, Unknown: v.Unchanged || keyOnly && !t.relation.Columns[i].Key}
 	}
 	return row
+}
+
+// fill takes large values that did not change from the row before, where it tells them.
+func fill(now, old mapping.Row) {
+	for i := range old {
+		if now[i].Large && !old[i].Unknown {
+			now[i] = old[i]
+		}
+	}
 }
 
 // rowOf makes events by one entry: what was there before under another key, or

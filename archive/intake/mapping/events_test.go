@@ -189,7 +189,7 @@ func TestRowsThatFitNoEventSayWhy(t *testing.T) {
 	}{
 		"video_id is null":        {"{becomes: likes, table: l, columns: {video_id: v, user_id: u}}", []string{"v", "u=" + user}},
 		"user_id is no UUID":      {"{becomes: likes, table: l, columns: {video_id: v, user_id: u}}", []string{"v=1", "u=7"}},
-		"time is no date":         {"{becomes: likes, table: l, columns: {video_id: v, user_id: u, time: at}}", []string{"v=1", "u=" + user, "at=infinity"}},
+		"time is no date":         {"{becomes: likes, table: l, columns: {video_id: v, user_id: u, time: at}}", []string{"v=1", "u=" + user, "at=yesterday"}},
 		"time lies ahead":         {"{becomes: views, table: w, columns: {view_id: i, video_id: v, time: at}}", []string{"i=1", "v=1", "at=2027-01-01 00:00:00"}},
 		"status is none of":       {"{becomes: jobs, table: j, columns: {job_id: i, owner_id: o, status: s}}", []string{"i=" + other, "o=" + user, "s=busy"}},
 		"progress is no integer":  {"{becomes: jobs, table: j, columns: {job_id: i, owner_id: o, progress: p}}", []string{"i=" + other, "o=" + user, "p=101"}},

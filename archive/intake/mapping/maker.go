@@ -112,12 +112,27 @@ func (m *maker) parseTime() (events.Time, error) {
 	if err != nil {
 		return 0, err
 	}
+	if t, beyond := beyondCalendar(text); beyond {
+		return t, nil
+	}
 	for _, form := range timeForms {
 		if t, err := time.ParseInLocation(form, text, m.plan.mapping.location); err == nil {
 			return events.TimeOf(t), nil
 		}
 	}
 	return 0, &Unfit{timeMember, "is no date or time"}
+}
+
+// beyondCalendar reads what Postgres writes of moments that lie before the year 1
+// or after 9999, as the first or the last moment there is.
+func beyondCalendar(text string) (t events.Time, beyond bool) {
+	switch year := strings.IndexByte(text, '-'); {
+	case text == "-infinity", strings.HasSuffix(text, " BC"):
+		return events.MinTime, true
+	case text == "infinity", year > len("9999") && strings.Trim(text[:year], "0123456789") == "":
+		return events.MaxTime, true
+	}
+	return 0, false
 }
 
 // version is the time of a pair.

@@ -16,6 +16,9 @@ type Value struct {
 	// Unknown: a change did not say the value, because it is large and did not
 	// change, or because it is no part of what a deletion tells.
 	Unknown bool
+	// Large: it is unknown because it is large and did not change, so it is neither
+	// null nor short.
+	Large bool
 }
 
 // Row is a row's values, in the order of the columns that the plan was made for.
@@ -41,6 +44,14 @@ type condition struct {
 type accepted struct {
 	null   bool
 	values []string
+}
+
+// shortBytes is what Postgres never stores apart from its row, and so tells always.
+const shortBytes = 20
+
+// takesLarge reports whether a large value may be among those that are taken.
+func (a accepted) takesLarge() bool {
+	return slices.ContainsFunc(a.values, func(v string) bool { return len(v) > shortBytes })
 }
 
 // Plan makes the plan of an entry for rows with those columns. It fails with
@@ -146,6 +157,8 @@ func (p *Plan) There(row Row) (there, known bool) {
 	for _, c := range p.where {
 		v := row[c.column]
 		switch {
+		case v.Large && !c.takesLarge():
+			return false, true
 		case v.Unknown:
 			known = false
 		case v.Null && !c.null:
