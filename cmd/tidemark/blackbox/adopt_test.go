@@ -29,8 +29,8 @@ func TestARestoredOlderLogIsAdopted(t *testing.T) {
 	for range 3 {
 		viewer.views(video)
 	}
-	jetstreams, backup := filepath.Join(s.dir, "jetstream"), filepath.Join(t.TempDir(), "backup")
-	cli(t, "replay", "log", "adopt", "--data-dir", s.dir, "--reason", "r").exits(exitFault).says("in use by another process")
+	jetstreams, backup := filepath.Join(s.Dir, "jetstream"), filepath.Join(t.TempDir(), "backup")
+	cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "r").exits(exitFault).says("in use by another process")
 	s.Stop(t)
 	copyDir(t, jetstreams, backup)
 	s.Restart(t)
@@ -44,10 +44,10 @@ func TestARestoredOlderLogIsAdopted(t *testing.T) {
 
 	// A rehearsal changes nothing.
 	for range 2 {
-		cli(t, "replay", "log", "adopt", "--data-dir", s.dir, "--reason", "restored from Monday's backup", "--dry-run").exits(exitFine).
+		cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "restored from Monday's backup", "--dry-run").exits(exitFine).
 			says("messages 1 to 3", "up to message 7", "this was a rehearsal", "will rebuild: the log ends at message 3, and message 7 was folded")
 	}
-	adopted := cli(t, "replay", "log", "adopt", "--data-dir", s.dir, "--reason", "restored from Monday's backup", "--json").exits(exitFine).json()
+	adopted := cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "restored from Monday's backup", "--json").exits(exitFine).json()
 	s.Restart(t)
 	fresh := worldOf(t, s)
 	fresh.wantCounts(video, counts{Views: 3})
@@ -78,9 +78,9 @@ func TestACopyThatLostItsMetadataIsAdopted(t *testing.T) {
 	w.wantCounts(video, counts{Views: 3})
 	s.Stop(t)
 	n.forget("tidemark-incarnation")
-	begun := cli(t, "serve", "--data-dir", s.dir, "--listen", "127.0.0.1:0", "--nats-url", n.url).exits(exitFault)
+	begun := cli(t, "serve", "--data-dir", s.Dir, "--listen", "127.0.0.1:0", "--nats-url", n.url).exits(exitFault)
 	begun.says("tidemark replay log adopt")
-	cli(t, "replay", "log", "adopt", "--data-dir", s.dir, "--nats-url", n.url, "--reason", "moved to the new cluster").exits(exitFine).
+	cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--nats-url", n.url, "--reason", "moved to the new cluster").exits(exitFine).
 		says("messages 1 to 3", "3 batches", "will go on: the checkpoint fits the log")
 	s.Restart(t)
 	fresh := worldOf(t, s)
@@ -125,7 +125,7 @@ func TestAnotherServicesLogIsNotAdopted(t *testing.T) {
 		w.user().views(video)
 		w.wantCounts(video, counts{Views: 1})
 		s.Stop(t)
-		dirs[i] = s.dir
+		dirs[i] = s.Dir
 	}
 	copyDir(t, filepath.Join(dirs[0], "jetstream"), filepath.Join(dirs[1], "jetstream"))
 	cli(t, "replay", "log", "adopt", "--data-dir", dirs[1], "--reason", "r").exits(exitFault).says("written by another service")

@@ -62,7 +62,7 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 		t.Errorf("a lag of %v messages", lag)
 	}
 	s.Kill() // what was judged outlives the process
-	if err := s.run(); err != nil {
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	w = worldOf(t, s)
@@ -88,7 +88,7 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 	if archived, _ := verified["archive"].(obj); archived["ok"] != true || archived["entries"] != 1.0 || archived["head"] != verified["head"] {
 		t.Errorf("verified: %v", verified)
 	}
-	for what, said := range map[string][]byte{"log": []byte(s.log.String()), "metrics": w.anonymous().get("/metrics").Body, "problem": dead.Body} {
+	for what, said := range map[string][]byte{"log": []byte(s.Log.String()), "metrics": w.anonymous().get("/metrics").Body, "problem": dead.Body} {
 		if bytes.Contains(said, []byte(password)) {
 			t.Errorf("the %s holds the password", what)
 		}

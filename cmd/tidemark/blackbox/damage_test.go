@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -23,7 +24,7 @@ import (
 // currentModel is the directory of the model that a stopped service serves.
 func currentModel(t *testing.T, s *Service) string {
 	t.Helper()
-	_, path, err := checkpoint.Models{Dir: filepath.Join(s.dir, "models")}.Current()
+	_, path, err := checkpoint.Models{Dir: filepath.Join(s.Dir, "models")}.Current()
 	if err != nil || path == "" {
 		t.Fatal(path, err)
 	}
@@ -185,8 +186,8 @@ func TestScrubFindsAWrongRowOfTheCheckpoint(t *testing.T) {
 		n := w.metric("tidemark_verify_differences")
 		return n != 0, fmt.Sprint(n, " differences")
 	})
-	if said := s.log.String(); !strings.Contains(said, "unread count "+recipient) {
-		t.Errorf("the log does not name the row:\n%s", tail(said))
+	if said := s.Log.String(); !strings.Contains(said, "unread count "+recipient) {
+		t.Errorf("the log does not name the row:\n%s", served.Tail(said))
 	}
 	reader := &Caller{w: w, ID: recipient, token: mint(recipient)}
 	if n := reader.get("/v1/notifications").want(200).object()["unread_count"]; n == 1.0 {
@@ -242,10 +243,10 @@ func TestFlippedBitOnTheDiskIsNoticedAtTheStart(t *testing.T) {
 		flipped++
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(s.dir)); err != nil {
+			if err := os.CopyFS(dir, os.DirFS(s.Dir)); err != nil {
 				t.Fatal(err)
 			}
-			relative, err := filepath.Rel(s.dir, file)
+			relative, err := filepath.Rel(s.Dir, file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -263,7 +264,7 @@ func TestFlippedBitOnTheDiskIsNoticedAtTheStart(t *testing.T) {
 			reader := &Caller{w: w, ID: recipient, token: mint(recipient)}
 			reader.get("/v1/notifications").want(200).has(obj{"unread_count": 1})
 			w.replay("verify").exits(exitFine).says("differences    0")
-			noticed := strings.Contains(damaged.log.String(), damaged.expects)
+			noticed := strings.Contains(damaged.Log.String(), damaged.expects)
 			if strings.HasSuffix(file, ".flat") && !noticed {
 				t.Error("a flipped bit of a table was not noticed")
 			}

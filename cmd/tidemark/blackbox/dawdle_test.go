@@ -53,7 +53,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	v := newVictim(t)
 	for range idleConnections(t) {
-		conn, err := net.DialTimeout("tcp", v.s.host, patience)
+		conn, err := net.DialTimeout("tcp", v.s.Host, patience)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tidemark-io/tidemark/archive/archivetest"
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 const (
@@ -83,12 +84,12 @@ func (a *application) intake(s *Service, args ...string) (string, error) {
 }
 
 func (a *application) command(ctx context.Context, s *Service, args ...string) *exec.Cmd {
-	args = append(args, "--postgres-url", a.url, "--mapping", intakeFiles+"shortvideo.yaml", "--url", s.url, "--jwt-secret", secret)
+	args = append(args, "--postgres-url", a.url, "--mapping", intakeFiles+"shortvideo.yaml", "--url", s.URL, "--jwt-secret", secret)
 	if !slices.Contains(args, "--dry-run") {
 		args = append(args, "--state", a.state)
 	}
 	command := exec.CommandContext(ctx, binary, args...)
-	command.Env = cleanEnvironment()
+	command.Env = served.Environment()
 	return command
 }
 
@@ -96,7 +97,7 @@ func (a *application) succeeds(s *Service, args ...string) string {
 	a.t.Helper()
 	said, err := a.intake(s, args...)
 	if err != nil {
-		a.t.Fatalf("%v: %v\n%s", args, err, tail(said))
+		a.t.Fatalf("%v: %v\n%s", args, err, served.Tail(said))
 	}
 	return said
 }
@@ -159,7 +160,7 @@ func TestAMillionLikesComeInAndTheApplicationGoesOn(t *testing.T) {
 	w := worldOf(t, start(t))
 	s := w.s
 	if said := a.succeeds(s, "import", "postgres", "--dry-run"); !strings.Contains(said, "nothing was sent") {
-		t.Errorf("a dry run says %s", tail(said))
+		t.Errorf("a dry run says %s", served.Tail(said))
 	}
 	w.wantUnknown(idOf("video", 1))
 	t.Logf("import:\n%s", a.succeeds(s, "import", "postgres", "--slot", "tidemark"))
@@ -173,12 +174,12 @@ func TestAMillionLikesComeInAndTheApplicationGoesOn(t *testing.T) {
 	}
 	defer conn.Close(context.Background())
 	go func() { changed <- changes(t.Context(), conn, 300) }()
-	t.Logf("capture:\n%s", tail(a.succeeds(s, "ingest", "postgres", "--until-caught-up")))
+	t.Logf("capture:\n%s", served.Tail(a.succeeds(s, "ingest", "postgres", "--until-caught-up")))
 	if err := <-changed; err != nil {
 		t.Fatal(err)
 	}
 	if said, err := a.intake(s, "import", "postgres", "--slot", "tidemark"); err == nil || !strings.Contains(said, "ingest postgres") {
-		t.Errorf("a second import with the slot: %v\n%s", err, tail(said))
+		t.Errorf("a second import with the slot: %v\n%s", err, served.Tail(said))
 	}
 	a.succeeds(s, "ingest", "postgres", "--until-caught-up")
 	a.equals(w)
@@ -217,7 +218,7 @@ func TestIngestFollowsUntilItIsStopped(t *testing.T) {
 	w := worldOf(t, start(t))
 	s := w.s
 	command := a.command(t.Context(), s, "ingest", "postgres", "--ops-listen", "127.0.0.1:0")
-	said := newLogBuffer()
+	said := served.NewLog()
 	command.Stderr = said
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -236,14 +237,14 @@ func TestIngestFollowsUntilItIsStopped(t *testing.T) {
 	metrics := metricsOf(t, said)
 	for _, name := range []string{"tidemark_ingest_slot_lag_bytes", "tidemark_ingest_following 1", "tidemark_ingest_transactions_total", "tidemark_ingest_rejected_total 0"} {
 		if !strings.Contains(metrics, name) {
-			t.Errorf("/metrics has no %s:\n%s", name, tail(metrics))
+			t.Errorf("/metrics has no %s:\n%s", name, served.Tail(metrics))
 		}
 	}
 	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := command.Wait(); err != nil {
-		t.Errorf("exit after SIGTERM: %v\n%s", err, tail(said.String()))
+		t.Errorf("exit after SIGTERM: %v\n%s", err, served.Tail(said.String()))
 	}
 	a.equals(w)
 	a.succeeds(s, "ingest", "postgres", "--drop")
@@ -253,7 +254,7 @@ func TestIngestFollowsUntilItIsStopped(t *testing.T) {
 	}
 }
 
-func metricsOf(t *testing.T, said *logBuffer) string {
+func metricsOf(t *testing.T, said *served.Log) string {
 	t.Helper()
 	var address string
 	eventually(t, "the address of the metrics", func() (bool, string) {
@@ -297,7 +298,7 @@ func TestRowsThatDoNotFitAreReportedAndTheRestIsIn(t *testing.T) {
 	w := worldOf(t, start(t))
 	said, err := a.intake(w.s, "import", "postgres")
 	if err == nil || !strings.Contains(said, `"5000": category`) || !strings.Contains(said, "1 rows are not in") {
-		t.Errorf("%v\n%s", err, tail(said))
+		t.Errorf("%v\n%s", err, served.Tail(said))
 	}
 	a.equals(w)
 }

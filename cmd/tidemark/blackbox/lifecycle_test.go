@@ -170,11 +170,11 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	w := worldOf(t, s)
-	_, said, err := program(t, "serve", "--data-dir", s.dir, "--listen", "127.0.0.1:0")
+	_, said, err := program(t, "serve", "--data-dir", s.Dir, "--listen", "127.0.0.1:0")
 	if err == nil {
 		t.Fatal("the second process exits with 0")
 	}
-	if !strings.Contains(said, s.dir) {
+	if !strings.Contains(said, s.Dir) {
 		t.Errorf("the second process says %q, want the data directory in it", said)
 	}
 	w.user().views(newID()) // the first goes on
@@ -187,7 +187,7 @@ func TestAPositionIsWaitedForAndThenStale(t *testing.T) {
 	worldOf(t, s).user().views(video)
 	s.Stop(t)
 	copied := t.TempDir()
-	if err := os.CopyFS(filepath.Join(copied, "data"), os.DirFS(s.dir)); err != nil {
+	if err := os.CopyFS(filepath.Join(copied, "data"), os.DirFS(s.Dir)); err != nil {
 		t.Fatal(err)
 	}
 	s.Restart(t)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 func TestHealthAndReadiness(t *testing.T) {
@@ -80,7 +82,7 @@ func TestTheOperationsAddress(t *testing.T) {
 	w := worldOf(t, s)
 	w.anonymous().get("/metrics").want(404)
 	w.anonymous().get("/debug/pprof/").want(404)
-	ops := worldOf(t, &Service{url: "http://" + address})
+	ops := worldOf(t, &Service{Process: &served.Process{URL: "http://" + address}})
 	if text := string(ops.anonymous().get("/metrics").want(200).Body); !strings.Contains(text, "tidemark_") {
 		t.Errorf("no metrics of tidemark at the operations address: %s", clip(text))
 	}
@@ -311,7 +313,7 @@ func TestWrongSettingsAreRefusedAtStart(t *testing.T) {
 func TestSettingsComeFromTheEnvironmentToo(t *testing.T) {
 	t.Parallel()
 	command := exec.CommandContext(t.Context(), binary, "serve", "--data-dir", filepath.Join(t.TempDir(), "data"))
-	command.Env = append(cleanEnvironment(), "TIDEMARK_LISTEN=127.0.0.1:0", "TIDEMARK_MAX_BATCH=many")
+	command.Env = append(served.Environment(), "TIDEMARK_LISTEN=127.0.0.1:0", "TIDEMARK_MAX_BATCH=many")
 	out, err := command.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "many") && !strings.Contains(string(out), "max-batch") {
 		t.Errorf("serve with TIDEMARK_MAX_BATCH=many: %v, %s", err, out)
@@ -342,11 +344,14 @@ func TestBelowTheFreeDiskCommandsAreRefusedAndReadsGoOn(t *testing.T) {
 	video := newID()
 	worldOf(t, s).user().views(video)
 	s.Stop(t)
-	full := &Service{dir: s.dir, flags: []string{"--jwt-secret", secret, "--min-free-disk", "4611686018427387904"}, log: newLogBuffer()}
-	if err := full.begin(); err != nil {
+	full := &Service{Process: served.New(binary, s.Dir, "--jwt-secret", secret, "--min-free-disk", "4611686018427387904")}
+	t.Cleanup(full.Kill)
+	if err := full.Launch(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(full.Kill)
+	if err := full.AwaitAddress(); err != nil {
+		t.Fatal(err)
+	}
 	w := worldOf(t, full)
 	// Whether a full disk makes it unready is not said; that it answers queries is.
 	eventually(t, "queries to be answered", func() (bool, string) {

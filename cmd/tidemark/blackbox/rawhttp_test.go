@@ -14,7 +14,7 @@ import (
 // dial opens a connection to the service that ends with the test.
 func dial(t testing.TB, s *Service) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.host)
+	conn, err := net.Dial("tcp", s.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestTheLogCannotBeForged(t *testing.T) {
 		_, _ = raw(t, v.s, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\nX-Request-Id: "+mark+"\r\n\r\n")
 	}
 	v.user.get("/v1/nothing", "User-Agent", mark, "X-Forwarded-For", mark).want(404)
-	for line := range strings.Lines(v.s.log.String()) {
+	for line := range strings.Lines(v.s.Log.String()) {
 		if strings.HasPrefix(line, mark) || strings.Contains(line, "\x1b") {
 			t.Errorf("the log has the line %q", line)
 		}

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 // Exit statuses of the command line.
@@ -29,7 +31,7 @@ func cli(t *testing.T, args ...string) *output {
 	o := &output{t: t, args: args}
 	var stdout, stderr strings.Builder
 	command := exec.CommandContext(t.Context(), binary, args...)
-	command.Env = cleanEnvironment()
+	command.Env = served.Environment()
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
 	if err != nil && command.ProcessState == nil {
@@ -46,7 +48,7 @@ func (w *World) replay(args ...string) *output {
 	if !ok {
 		w.t.Fatal("commands are run by tests only")
 	}
-	return cli(t, append(append([]string{"replay"}, args...), "--url", w.s.url, "--jwt-secret", secret)...)
+	return cli(t, append(append([]string{"replay"}, args...), "--url", w.s.URL, "--jwt-secret", secret)...)
 }
 
 // exits fails the test for any other exit status.
@@ -107,16 +109,16 @@ func TestReplayCommandsSayWhyTheyFail(t *testing.T) {
 		says   string
 	}{
 		{"no service", []string{"status", "--url", "http://127.0.0.1:1", "--jwt-secret", secret}, exitFault, "ask the service"},
-		{"another secret", []string{"status", "--url", w.s.url, "--jwt-secret", "another secret, which is long enough too"}, exitFault, "(401)"},
-		{"no secret", []string{"status", "--url", w.s.url, "--data-dir", t.TempDir()}, exitFault, "there is no secret in"},
-		{"a token without the role", []string{"status", "--url", w.s.url, "--token", mint(newID(), "service")}, exitFault, "(403)"},
+		{"another secret", []string{"status", "--url", w.s.URL, "--jwt-secret", "another secret, which is long enough too"}, exitFault, "(401)"},
+		{"no secret", []string{"status", "--url", w.s.URL, "--data-dir", t.TempDir()}, exitFault, "there is no secret in"},
+		{"a token without the role", []string{"status", "--url", w.s.URL, "--token", mint(newID(), "service")}, exitFault, "(403)"},
 		{"an actor that is none", []string{"status", "--actor", "me"}, exitUsage, "--actor"},
 		{"no reason", []string{"rebuild"}, exitUsage, "--reason"},
-		{"an empty reason", []string{"repair", "--reason=", "--url", w.s.url, "--jwt-secret", secret}, exitFault, "/reason: must have 1 to 500 characters"},
+		{"an empty reason", []string{"repair", "--reason=", "--url", w.s.URL, "--jwt-secret", secret}, exitFault, "/reason: must have 1 to 500 characters"},
 		{"two things at once", []string{"rebuild", "--reason=r", "--switch", "--rollback"}, exitUsage, "--switch"},
 		{"an unknown command", []string{"guess"}, exitUsage, "guess"},
-		{"a run that is none", []string{"runs", "x", "--url", w.s.url, "--jwt-secret", secret}, exitFault, "(404)"},
-		{"a run that is none", []string{"cancel", "x", "--url", w.s.url, "--jwt-secret", secret}, exitFault, "(404)"},
+		{"a run that is none", []string{"runs", "x", "--url", w.s.URL, "--jwt-secret", secret}, exitFault, "(404)"},
+		{"a run that is none", []string{"cancel", "x", "--url", w.s.URL, "--jwt-secret", secret}, exitFault, "(404)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cli(t, append([]string{"replay"}, c.args...)...).exits(c.status).says(c.says)

@@ -101,13 +101,13 @@ func (s *script) command(words []string) string {
 	case "get":
 		return s.get(args[0])
 	case "serve":
-		w.s.flags = append(w.s.flags, args...)
+		w.s.Flags = append(w.s.Flags, args...)
 		w.s.Stop(w.t)
 		w.s.Restart(w.t)
 	case "snapshots":
 		want, _ := strconv.Atoi(args[0])
 		eventually(w.t, "snapshots", func() (bool, string) {
-			list, _ := filepath.Glob(filepath.Join(w.s.dir, "models", "snapshots", "snapshot-*[0-9]"))
+			list, _ := filepath.Glob(filepath.Join(w.s.Dir, "models", "snapshots", "snapshot-*[0-9]"))
 			return len(list) == want, fmt.Sprint(list)
 		})
 	case "crash":

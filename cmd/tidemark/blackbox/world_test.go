@@ -121,7 +121,7 @@ func (c *Caller) try(method, path string, body any, headers ...string) (*Answer,
 		return nil, err
 	}
 	a := &Answer{t: c.w.t, Method: method, Path: path, Status: response.StatusCode, Header: response.Header, Body: text}
-	if c.w.s.host != "" {
+	if c.w.s.Host != "" {
 		a.obeysRules(r, sent)
 	}
 	c.w.remember(r, a)
@@ -137,7 +137,7 @@ func (c *Caller) request(method, path string, body any, headers []string) (*http
 	} else if sent != nil {
 		content = bytes.NewReader(sent)
 	}
-	r, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.s.url+path, content)
+	r, err := http.NewRequestWithContext(c.w.t.Context(), method, c.w.s.URL+path, content)
 	if err != nil {
 		c.w.t.Fatal(err)
 	}

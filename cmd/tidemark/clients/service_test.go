@@ -3,7 +3,6 @@ package clients_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,20 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-)
 
-const (
-	moduleCommand = "github.com/tidemark-io/tidemark/cmd/tidemark"
-	// patience bounds every wait; nothing is asserted about time.
-	patience = 30 * time.Second
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 // binary is the program under test and scripts the folder of the compiled
@@ -37,8 +29,10 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "tidemark-clients-")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		binary, scripts = filepath.Join(dir, "tidemark"), filepath.Join(dir, "dist")
-		err = build(dir)
+		scripts = filepath.Join(dir, "dist")
+		if binary, err = served.Build(dir); err == nil {
+			err = build(dir)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -47,7 +41,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// build compiles the service, and the clients in a copy of their folder.
+// build compiles the clients in a copy of their folder.
 func build(dir string) error {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -67,18 +61,14 @@ func build(dir string) error {
 			return err
 		}
 	}
-	for _, step := range []struct {
-		dir  string
-		args []string
-	}{
-		{".", []string{"go", "build", "-o", binary, moduleCommand}},
-		{dir, []string{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}},
-		{dir, []string{"npm", "run", "build"}},
+	for _, step := range [][]string{
+		{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"},
+		{"npm", "run", "build"},
 	} {
-		command := exec.Command(step.args[0], step.args[1:]...)
-		command.Dir = step.dir
+		command := exec.Command(step[0], step[1:]...)
+		command.Dir = dir
 		if said, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(step.args, " "), err, said)
+			return fmt.Errorf("%s: %w\n%s", strings.Join(step, " "), err, said)
 		}
 	}
 	return nil
@@ -86,85 +76,25 @@ func build(dir string) error {
 
 // service is a running tidemark on an empty directory.
 type service struct {
-	t       *testing.T
-	dir     string
-	address string
+	*served.Process
+	t *testing.T
 }
-
-var addressPattern = regexp.MustCompile(`address="?(http://127\.0\.0\.1:\d+)`)
 
 // serve starts a service, which ends with the test.
 func serve(t *testing.T) *service {
 	t.Helper()
-	s := &service{t: t, dir: t.TempDir()}
-	command := exec.Command(binary, "serve", "--data-dir", s.dir, "--listen", "127.0.0.1:0")
-	command.Env = environment()
-	stderr, err := command.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stderr)
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		if err := command.Wait(); err != nil {
-			t.Errorf("the service ended with %v", err)
-		}
-	})
-	for s.address == "" && lines.Scan() {
-		if found := addressPattern.FindStringSubmatch(lines.Text()); found != nil {
-			s.address = found[1]
-		}
-	}
-	if s.address == "" {
-		t.Fatal("the service ended before it said where it listens")
-	}
-	go func() { _, _ = io.Copy(io.Discard, stderr) }() // ends with the service
-	return s
+	return &service{served.Serve(t, binary), t}
 }
 
-// token mints a token by the binary's own command.
 func (s *service) token(sub string, roles ...string) string {
 	s.t.Helper()
-	args := []string{"token", "--data-dir", s.dir, "--sub", sub}
-	for _, role := range roles {
-		args = append(args, "--role", role)
-	}
-	command := exec.Command(binary, args...)
-	command.Env = environment()
-	out, err := command.Output()
-	if err != nil {
-		s.t.Fatalf("token: %v", err)
-	}
-	return strings.TrimSpace(string(out))
+	return s.Token(s.t, sub, roles...)
 }
 
-// does sends a command, again while the service is not ready, and wants 2xx.
+// does sends a command and wants 2xx.
 func (s *service) does(token, method, path, body string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
-	for tick := time.Tick(20 * time.Millisecond); ; {
-		status, said := s.send(ctx, token, method, path, body)
-		if status/100 == 2 {
-			return
-		}
-		if status != http.StatusServiceUnavailable {
-			s.t.Fatalf("%s %s: %d %s", method, path, status, said)
-		}
-		select {
-		case <-tick:
-		case <-ctx.Done():
-			s.t.Fatalf("%s %s: the service does not get ready: %s", method, path, said)
-		}
-	}
-}
-
-func (s *service) send(ctx context.Context, token, method, path, body string) (int, string) {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, method, s.address+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -178,11 +108,9 @@ func (s *service) send(ctx context.Context, token, method, path, body string) (i
 		s.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	said, err := io.ReadAll(answer.Body)
-	if err != nil {
-		s.t.Fatal(err)
+	if said, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode/100 != 2 {
+		s.t.Fatalf("%s %s: %d %s %v", method, path, answer.StatusCode, said, err)
 	}
-	return answer.StatusCode, string(said)
 }
 
 // line is one that a client prints.
@@ -201,13 +129,13 @@ type client struct {
 // starts runs a client, with a clock that runs speed times as fast.
 func (s *service) starts(name, token string, ids ...string) *client {
 	s.t.Helper()
-	settings, err := json.Marshal(map[string]any{"baseUrl": s.address, "token": token, "ids": ids, "speed": 40})
+	settings, err := json.Marshal(map[string]any{"baseUrl": s.URL, "token": token, "ids": ids, "speed": 40})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	c := &client{t: s.t, lines: make(chan line, 10_000)}
 	c.command = exec.Command("node", filepath.Join(scripts, "run.js"), name)
-	c.command.Env = append(environment(), "CLIENT_SETTINGS="+string(settings))
+	c.command.Env = append(served.Environment(), "CLIENT_SETTINGS="+string(settings))
 	c.command.Stderr = &c.errors
 	stdout, err := c.command.StdoutPipe()
 	if err != nil {
@@ -243,7 +171,7 @@ func (c *client) prints(want ...line) {
 	for _, l := range want {
 		missing[text(c.t, l)] = true
 	}
-	deadline := time.After(patience)
+	deadline := time.After(served.Patience)
 	for len(missing) > 0 {
 		select {
 		case l, more := <-c.lines:
@@ -280,9 +208,4 @@ func text(t *testing.T, l line) string {
 		t.Fatal(err)
 	}
 	return string(out)
-}
-
-// environment is the environment without settings of tidemark.
-func environment() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "TIDEMARK_") })
 }

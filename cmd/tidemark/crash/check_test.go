@@ -11,22 +11,22 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 )
 
-// served is what the service answers when all is quiet.
-type served struct {
+// answered is what the service answers when all is quiet.
+type answered struct {
 	videos map[string]counts
 	unread map[id]int64
 	blocks map[id]map[string]bool
 }
 
 // ask reads everything that is checked, as of all that was acknowledged.
-func (w *workload) ask() (*served, error) {
+func (w *workload) ask() (*answered, error) {
 	var newest *worker
 	for _, k := range w.workers {
 		if newest == nil || k.seen.Ceiling.Compare(newest.seen.Ceiling) > 0 {
 			newest = k
 		}
 	}
-	s := &served{unread: map[id]int64{}, blocks: map[id]map[string]bool{}}
+	s := &answered{unread: map[id]int64{}, blocks: map[id]map[string]bool{}}
 	var err error
 	if s.videos, _, _, err = w.metadata(httpClient, slices.Concat(w.steady, w.moderated), newest.header); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (w *workload) ask() (*served, error) {
 }
 
 func (k *worker) get(path, after string, into any) error {
-	request, err := http.NewRequest("GET", k.w.site.url+path, nil)
+	request, err := http.NewRequest("GET", k.w.site.URL+path, nil)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (k *worker) get(path, after string, into any) error {
 }
 
 // compare holds what is served to the recount (I2).
-func (s *served) compare(t *totals) (faults []string) {
+func (s *answered) compare(t *totals) (faults []string) {
 	want := t.videos()
 	for _, video := range slices.Sorted(maps.Keys(want)) {
 		if got, there := s.videos[video]; !there || got != want[video] {
@@ -214,7 +214,7 @@ func (w *workload) verify() *logbook {
 	// A connection that was opened and never used would hold the stop up.
 	httpClient.CloseIdleConnections()
 	w.site.stop()
-	b, err := readLog(w.t.Context(), w.site.dir)
+	b, err := readLog(w.t.Context(), w.site.Dir)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -21,14 +21,14 @@ func TestDamagedReadModel(t *testing.T) {
 	running := w.begin()
 	pause(s, 1500*time.Millisecond)
 	running.end()
-	s.kill()
-	pristine := s.dir
+	s.Kill()
+	pristine := s.Dir
 	s.start()
 	want, err := w.ask()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.kill()
+	s.Kill()
 	for _, damage := range []struct {
 		name string
 		do   func(t *testing.T, models string)
@@ -65,7 +65,7 @@ func TestDamagedReadModel(t *testing.T) {
 			pause(s, 100*time.Millisecond)
 			running.end()
 			w.verify()
-			t.Logf("rebuilt: %t; %s", strings.Contains(s.log.all.String(), "rebuilding"), s.readiness())
+			t.Logf("rebuilt: %t; %s", strings.Contains(s.Log.String(), "rebuilding"), s.readiness())
 		})
 	}
 }
@@ -79,8 +79,8 @@ func TestLostLog(t *testing.T) {
 		end  func(*site)
 	}{
 		{"after a stop", "--checkpoint-interval=10s", (*site).stop},
-		{"after a crash behind a checkpoint", "--checkpoint-interval=50ms", (*site).kill},
-		{"after a crash before the first checkpoint", "--checkpoint-interval=1h", (*site).kill},
+		{"after a crash behind a checkpoint", "--checkpoint-interval=50ms", (*site).Kill},
+		{"after a crash before the first checkpoint", "--checkpoint-interval=1h", (*site).Kill},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t, filepath.Join(t.TempDir(), "data"), c.flag)
@@ -90,7 +90,7 @@ func TestLostLog(t *testing.T) {
 			pause(s, 500*time.Millisecond)
 			running.end()
 			c.end(s)
-			must(t, os.RemoveAll(filepath.Join(s.dir, "jetstream")))
+			must(t, os.RemoveAll(filepath.Join(s.Dir, "jetstream")))
 			for range 2 { // the refusal stands
 				if err := s.tryStart(); err == nil {
 					told, _ := w.tally()
@@ -100,7 +100,7 @@ func TestLostLog(t *testing.T) {
 				if code := s.awaitExit(gracefulStop); code <= 0 {
 					t.Errorf("exit status %d, want one that says what happened", code)
 				}
-				if said := s.said(); !strings.Contains(said, "Put the right log back") {
+				if said := s.Said(); !strings.Contains(said, "Put the right log back") {
 					t.Errorf("it does not say what to do:\n%s", said)
 				}
 			}

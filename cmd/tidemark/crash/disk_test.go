@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 // disk is an ext4 file system in a file, on a loop mount. What a process
@@ -84,7 +86,7 @@ func (d *disk) cut(s *site) {
 	if errno != 0 {
 		d.t.Fatalf("shut the file system down: %v", errno)
 	}
-	s.kill()
+	s.Kill()
 	d.must("umount", d.dir)
 	d.must("mount", "-o", "loop", d.image, d.dir)
 }
@@ -95,9 +97,9 @@ func (d *disk) cut(s *site) {
 func (s *site) freeze() {
 	s.t.Helper()
 	s.signal(syscall.SIGSTOP)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), served.Patience)
 	defer cancel()
-	tasks := fmt.Sprintf("/proc/%d/task/*/stat", s.process.Pid)
+	tasks := fmt.Sprintf("/proc/%d/task/*/stat", s.PID())
 	for tick := time.Tick(time.Millisecond); ; {
 		running, err := runningTasks(tasks)
 		if err == nil && running == 0 {

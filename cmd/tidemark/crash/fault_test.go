@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 // TestFailingFsync makes fsyncs fail from some moment on, as a dying disk does:
@@ -56,7 +58,7 @@ func TestFailingFsync(t *testing.T) {
 					}
 				}
 			}
-			_, reason, _ := strings.Cut(s.said(), "\ntidemark: ")
+			_, reason, _ := strings.Cut(s.Said(), "\ntidemark: ")
 			if !strings.Contains(reason, "event log makes no progress") {
 				t.Errorf("the process does not give the wedged log as its reason; it said last: %q", reason)
 			}
@@ -75,9 +77,9 @@ const givesUp = 12 * time.Second
 // threads fail with EIO. when counts them by thread, in strace's words.
 func failFsync(t *testing.T, s *site, when string) {
 	t.Helper()
-	tracer := exec.Command("strace", "-f", "-p", strconv.Itoa(s.process.Pid), "-o", filepath.Join(t.TempDir(), "trace"),
+	tracer := exec.Command("strace", "-f", "-p", strconv.Itoa(s.PID()), "-o", filepath.Join(t.TempDir(), "trace"),
 		"-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when="+when)
-	said := newLogBuffer()
+	said := served.NewLog()
 	tracer.Stderr = said
 	if err := tracer.Start(); err != nil {
 		t.Fatal(err)
@@ -91,10 +93,10 @@ func failFsync(t *testing.T, s *site, when string) {
 		_ = tracer.Process.Kill()
 		<-ended
 	})
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(served.Patience)
 	defer deadline.Stop()
 	for {
-		text, more := said.watch()
+		text, more := said.Watch()
 		// It attaches to the threads one by one, and says so of the first.
 		if strings.Contains(text, "attached") {
 			break
@@ -107,8 +109,8 @@ func failFsync(t *testing.T, s *site, when string) {
 			t.Fatalf("strace does not attach: %s", text)
 		}
 	}
-	if err := s.poll("strace to have all threads", patience, func() (bool, string) {
-		return allTraced(s.process.Pid, tracer.Process.Pid)
+	if err := s.Poll("strace to have all threads", served.Patience, func() (bool, string) {
+		return allTraced(s.PID(), tracer.Process.Pid)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -142,9 +144,9 @@ func TestShortDisk(t *testing.T) {
 	await := func(what string, limit time.Duration, check func(r *record) bool) time.Duration {
 		t.Helper()
 		began := time.Now()
-		if err := s.poll(what, limit, func() (bool, string) {
+		if err := s.Poll(what, limit, func() (bool, string) {
 			r := &record{command: probe.view()}
-			if err := r.send(httpClient, s.url); err != nil {
+			if err := r.send(httpClient, s.URL); err != nil {
 				return false, err.Error()
 			}
 			return check(r), r.String()
@@ -161,7 +163,7 @@ func TestShortDisk(t *testing.T) {
 
 	s.stop()
 	s.launch()
-	if err := s.awaitAddress(); err != nil {
+	if err := s.AwaitAddress(); err != nil {
 		t.Fatal(err)
 	}
 	await("commands to be refused after a restart", 10*time.Second, full)
@@ -170,7 +172,7 @@ func TestShortDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	takenAfter := await("commands to be taken again", 10*time.Second, func(r *record) bool { return r.fate == acknowledged })
-	if err := s.awaitReady(); err != nil {
+	if err := s.AwaitReady(readyWithin); err != nil {
 		t.Fatal(err)
 	}
 	running = w.begin()
@@ -188,7 +190,7 @@ func (w *workload) shortOfSpace() {
 	if err != nil || len(counts) == 0 {
 		w.t.Errorf("F14: reads do not go on: %v, %v", counts, err)
 	}
-	if status, said := w.site.readyz(); !strings.Contains(said, "storage-full") {
+	if status, said := w.site.Readyz(); !strings.Contains(said, "storage-full") {
 		w.t.Errorf("F14: /readyz does not name the state: status %d, %s", status, said)
 	}
 }

@@ -23,17 +23,17 @@ func TestKillUnderLoad(t *testing.T) {
 		w.repeat()
 		running := w.begin()
 		if !pause(s, time.Duration(50+rng.IntN(1450))*time.Millisecond) {
-			t.Fatalf("the service ended by itself: %v\n%s", s.exit, tail(s.said()))
+			t.Fatal(s.Ended("by itself"))
 		}
-		s.kill()
+		s.Kill()
 		running.end()
 		if cycle%3 == 2 {
 			early++
 			s.launch(checkpoints(cycle))
 			if !pause(s, time.Duration(5+rng.IntN(245))*time.Millisecond) {
-				t.Fatalf("the service ended by itself during its start: %v\n%s", s.exit, tail(s.said()))
+				t.Fatal(s.Ended("by itself during its start"))
 			}
-			s.kill()
+			s.Kill()
 		}
 	}
 	s.start()

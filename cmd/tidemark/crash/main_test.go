@@ -3,23 +3,16 @@ package crash
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 )
 
 // binary is the path of the program under test, built by TestMain.
 var binary string
-
-const (
-	moduleCommand = "github.com/tidemark-io/tidemark/cmd/tidemark"
-	// patience bounds every wait that nothing is asserted about.
-	patience = 30 * time.Second
-)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -30,11 +23,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "tidemark")
-	flags := strings.Fields(os.Getenv("CRASH_BUILD_FLAGS"))
-	build := exec.Command("go", slices.Concat([]string{"build"}, flags, []string{"-o", binary, moduleCommand})...)
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the binary: %v\n%s", err, out)
+	if binary, err = served.Build(dir, strings.Fields(os.Getenv("CRASH_BUILD_FLAGS"))...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
@@ -70,7 +60,7 @@ func pause(s *site, d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-s.exited:
+	case <-s.Exited():
 		return false
 	}
 }

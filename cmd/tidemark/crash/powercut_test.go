@@ -23,7 +23,7 @@ func TestPowerCut(t *testing.T) {
 		w.repeat()
 		running := w.begin()
 		if !pause(s, time.Duration(100+rng.IntN(1400))*time.Millisecond) {
-			t.Fatalf("the service ended by itself: %v\n%s", s.exit, tail(s.said()))
+			t.Fatal(s.Ended("by itself"))
 		}
 		d.cut(s)
 		running.end()
@@ -46,12 +46,12 @@ func TestPowerCutWithoutSyncIsSeen(t *testing.T) {
 		s.start()
 		running := w.begin()
 		if !pause(s, time.Duration(500+rng.IntN(1000))*time.Millisecond) {
-			t.Fatalf("the service ended by itself: %v\n%s", s.exit, tail(s.said()))
+			t.Fatal(s.Ended("by itself"))
 		}
 		d.cut(s)
 		running.end()
 		count, _ := w.tally()
-		b, err := readLog(t.Context(), s.dir)
+		b, err := readLog(t.Context(), s.Dir)
 		if err != nil {
 			t.Logf("seen in try %d: of %d acknowledged commands the log cannot even be read: %v", try+1, count[acknowledged], err)
 			return

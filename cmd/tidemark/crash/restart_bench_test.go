@@ -36,14 +36,14 @@ func BenchmarkRestart(b *testing.B) {
 			for range b.N {
 				s.start()
 				clean += s.readyTimes[len(s.readyTimes)-1]
-				b.Logf("clean: %v, %s", s.readyTimes[len(s.readyTimes)-1], caughtUp.FindString(s.said()))
+				b.Logf("clean: %v, %s", s.readyTimes[len(s.readyTimes)-1], caughtUp.FindString(s.Said()))
 				s.stop()
 				fill(b, dir, 1e6, 0)
 				s.start() // folds them, and writes no checkpoint
-				s.kill()
+				s.Kill()
 				s.start()
 				killed += s.readyTimes[len(s.readyTimes)-1]
-				b.Logf("killed: %v, %s", s.readyTimes[len(s.readyTimes)-1], caughtUp.FindString(s.said()))
+				b.Logf("killed: %v, %s", s.readyTimes[len(s.readyTimes)-1], caughtUp.FindString(s.Said()))
 				s.stop()
 			}
 			b.ReportMetric(0, "ns/op")

@@ -23,7 +23,7 @@ func TestStopUnderLoad(t *testing.T) {
 		s.start()
 		running := w.begin()
 		if !pause(s, time.Duration(50+rng.IntN(600))*time.Millisecond) {
-			t.Fatalf("the service ended by itself: %v\n%s", s.exit, tail(s.said()))
+			t.Fatal(s.Ended("by itself"))
 		}
 		began := time.Now()
 		s.stop()
@@ -64,7 +64,7 @@ func TestPausedProcess(t *testing.T) {
 	}
 	pause(s, 500*time.Millisecond)
 	running.end()
-	if err := s.awaitReady(); err != nil {
+	if err := s.AwaitReady(readyWithin); err != nil {
 		t.Fatal(err)
 	}
 	w.verify()

@@ -63,7 +63,7 @@ func (k *worker) work(ctx context.Context) {
 // try sends a record and reports whether somebody answered. A command with a
 // key that has no definite answer stays open.
 func (k *worker) try(r *record) bool {
-	if err := r.send(k.client, k.w.site.url); err != nil {
+	if err := r.send(k.client, k.w.site.URL); err != nil {
 		k.w.violation("I4: %v", err)
 	}
 	k.open = nil

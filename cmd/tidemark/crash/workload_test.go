@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemark-io/tidemark/cmd/tidemark/internal/served"
 	"github.com/tidemark-io/tidemark/events"
 )
 
@@ -104,7 +105,7 @@ func (l *load) end() {
 // settle has all workers repeat what they have no answer to.
 func (w *workload) settle() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), served.Patience)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, k := range w.workers {
@@ -128,7 +129,7 @@ func (w *workload) repeat() {
 				continue
 			}
 			again := record{command: first.command}
-			if err := again.send(k.client, w.site.url); err != nil {
+			if err := again.send(k.client, w.site.URL); err != nil {
 				w.violation("I4: %v", err)
 			}
 			if again.fate != acknowledged || again.token.Ceiling != first.token.Ceiling || again.status != first.status ||
@@ -179,7 +180,7 @@ func (w *workload) metadata(client *http.Client, videos []id, after string) (_ m
 	for _, v := range videos {
 		list = append(list, v.String())
 	}
-	request, err := http.NewRequest("POST", w.site.url+"/v1/videos/batch-metadata", strings.NewReader(encode(map[string]any{"video_ids": list})))
+	request, err := http.NewRequest("POST", w.site.URL+"/v1/videos/batch-metadata", strings.NewReader(encode(map[string]any{"video_ids": list})))
 	if err != nil {
 		return nil, t, false, err
 	}
