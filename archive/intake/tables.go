@@ -132,13 +132,16 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, sql string, table uint32) ([
 // compareSources fails with ErrSchemaChanged where a table is another one than
 // was imported. grown reports that one came into the mapping since.
 func (c *Capture) compareSources() (grown bool, err error) {
-	imported := map[uint32]bool{}
-	for _, oid := range c.state.Tables {
-		imported[oid] = true
+	imported := map[uint32]string{}
+	for name, oid := range c.state.Tables {
+		imported[oid] = name
 	}
 	for i, s := range c.sources {
 		name := c.Mapping.Entries[i].Table
-		if imported[s.oid] {
+		if before, is := imported[s.oid]; is {
+			if err := c.Mapping.Entries[i].Renamed(before); err != nil {
+				return false, err
+			}
 			continue
 		}
 		if _, known := c.state.Tables[name]; known {

@@ -90,6 +90,27 @@ func TestCaptureFollowsATableThatIsRenamed(t *testing.T) {
 	w.wantLikes(1, 6)
 }
 
+// TestStartValuesKeepTheirName: under another they would count besides.
+func TestStartValuesKeepTheirName(t *testing.T) {
+	w := newWorld(t)
+	const entry = "{becomes: baselines, table: app.stats, columns: {video_id: video_id, view_count: views}"
+	w.maps(strings.Replace(entry, "app.stats", "app.video_stats", 1) + "}")
+	w.exec("INSERT INTO app.video_stats VALUES (1, 100)")
+	w.captures()
+	w.exec("ALTER TABLE app.video_stats RENAME TO stats")
+	w.exec("UPDATE app.stats SET views = 110")
+	w.maps(entry + "}")
+	w.stops(mapping.ErrMapping, "source: app.video_stats")
+	w.maps(entry + ", source: app.video_stats}")
+	for range 2 { // it is known by both names then
+		w.captures()
+		w.exec("UPDATE app.stats SET views = views + 1")
+	}
+	if got, _ := w.counts.video(1); got[0] != 111 {
+		t.Errorf("%d views, want 111", got[0])
+	}
+}
+
 // TestCaptureStopsAtATableThatIsAnother: its rows were not told.
 func TestCaptureStopsAtATableThatIsAnother(t *testing.T) {
 	for name, exchange := range map[string]string{

@@ -258,7 +258,7 @@ func (m *maker) baseline(there bool) error {
 	if err != nil {
 		return err
 	}
-	d := events.CounterBaseline{Video: video, Source: []byte(m.plan.mapping.Source + "/" + m.plan.Entry.Table)}
+	d := events.CounterBaseline{Video: video, Source: []byte(m.plan.mapping.Source + "/" + m.plan.Entry.baselineSource())}
 	for c, member := range [events.CounterCount]string{viewCount, likeCount, commentCount, remixCount, glitchCount} {
 		if m.plan.Entry.Columns[member] == "" {
 			continue

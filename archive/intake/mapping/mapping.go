@@ -2,9 +2,11 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +55,10 @@ type Entry struct {
 	Constants map[string]string `yaml:"constants"`
 	// Translate turns values of a member into those that tidemark knows.
 	Translate map[string]map[string]string `yaml:"translate"`
+	// Source names start values in place of their table or query: with the video
+	// it is what a later value replaces, so it must not change where the table's
+	// name does.
+	Source string `yaml:"source"`
 	// Where holds what columns must be for the row to be there: null, a value, or
 	// a list of values.
 	Where map[string]any `yaml:"where"`
@@ -130,7 +136,27 @@ func (m *Mapping) check() (err error) {
 			return wrong("entry %d (%s): %w", i+1, m.Entries[i].Name(), err)
 		}
 	}
+	if err := m.checkBaselines(); err != nil {
+		return err
+	}
 	return m.checkCounters()
+}
+
+// checkBaselines refuses start values in two entries that the read model would
+// take for one source's: the later would replace the earlier.
+func (m *Mapping) checkBaselines() error {
+	of := map[string]int{}
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		if len(e.kind.oneOf) == 0 {
+			continue
+		}
+		if first, twice := of[e.baselineSource()]; twice {
+			return wrong("entries %d and %d (%s) would replace each other's start values; give them all in one, or each a source", first, i+1, e.Name())
+		}
+		of[e.baselineSource()] = i + 1
+	}
+	return nil
 }
 
 // checkCounters refuses a start value for a counter whose rows are mapped too:
@@ -149,6 +175,18 @@ func (m *Mapping) checkCounters() error {
 	return nil
 }
 
+// baselineSource names an entry's start values within the mapping.
+func (e *Entry) baselineSource() string { return cmp.Or(e.Source, e.Table) }
+
+// Renamed fails where the entry's table was called otherwise when its start values
+// were read: they would be added to those under the old name.
+func (e *Entry) Renamed(before string) error {
+	if len(e.kind.oneOf) == 0 || e.Source != "" || e.Table == before {
+		return nil
+	}
+	return wrong("%s: the start values are known as those of %s; give the entry source: %s", e.Name(), before, before)
+}
+
 func (e *Entry) check() error {
 	if e.kind = kinds[e.Becomes]; e.kind == nil {
 		return fmt.Errorf("becomes is %q; it may be %s", e.Becomes, kindNames())
@@ -156,6 +194,10 @@ func (e *Entry) check() error {
 	switch {
 	case (e.Table == "") == (e.Query == ""):
 		return errors.New("it needs a table or a query, and not both")
+	case e.Source != "" && len(e.kind.oneOf) == 0:
+		return errors.New("source: only baselines have one")
+	case len(e.Source) > maxSourceBytes:
+		return fmt.Errorf("source has up to %d bytes", maxSourceBytes)
 	case strings.Count(e.Table, ".") > 1:
 		return fmt.Errorf("table %q is no schema.name", e.Table)
 	}
@@ -170,6 +212,9 @@ func (e *Entry) check() error {
 		}
 		if e.Columns[member] != "" {
 			return fmt.Errorf("%s has a column and a constant; keep one", member)
+		}
+		if slices.Contains(e.kind.oneOf, member) {
+			return fmt.Errorf("constants: %s differs from video to video; give it a column", member)
 		}
 	}
 	for member := range e.Translate {

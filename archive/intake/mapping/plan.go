@@ -83,6 +83,9 @@ func (m *Mapping) Plan(e *Entry, columns []string) (*Plan, error) {
 // "fan_id|user_id" is one that was renamed, and that changes from before still
 // call as they did.
 func placeOf(name string, columns []string) int {
+	if place := slices.Index(columns, name); place >= 0 {
+		return place // its name has a "|"
+	}
 	for one := range strings.SplitSeq(name, "|") {
 		if place := slices.Index(columns, one); place >= 0 {
 			return place
