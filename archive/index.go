@@ -2,11 +2,14 @@ package archive
 
 import (
 	"context"
+	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
@@ -16,60 +19,77 @@ func (a *Archive) Index() replay.Index { return index{a} }
 
 type index struct{ *Archive }
 
-// findSequences looks for each kind by itself: what is asked for is little.
-// A dead letter has no columns, and names by its bytes what it may have meant.
-const findSequences = `SELECT seq FROM (
-	SELECT log, seq FROM events WHERE video_id = ANY($1)
-	UNION SELECT log, seq FROM events WHERE user_id = ANY($2)
-	UNION SELECT log, seq FROM events WHERE other_user_id = ANY($2)
-	UNION SELECT log, seq FROM events WHERE job_id = ANY($3)
-	UNION SELECT log, seq FROM events WHERE id = ANY($4)
-	UNION SELECT log, seq FROM dead_letters WHERE EXISTS (SELECT FROM unnest($5::bytea[]) AS entity WHERE position(entity IN raw) > 0)
-	UNION SELECT log, seq FROM events WHERE type = ANY($6)
-) AS found JOIN logs USING (log) WHERE seq <= $7 AND (last_seq IS NULL OR seq <= last_seq) ORDER BY seq`
+const (
+	// reachLimit is how long the database may take to say how far the archive goes:
+	// one that is away is not waited for, since the log can be scanned.
+	reachLimit = 5 * time.Second
+	// findLimit bounds the search. A scan of the log takes about as long.
+	findLimit = 2 * time.Minute
+)
 
-// Sequences returns the sequences of messages that bear on the query, up to last.
-// What is not archived yet it names as a whole: there is little of it.
-func (x index) Sequences(ctx context.Context, q replay.IndexQuery, last uint64) ([]uint64, error) {
-	var videos, users, jobs [][16]byte
-	var raw [][]byte
-	for _, e := range q.Entities {
-		switch e.Kind {
-		case replay.KindVideo:
-			videos = append(videos, e.ID)
-		case replay.KindUser:
-			users = append(users, e.ID)
-		case replay.KindJob:
-			jobs = append(jobs, e.ID)
-		}
-		raw = append(raw, e.ID[:])
+// Find finds messages in the archive, as far as that goes.
+func (x index) Find(ctx context.Context, q replay.IndexQuery, last uint64) (found replay.Indexed, err error) {
+	if found.UpTo, err = x.reach(ctx); err != nil {
+		return found, err
 	}
-	var ids, types []string
-	for i := range q.Identities {
-		ids = append(ids, strings.ReplaceAll(string(q.Identities[i].ID), "\x00", "\uFFFD"))
-	}
-	for _, t := range q.Types {
-		types = append(types, t.String())
-	}
-	var found []uint64
-	archived, err := x.reading(ctx, func(tx pgx.Tx, archived uint64) error {
+	found.UpTo = min(found.UpTo, last)
+	ctx, cancel := context.WithTimeout(ctx, findLimit)
+	defer cancel()
+	by := conditionsOf(&q)
+	_, err = x.reading(ctx, func(tx pgx.Tx, _ uint64) error {
 		// The server cannot tell how much the filters leave out, and expects little of them.
 		if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, findSequences, videos, users, jobs, ids, raw, types, min(last, archived))
-		if err != nil {
-			return err
+		statement, arguments := by.sequences(found.UpTo)
+		rows, err := tx.Query(ctx, statement, arguments...)
+		if err == nil {
+			found.Sequences, err = pgx.CollectRows(rows, pgx.RowTo[uint64])
 		}
-		found, err = pgx.CollectRows(rows, pgx.RowTo[uint64])
+		if err == nil {
+			found.Effects, err = by.countEffects(ctx, tx, found.UpTo)
+		}
 		return err
 	})
+	return found, err
+}
+
+// reach is the last message of the log that the archive holds.
+func (x index) reach(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	p, err := readPosition(ctx, x.pool, "")
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return p.within(x.cfg.Log)
+}
+
+// within is the last message that is archived and of this log: what an earlier life
+// of it had behind the place where it was adopted is lost.
+func (p *Position) within(l *eventlog.Log) (uint64, error) {
+	if p.Seq == 0 || p.incarnation == l.Incarnation() {
+		return p.Seq, nil
+	}
+	lineage := l.Lineage()
+	if i := slices.IndexFunc(lineage, p.of); i >= 0 {
+		return min(p.Seq, lineage[i].Last), nil
+	}
+	return 0, fmt.Errorf("%w: it archives log %v", ErrForeign, p.incarnation)
+}
+
+func (c *conditions) countEffects(ctx context.Context, tx pgx.Tx, last uint64) (map[readmodel.Effect]int, error) {
+	counts := map[readmodel.Effect]int{}
+	statement, arguments := c.effects(last)
+	rows, err := tx.Query(ctx, statement, arguments...)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.Compact(found)
-	for seq := archived + 1; seq <= last; seq++ {
-		found = append(found, seq)
-	}
-	return found, nil
+	var effect string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&effect, &n}, func() error {
+		counts[readmodel.ParseEffect(effect)] = n
+		return nil
+	})
+	return counts, err
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/tidemark-io/tidemark/events/strictjson"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
-	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 const (
@@ -327,7 +326,7 @@ func readPosition(j *strictjson.Scanner) (at events.Position) {
 	if !ok {
 		return at
 	}
-	at, err := replay.ParsePosition(string(text))
+	at, err := events.ParsePosition(string(text))
 	if err != nil || at.Seq == 0 {
 		j.Fail("must be a position, such as 8112.17")
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Incarnation names one life of the event log. A log that was restored from a
@@ -45,11 +47,41 @@ func UnpackPosition(v uint64) Position {
 	return Position{Seq: v >> indexBits, Index: uint16(v & (1<<indexBits - 1))}
 }
 
-// indexBits holds every index of a record batch (MaxBatchEvents is 1,000).
-const indexBits = 10
+const (
+	// indexBits holds every index of a record batch (MaxBatchEvents is 1,000).
+	indexBits = 10
+	// sequenceBits hold every sequence that there is a position for.
+	sequenceBits = 50
+	// MaxSequence is the greatest of them.
+	MaxSequence = 1<<sequenceBits - 1
+)
 
 // String returns the position as people write it: "sequence.index".
 func (p Position) String() string { return fmt.Sprintf("%d.%d", p.Seq, p.Index) }
+
+// MarshalText writes what String does.
+func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what ParsePosition reads.
+func (p *Position) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePosition(string(text))
+	return err
+}
+
+// ErrBadPosition is returned for text that is no position.
+var ErrBadPosition = errors.New("is no position: write a sequence and an index, such as 1200.7")
+
+// ParsePosition reads what String writes, or the sequence alone, which stands for
+// its first event.
+func ParsePosition(text string) (Position, error) {
+	digits, index, _ := strings.Cut(text, ".")
+	seq, err := strconv.ParseUint(digits, 10, sequenceBits)
+	at, indexErr := strconv.ParseUint("0"+index, 10, 16)
+	if err != nil || indexErr != nil || at >= MaxBatchEvents {
+		return Position{}, fmt.Errorf("%.40q %w", text, ErrBadPosition)
+	}
+	return Position{Seq: seq, Index: uint16(at)}, nil
+}
 
 // Token is what a client holds as Tidemark-Position. It has two bounds,
 // because an answer is read while the fold goes on: what changed since must be

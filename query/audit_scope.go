@@ -3,14 +3,13 @@ package query
 import (
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
-	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // readAuditScope reads target (a UUID, or the position of a dead letter) and the
 // bounds of the time: from the one on, before the other.
 func readAuditScope(filter *readmodel.AuditFilter, target, from, to param) error {
 	if target.given && !events.ParseUUID(&filter.Target, target.text) {
-		at, err := replay.ParsePosition(target.text)
+		at, err := events.ParsePosition(target.text)
 		if err != nil || at.String() != target.text {
 			return badParam("target", "must be the ID of a video, a user or a job, or the position of a dead letter, such as 17.0")
 		}

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,26 +9,25 @@ import (
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
-	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
-// deadLetter is one dead letter as the API tells of it.
-type deadLetter struct {
-	Position string `json:"position"`
-	Reason   string `json:"reason"`
-	Subject  string `json:"subject"`
-	Bytes    int    `json:"bytes"`
+// DeadLetter is one dead letter as the API tells of it.
+type DeadLetter struct {
+	Position events.Position `json:"position"`
+	Reason   string          `json:"reason"`
+	Subject  string          `json:"subject"`
+	Bytes    int             `json:"bytes"`
 	// Type is that of the event; null for a whole message, which cannot be
 	// redriven.
 	Type *string `json:"type"`
 	// The rest is told of one dead letter only.
 	Stored string          `json:"stored,omitempty"`
-	Raw    string          `json:"raw,omitempty"`
+	Raw    []byte          `json:"raw,omitempty"`
 	Event  json.RawMessage `json:"event,omitempty"`
 }
 
-func deadLetterOf(d *readmodel.DeadLetter) deadLetter {
-	told := deadLetter{Position: d.Position.String(), Reason: d.Reason, Subject: d.Subject, Bytes: d.Size}
+func deadLetterOf(d *readmodel.DeadLetter) DeadLetter {
+	told := DeadLetter{Position: d.Position, Reason: d.Reason, Subject: d.Subject, Bytes: d.Size}
 	if e, ok := d.Event(); ok {
 		name := e.Type.String()
 		told.Type = &name
@@ -40,7 +38,7 @@ func deadLetterOf(d *readmodel.DeadLetter) deadLetter {
 // deadLetterFilter narrows dead letters; zero fields match everything.
 type deadLetterFilter struct{ kind, reason string }
 
-func (f *deadLetterFilter) matches(d *deadLetter) bool {
+func (f *deadLetterFilter) matches(d *DeadLetter) bool {
 	return (f.kind == "" || d.Type != nil && *d.Type == f.kind) && strings.Contains(d.Reason, f.reason)
 }
 
@@ -78,8 +76,8 @@ func (s *Service) listDeadLetters(c *api.Call) error {
 	return c.Answer(c.Out)
 }
 
-func (f *deadLetterFilter) read(s *readmodel.Snapshot, after events.Position, limit int) (list []deadLetter, places []events.Position, err error) {
-	list = []deadLetter{}
+func (f *deadLetterFilter) read(s *readmodel.Snapshot, after events.Position, limit int) (list []DeadLetter, places []events.Position, err error) {
+	list = []DeadLetter{}
 	for {
 		letters, err := s.DeadLetters(after, deadLetterPage)
 		if err != nil {
@@ -106,9 +104,9 @@ func (s *Service) getDeadLetter(c *api.Call) error {
 	if err := noParams(c); err != nil {
 		return err
 	}
-	at, err := replay.ParsePosition(c.Param("position"))
+	at, err := events.ParsePosition(c.Param("position"))
 	if err != nil {
-		return api.InvalidContent.With("The position in the path " + replay.ErrPoint.Error() + ".")
+		return api.InvalidContent.With("The position in the path " + events.ErrBadPosition.Error() + ".")
 	}
 	snapshot, err := s.settled(c)
 	if err != nil {
@@ -130,10 +128,10 @@ func (s *Service) getDeadLetter(c *api.Call) error {
 }
 
 // whole tells all of a dead letter, from the log where that still has it.
-func (s *Service) whole(c *api.Call, d *readmodel.DeadLetter) (deadLetter, error) {
+func (s *Service) whole(c *api.Call, d *readmodel.DeadLetter) (DeadLetter, error) {
 	told := deadLetterOf(d)
 	raw, _ := s.replay.Original(c.Context(), d) // its size says whether that is all
-	told.Raw = base64.StdEncoding.EncodeToString(raw)
+	told.Raw = raw
 	if m, err := s.replay.Log.Message(c.Context(), d.Position.Seq); err == nil {
 		told.Stored = m.Stored.UTC().Format(time.RFC3339Nano)
 	}
@@ -144,7 +142,7 @@ func (s *Service) whole(c *api.Call, d *readmodel.DeadLetter) (deadLetter, error
 	if err != nil {
 		return told, nil // its framing is what is wrong with it
 	}
-	told.Event, err = events.AppendCloudEvent(nil, &e, events.CloudEventDefaults{Source: []byte("tidemark"), ID: []byte(told.Position)})
+	told.Event, err = events.AppendCloudEvent(nil, &e, events.CloudEventDefaults{Source: []byte("tidemark"), ID: []byte(told.Position.String())})
 	if errors.Is(err, events.ErrRule) {
 		told.Event, err = nil, nil
 	}

@@ -64,68 +64,6 @@ func (s *Service) replayRoutes() []api.Route {
 	}
 }
 
-// status is the document of GET /v1/admin/replay/status.
-type status struct {
-	Log         logStatus        `json:"log"`
-	Folded      foldStatus       `json:"folded"`
-	Model       modelStatus      `json:"model"`
-	Checkpoint  checkpointStatus `json:"checkpoint"`
-	DeadLetters deadLetterStatus `json:"dead_letters"`
-	Runs        []replay.Run     `json:"runs"`
-}
-
-type logStatus struct {
-	Incarnation   string     `json:"incarnation"`
-	Embedded      bool       `json:"embedded"`
-	FirstSequence uint64     `json:"first_sequence"`
-	LastSequence  uint64     `json:"last_sequence"`
-	Lineage       []ancestor `json:"lineage"`
-	// Fault says why the log does not answer; then the sequences are what was
-	// last known of it, and the first is 0.
-	Fault string `json:"fault,omitempty"`
-}
-
-type ancestor struct {
-	Incarnation  string `json:"incarnation"`
-	LastSequence uint64 `json:"last_sequence"`
-}
-
-type foldStatus struct {
-	Position   string  `json:"position"`
-	Sequence   uint64  `json:"sequence"`
-	Index      uint16  `json:"index"`
-	Events     uint64  `json:"events"`
-	LogTime    string  `json:"log_time,omitempty"`
-	LagEvents  int64   `json:"lag_events"`
-	LagSeconds float64 `json:"lag_seconds"`
-	// Fault says why the service is not ready, or the fold has stopped.
-	Fault string `json:"fault,omitempty"`
-}
-
-type modelStatus struct {
-	Generation uint32 `json:"generation"`
-	Videos     int    `json:"videos"`
-	Users      int    `json:"users"`
-	Likes      int    `json:"likes"`
-	Identities int    `json:"identities"`
-	Rebuilds   int64  `json:"rebuilds"`
-}
-
-type checkpointStatus struct {
-	Sequence  uint64  `json:"sequence"`
-	Written   int64   `json:"written"`
-	Failed    int64   `json:"failed"`
-	Postponed int64   `json:"postponed"`
-	Seconds   float64 `json:"seconds"`
-}
-
-type deadLetterStatus struct {
-	Count int `json:"count"`
-	// More: there are more than were counted.
-	More   bool   `json:"more"`
-	Oldest string `json:"oldest,omitempty"`
-}
-
 // countedDeadLetters bounds how many dead letters the status counts.
 const countedDeadLetters = 10_000
 
@@ -147,13 +85,13 @@ func (s *Service) replayStatus(c *api.Call) error {
 		return err
 	}
 	stats := s.replay.Stats()
-	document := status{
+	document := ReplayStatus{
 		Log: s.logStatus(first, last, fault), Folded: s.foldStatus(snapshot),
-		Model: modelStatus{
+		Model: ModelStatus{
 			Generation: snapshot.Generation(), Videos: snapshot.Sizes.Videos, Users: snapshot.Sizes.Users,
 			Likes: snapshot.Sizes.Likes, Identities: snapshot.Sizes.Identities, Rebuilds: stats.Rebuilds,
 		},
-		Checkpoint: checkpointStatus{
+		Checkpoint: CheckpointStatus{
 			Sequence: stats.Saved.Seq, Written: stats.Checkpoints, Failed: stats.CheckpointsFailed,
 			Postponed: stats.CheckpointsPostponed, Seconds: rounded(stats.CheckpointSeconds),
 		},
@@ -163,22 +101,22 @@ func (s *Service) replayStatus(c *api.Call) error {
 	return answerDocument(c, &document)
 }
 
-func (s *Service) logStatus(first, last uint64, fault error) logStatus {
+func (s *Service) logStatus(first, last uint64, fault error) LogStatus {
 	l := s.replay.Log
-	status := logStatus{Incarnation: l.Incarnation().String(), Embedded: l.Embedded(), FirstSequence: first, LastSequence: last, Lineage: []ancestor{}}
+	status := LogStatus{Incarnation: l.Incarnation().String(), Embedded: l.Embedded(), FirstSequence: first, LastSequence: last, Lineage: []Ancestor{}}
 	if fault != nil {
 		status.Fault = fault.Error()
 		_, status.LastSequence = l.Contact()
 	}
 	for _, a := range l.Lineage() {
-		status.Lineage = append(status.Lineage, ancestor{a.Incarnation.String(), a.Last})
+		status.Lineage = append(status.Lineage, Ancestor{a.Incarnation.String(), a.Last})
 	}
 	return status
 }
 
-func (s *Service) foldStatus(snapshot *readmodel.Snapshot) foldStatus {
+func (s *Service) foldStatus(snapshot *readmodel.Snapshot) FoldStatus {
 	lag := s.source.Lag()
-	status := foldStatus{
+	status := FoldStatus{
 		Position: snapshot.TokenHeader()[0], Sequence: snapshot.At.Seq, Index: snapshot.At.Index, Events: snapshot.Folded,
 		LagEvents: lag.Events, LagSeconds: rounded(lag.Seconds),
 	}
@@ -191,12 +129,12 @@ func (s *Service) foldStatus(snapshot *readmodel.Snapshot) foldStatus {
 	return status
 }
 
-func (s *Service) countDeadLetters(snapshot *readmodel.Snapshot) (status deadLetterStatus, err error) {
+func (s *Service) countDeadLetters(snapshot *readmodel.Snapshot) (status DeadLetterStatus, err error) {
 	letters, err := snapshot.DeadLetters(events.Position{}, countedDeadLetters+1)
 	if err != nil || len(letters) == 0 {
 		return status, err
 	}
-	return deadLetterStatus{
+	return DeadLetterStatus{
 		Count: min(len(letters), countedDeadLetters), More: len(letters) > countedDeadLetters, Oldest: letters[0].Position.String(),
 	}, nil
 }

@@ -107,7 +107,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.runs = replay.NewRuns(replay.Config{
-		Projector: a.projector, Source: a.source(), Audit: recorder.Audit,
+		Projector: a.projector, Source: a.source(), Index: a.index(), Audit: recorder.Audit,
 		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})

@@ -96,6 +96,14 @@ func (a *app) source() replay.Source {
 	return a.archive.Whole()
 }
 
+// index finds what explanations are made of, if there is an archive.
+func (a *app) index() replay.Index {
+	if a.archive == nil {
+		return nil
+	}
+	return a.archive.Index()
+}
+
 // auditCopy is the archive's copy of the audit, if there is one.
 func (a *app) auditCopy() query.AuditCopy {
 	if a.archive == nil {

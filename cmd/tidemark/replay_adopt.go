@@ -136,13 +136,13 @@ func (l *logAdoptCmd) inspect(ctx context.Context, a *adoption) error {
 
 // scan reads every message. One that cannot be read is noted and passed over.
 func (a *adoption) scan(ctx context.Context, log *eventlog.Log) error {
-	bar := newBar(int(a.Last - a.First + 1))
-	defer func() { _ = bar.Exit() }()
+	meter, end := watch("adopt")
+	defer end()
+	meter.Pass("reading messages", a.First, a.Last)
 	done := errors.New("all is read")
 	for next := a.First; next <= a.Last; {
 		err := log.Read(ctx, next, func(m eventlog.Message) error {
-			a.note(&m)
-			_ = bar.Add(1)
+			meter.Read(m.Seq, a.note(&m))
 			if next = m.Seq + 1; m.Seq >= a.Last {
 				return done
 			}
@@ -160,7 +160,8 @@ func (a *adoption) scan(ctx context.Context, log *eventlog.Log) error {
 	return nil
 }
 
-func (a *adoption) note(m *eventlog.Message) {
+// note notes who wrote a message, and returns how many events it holds.
+func (a *adoption) note(m *eventlog.Message) int {
 	if a.Checkpoint.Found && a.Checkpoint.read.Matches(m) {
 		a.matches = true
 	}
@@ -168,10 +169,10 @@ func (a *adoption) note(m *eventlog.Message) {
 	switch {
 	case err != nil:
 		a.NoBatches++
-		return
+		return 0
 	case h.Incarnation == events.Incarnation{}, m.BatchID != h.ID.String():
 		a.Outside++
-		return
+		return h.Events
 	}
 	i := slices.IndexFunc(a.Writers, func(w writerFound) bool { return w.incarnation == h.Incarnation })
 	if i < 0 {
@@ -180,6 +181,7 @@ func (a *adoption) note(m *eventlog.Message) {
 	}
 	a.Writers[i].Last = m.Seq
 	a.Writers[i].Batches++
+	return h.Events
 }
 
 // lineageOf lists whom the log belonged to: by its metadata, by the headers of

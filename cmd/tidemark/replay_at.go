@@ -39,7 +39,9 @@ func (a *replayAtCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return a.printed(c, func(w io.Writer) {
-		fmt.Fprintf(w, "after message %d%s\n\n", c.Span.Last, basedOn(c.Span))
+		fmt.Fprintf(w, "after message %d%s\n", c.Span.Last, basedOn(c.Span))
+		writeReading(w, &c.Reading)
+		fmt.Fprintln(w)
 		writeCountedHead(w)
 		for i := range c.Videos {
 			writeCounted(w, &c.Videos[i])

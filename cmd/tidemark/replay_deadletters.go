@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/query"
 )
 
 // replayDeadLettersCmd is what is done about events that could not be folded.
@@ -22,19 +23,7 @@ type replayDeadLettersCmd struct {
 
 const deadLettersPath = "/v1/admin/dead-letters"
 
-// deadLetter is one as the admin API tells of it.
-type deadLetter struct {
-	Position string          `json:"position"`
-	Reason   string          `json:"reason"`
-	Subject  string          `json:"subject"`
-	Bytes    int             `json:"bytes"`
-	Type     *string         `json:"type"`
-	Stored   string          `json:"stored,omitempty"`
-	Raw      []byte          `json:"raw,omitempty"`
-	Event    json.RawMessage `json:"event,omitempty"`
-}
-
-func (d *deadLetter) kind() string {
+func letterKind(d *query.DeadLetter) string {
 	if d.Type == nil {
 		return "(whole message)"
 	}
@@ -54,32 +43,32 @@ func (l *deadLettersListCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list := []deadLetter{}
-	query := url.Values{}
+	list := []query.DeadLetter{}
+	parameters := url.Values{}
 	for name, value := range map[string]string{"type": l.Type, "reason": l.Contains} {
 		if value != "" {
-			query.Set(name, value)
+			parameters.Set(name, value)
 		}
 	}
 	for len(list) < l.Limit {
 		var page struct {
-			DeadLetters []deadLetter `json:"dead_letters"`
-			Next        *string      `json:"next_cursor"`
+			DeadLetters []query.DeadLetter `json:"dead_letters"`
+			Next        *string            `json:"next_cursor"`
 		}
-		query.Set("limit", strconv.Itoa(min(l.Limit-len(list), 200)))
-		if err := client.get(ctx, deadLettersPath+"?"+query.Encode(), &page); err != nil {
+		parameters.Set("limit", strconv.Itoa(min(l.Limit-len(list), 200)))
+		if err := client.get(ctx, deadLettersPath+"?"+parameters.Encode(), &page); err != nil {
 			return err
 		}
 		list = append(list, page.DeadLetters...)
 		if page.Next == nil {
 			break
 		}
-		query.Set("cursor", *page.Next)
+		parameters.Set("cursor", *page.Next)
 	}
 	return l.printed(list, func(w io.Writer) {
 		for i := range list {
 			d := &list[i]
-			fmt.Fprintf(w, "%-10s %-20s %6d bytes  %s\n", d.Position, d.kind(), d.Bytes, d.Reason)
+			fmt.Fprintf(w, "%-10s %-20s %6d bytes  %s\n", d.Position, letterKind(d), d.Bytes, d.Reason)
 		}
 	})
 }
@@ -95,12 +84,12 @@ func (s *deadLettersShowCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := &deadLetter{}
+	d := &query.DeadLetter{}
 	if err := client.get(ctx, deadLettersPath+"/"+url.PathEscape(s.Position), d); err != nil {
 		return err
 	}
 	return s.printed(d, func(w io.Writer) {
-		rows(w, "position", d.Position, "reason", d.Reason, "type", d.kind(), "subject", d.Subject, "stored", d.Stored,
+		rows(w, "position", d.Position, "reason", d.Reason, "type", letterKind(d), "subject", d.Subject, "stored", d.Stored,
 			"bytes", d.Bytes, "raw", fmt.Sprintf("%x", d.Raw))
 		if d.Event != nil {
 			rows(w, "event", string(d.Event))
@@ -144,12 +133,12 @@ func (l *letterFlags) run(ctx context.Context, what string) error {
 	if err != nil {
 		return err
 	}
-	results := map[string]string{}
+	results := map[events.Position]string{}
 	for from := l.From; len(results) < l.Limit; {
 		var answer struct {
-			Results map[string]string `json:"results"`
-			More    bool              `json:"more"`
-			Pending bool              `json:"pending"`
+			Results map[events.Position]string `json:"results"`
+			More    bool                       `json:"more"`
+			Pending bool                       `json:"pending"`
 		}
 		body := l.body(from, min(l.Limit-len(results), lettersAtOnce))
 		if err := client.post(ctx, deadLettersPath+"/"+what, body, &answer); err != nil {
@@ -162,11 +151,11 @@ func (l *letterFlags) run(ctx context.Context, what string) error {
 		if !answer.More || len(answer.Results) == 0 {
 			break
 		}
-		from = after(answer.Results)
+		from = after(answer.Results).String()
 	}
 	return l.printed(results, func(w io.Writer) {
 		counts := map[string]int{}
-		for _, position := range slices.SortedFunc(maps.Keys(results), comparePositions) {
+		for _, position := range slices.SortedFunc(maps.Keys(results), events.Position.Compare) {
 			counts[results[position]]++
 			fmt.Fprintf(w, "%-10s %s\n", position, results[position])
 		}
@@ -198,27 +187,10 @@ func (l *letterFlags) body(from string, limit int) map[string]any {
 }
 
 // after returns the position behind the last of the results.
-func after(results map[string]string) string {
-	last := slices.MaxFunc(slices.Collect(maps.Keys(results)), comparePositions)
-	seq, index := splitPosition(last)
-	if index >= 999 {
-		return fmt.Sprintf("%d.0", seq+1)
+func after(results map[events.Position]string) events.Position {
+	last := slices.MaxFunc(slices.Collect(maps.Keys(results)), events.Position.Compare)
+	if last.Index++; last.Index == events.MaxBatchEvents {
+		return events.Position{Seq: last.Seq + 1}
 	}
-	return fmt.Sprintf("%d.%d", seq, index+1)
-}
-
-func comparePositions(a, b string) int {
-	seqA, indexA := splitPosition(a)
-	seqB, indexB := splitPosition(b)
-	if seqA != seqB {
-		return int(min(max(seqA-seqB, -1), 1))
-	}
-	return int(indexA - indexB)
-}
-
-func splitPosition(text string) (seq, index int64) {
-	before, behind, _ := strings.Cut(text, ".")
-	seq, _ = strconv.ParseInt(before, 10, 64) // the service writes them well
-	index, _ = strconv.ParseInt(behind, 10, 64)
-	return seq, index
+	return last
 }

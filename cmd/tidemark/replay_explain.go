@@ -29,12 +29,9 @@ func (e *replayExplainCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--until %w", err)
 	}
-	body := map[string]any{"entity": entity, "views": e.Views}
-	if e.Until != "" {
-		body["until"] = until
-	}
-	x, err := answer(ctx, &e.lookFlags, "explain", body, func(o *offline) (*replay.Explanation, error) {
-		return replay.Explain(ctx, o.source, entity, replay.ExplainOptions{Options: o.options, Until: until, Views: e.Views})
+	q := replay.ExplainRequest{Entity: entity, Until: until, Views: e.Views}
+	x, err := answer(ctx, &e.lookFlags, "explain", q, func(o *offline) (*replay.Explanation, error) {
+		return replay.Explain(ctx, o.source, q, o.options)
 	})
 	if err != nil {
 		return err
@@ -43,7 +40,9 @@ func (e *replayExplainCmd) Run(ctx context.Context) error {
 }
 
 func writeExplanation(w io.Writer, x *replay.Explanation) {
-	fmt.Fprintf(w, "%s, by messages %d to %d\n\n", strings.Replace(x.Entity.String(), ":", " ", 1), x.Span.First, x.Span.Last)
+	fmt.Fprintf(w, "%s\n", strings.Replace(x.Entity.String(), ":", " ", 1))
+	writeReading(w, &x.Reading)
+	fmt.Fprintln(w)
 	switch {
 	case x.Video != nil:
 		writeVideo(w, x.Video)
@@ -71,6 +70,27 @@ func writeExplanation(w io.Writer, x *replay.Explanation) {
 	if x.Unlisted > 0 {
 		fmt.Fprintf(w, "  and %d more views that count (--views lists more)\n", x.Unlisted)
 	}
+}
+
+// writeReading says how an answer was found.
+func writeReading(w io.Writer, r *replay.Reading) {
+	times := map[int]string{1: "once", 2: "twice"}[r.Passes]
+	if times == "" {
+		times = fmt.Sprintf("%d times", r.Passes)
+	}
+	rate := fmt.Sprintf("%d events in %.3f s, %.0f a second", r.Events, r.Seconds, r.Rate())
+	if r.Way == replay.WayScan {
+		fmt.Fprintf(w, "by a scan of messages %d to %d, %s: %s\n", r.First, r.Last, times, rate)
+		if r.Because != "" {
+			fmt.Fprintf(w, "a scan, since %s\n", r.Because)
+		}
+		return
+	}
+	fmt.Fprintf(w, "by the archive's index of messages %d to %d", r.First, min(r.Indexed, r.Last))
+	if r.Last > r.Indexed {
+		fmt.Fprintf(w, ", and a scan of %d to %d, which are not archived yet", r.Indexed+1, r.Last)
+	}
+	fmt.Fprintf(w, ", %s: %d messages, %s\n", times, r.Messages, rate)
 }
 
 func writeVideo(w io.Writer, v *replay.VideoShown) {

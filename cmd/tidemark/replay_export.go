@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/replay"
+	"github.com/tidemark-io/tidemark/query"
 )
 
 type replayExportCmd struct {
@@ -31,9 +32,9 @@ func (e *replayExportCmd) Run(ctx context.Context) (err error) {
 	if o.Types, err = replay.ParseTypes(e.Types); err != nil {
 		return fmt.Errorf("--types: %w", err)
 	}
-	bar := newReading("export")
-	defer bar.end()
-	o.Progress = bar.note
+	meter, end := watch("export")
+	defer end()
+	o.Meter = meter
 	source, done, err := e.source(ctx, &o)
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (e *replayExportCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	bar.end()
+	end()
 	return e.printed(m, func(w io.Writer) { writeManifest(w, e.Dir, m) })
 }
 
@@ -61,7 +62,7 @@ func (e *replayExportCmd) source(ctx context.Context, o *replay.ExportOptions) (
 	if err != nil {
 		return nil, nil, err
 	}
-	status := &replayStatus{}
+	status := &query.ReplayStatus{}
 	if err := client.get(ctx, "/v1/admin/replay/status", status); err != nil {
 		return nil, nil, err
 	}
@@ -73,16 +74,13 @@ func (e *replayExportCmd) source(ctx context.Context, o *replay.ExportOptions) (
 		if err != nil {
 			return nil, nil, err
 		}
-		o.Lineage = append(o.Lineage, events.Ancestor{Incarnation: incarnation, Last: a.Last})
+		o.Lineage = append(o.Lineage, events.Ancestor{Incarnation: incarnation, Last: a.LastSequence})
 	}
 	return replay.Paged{Fetch: func(ctx context.Context, from, to uint64) (*replay.Page, error) {
-		page, path := &replay.Page{}, fmt.Sprintf("/v1/admin/replay/export?from=%d&to=%d", from, min(to, maxSequence))
+		page, path := &replay.Page{}, fmt.Sprintf("/v1/admin/replay/export?from=%d&to=%d", from, min(to, events.MaxSequence))
 		return page, client.get(ctx, path, page)
 	}}, func() {}, nil
 }
-
-// maxSequence is the greatest sequence that there is a position for.
-const maxSequence = 1<<50 - 1
 
 func writeManifest(w io.Writer, dir string, m *replay.Manifest) {
 	size := int64(0)

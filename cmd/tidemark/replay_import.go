@@ -42,14 +42,14 @@ func (i *replayImportCmd) Run(ctx context.Context) error {
 	if projector.Begun(models) {
 		return fmt.Errorf("%s has folded a log already: import into another --data-dir, or move its folder models away", i.DataDir)
 	}
-	bar := newReading("import")
-	defer bar.end()
+	meter, end := watch("import")
+	defer end()
 	cfg := service.logConfig(logger)
-	m, err := replay.Import(ctx, i.Dir, cfg, bar.note)
+	m, err := replay.Import(ctx, i.Dir, cfg, meter)
 	if err != nil {
 		return err
 	}
-	bar.end()
+	end()
 	incarnation, err := incarnationOf(ctx, cfg)
 	if err != nil {
 		return err

@@ -8,9 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
+	"github.com/tidemark-io/tidemark/archive"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -24,6 +22,7 @@ type lookFlags struct {
 	Offline       bool          `group:"Service" help:"Open the log of the stopped service in --data-dir, or the one outside (--nats-url), in place of asking the service."`
 	DedupeHorizon time.Duration `default:"168h" group:"Service" help:"The service's --dedupe-horizon; with --offline."`
 	NATS          natsFlags     `embed:"" prefix:"nats-" group:"Event log"`
+	Postgres      postgresFlags `embed:"" prefix:"postgres-" group:"Archive"`
 }
 
 // Validate refuses flags that need --offline.
@@ -31,19 +30,26 @@ func (l *lookFlags) Validate() error {
 	if l.NATS.URL != "" && !l.Offline {
 		return fmt.Errorf("--nats-url is for --offline: a running service knows where its log is")
 	}
+	if l.Postgres.URL != "" && !l.Offline {
+		l.Postgres.URL = "" // from the environment: a running service knows where its archive is
+	}
 	return l.adminFlags.Validate()
 }
 
 // offline is a log that was opened without its service.
 type offline struct {
-	log    *eventlog.Log
-	lock   *os.File
-	source replay.Source
+	log     *eventlog.Log
+	archive *archive.Archive // nil without --postgres-url
+	lock    *os.File
+	source  replay.Source
 	// options fold as the service would.
 	options replay.Options
 }
 
 func (o *offline) close() {
+	if o.archive != nil {
+		o.archive.Close()
+	}
 	if o.log != nil {
 		o.log.Close()
 	}
@@ -75,14 +81,26 @@ func (l *lookFlags) openOffline(ctx context.Context) (o *offline, err error) {
 	if o.log, err = eventlog.Open(ctx, cfg); err != nil {
 		return o, err
 	}
-	o.source = replay.FromLog(o.log)
 	o.options = replay.Options{
 		Model: readmodel.Config{
 			Incarnation: o.log.Incarnation(), Lineage: o.log.Lineage(), DedupeHorizon: l.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		},
 		Snapshots: replay.NewSnapshots(projector.SnapshotsDir(filepath.Join(l.DataDir, "models")), logger),
 	}
-	return o, nil
+	return o, l.openArchive(o)
+}
+
+// openArchive has an archive, where there is one, complete and index the log.
+func (l *lookFlags) openArchive(o *offline) (err error) {
+	if o.source = replay.FromLog(o.log); l.Postgres.URL == "" {
+		return nil
+	}
+	o.archive, err = archive.New(archive.Config{URL: l.Postgres.URL, Schema: l.Postgres.Schema, Log: o.log})
+	if err != nil {
+		return fmt.Errorf("--postgres-url: %w", err)
+	}
+	o.source, o.options.Index = o.archive.Whole(), o.archive.Index()
+	return nil
 }
 
 // answer gets the result of a run that looks back from the service, or makes it
@@ -105,46 +123,8 @@ func answer[T any](ctx context.Context, l *lookFlags, kind string, body any, her
 		return nil, err
 	}
 	defer o.close()
-	bar := newReading(kind)
-	defer bar.end()
-	o.options.Progress = bar.note
+	meter, end := watch(kind)
+	defer end()
+	o.options.Meter = meter
 	return here(o)
-}
-
-// reading shows how far something got that reads a log here: a bar on a
-// terminal, else a line now and then. Both go to standard error.
-type reading struct {
-	what string
-	bar  *progressbar.ProgressBar
-	next time.Time
-	from time.Time
-}
-
-func newReading(what string) *reading {
-	r := &reading{what: what, from: time.Now()}
-	r.next = r.from.Add(followSlowly)
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		r.bar = newBar(-1)
-		r.bar.Describe(what)
-	}
-	return r
-}
-
-func (r *reading) note(p replay.Progress) {
-	if r.bar != nil {
-		r.bar.ChangeMax64(int64(p.To - p.From + 1))
-		_ = r.bar.Set64(int64(p.At - p.From + 1)) // a bar that cannot be drawn is nobody's loss
-		return
-	}
-	if now := time.Now(); now.After(r.next) {
-		r.next = now.Add(followSlowly)
-		fmt.Fprintf(os.Stderr, "%s: message %d of %d to %d, %.0f events a second\n", r.what, p.At, p.From, p.To,
-			float64(p.Events)/now.Sub(r.from).Seconds())
-	}
-}
-
-func (r *reading) end() {
-	if r.bar != nil {
-		_ = r.bar.Exit()
-	}
 }

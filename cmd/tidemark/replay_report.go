@@ -24,13 +24,12 @@ func (r *reportFlags) asked() bool { return r.Until != "" || len(r.Only) > 0 || 
 
 // report prints what a fold comes to that never serves.
 func (r *reportFlags) report(ctx context.Context, l *lookFlags) error {
-	o, body, err := r.options()
+	q, body, err := r.request()
 	if err != nil {
 		return err
 	}
 	reported, err := answer(ctx, l, "report", body, func(opened *offline) (*replay.Reported, error) {
-		o.Options = opened.options
-		return replay.Report(ctx, opened.source, o)
+		return replay.Report(ctx, opened.source, q, opened.options)
 	})
 	if err != nil {
 		return err
@@ -38,35 +37,35 @@ func (r *reportFlags) report(ctx context.Context, l *lookFlags) error {
 	return l.printed(reported, func(w io.Writer) { writeReported(w, reported, r.ExcludeUsers != "") })
 }
 
-func (r *reportFlags) options() (o replay.ReportOptions, body map[string]any, err error) {
-	o.Limit, body = r.Limit, map[string]any{"limit": r.Limit}
-	if o.Until, err = replay.ParsePoint(r.Until); err != nil {
-		return o, nil, fmt.Errorf("--until %w", err)
+func (r *reportFlags) request() (q replay.ReportRequest, body map[string]any, err error) {
+	q.Limit, body = r.Limit, map[string]any{"limit": r.Limit}
+	if q.Until, err = replay.ParsePoint(r.Until); err != nil {
+		return q, nil, fmt.Errorf("--until %w", err)
 	}
 	if r.Until != "" {
-		body["until"] = o.Until
+		body["until"] = q.Until
 	}
 	for _, text := range r.Only {
 		e, err := replay.ParseEntity(text)
 		if err != nil {
-			return o, nil, fmt.Errorf("--only %w", err)
+			return q, nil, fmt.Errorf("--only %w", err)
 		}
-		o.Only = append(o.Only, e)
-		body["only"] = o.Only
+		q.Only = append(q.Only, e)
+		body["only"] = q.Only
 	}
 	if r.ExcludeUsers == "" {
-		return o, body, nil
+		return q, body, nil
 	}
 	file, err := os.Open(r.ExcludeUsers)
 	if err != nil {
-		return o, nil, err
+		return q, nil, err
 	}
 	defer file.Close()
-	if o.ExcludeUsers, err = replay.ReadUsers(file); err != nil {
-		return o, nil, fmt.Errorf("read %s: %w", r.ExcludeUsers, err)
+	if q.ExcludeUsers, err = replay.ReadUsers(file); err != nil {
+		return q, nil, fmt.Errorf("read %s: %w", r.ExcludeUsers, err)
 	}
-	body["exclude_user_ids"] = userTexts(o.ExcludeUsers)
-	return o, body, nil
+	body["exclude_user_ids"] = userTexts(q.ExcludeUsers)
+	return q, body, nil
 }
 
 func userTexts(users map[events.UserID]bool) []string {

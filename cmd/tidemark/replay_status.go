@@ -8,56 +8,11 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/projector/replay"
+	"github.com/tidemark-io/tidemark/query"
 )
 
 type replayStatusCmd struct {
 	adminFlags `embed:""`
-}
-
-// replayStatus is the status document of the admin API.
-type replayStatus struct {
-	Log struct {
-		Incarnation string `json:"incarnation"`
-		Embedded    bool   `json:"embedded"`
-		First       uint64 `json:"first_sequence"`
-		Last        uint64 `json:"last_sequence"`
-		Lineage     []struct {
-			Incarnation string `json:"incarnation"`
-			Last        uint64 `json:"last_sequence"`
-		} `json:"lineage"`
-		Fault string `json:"fault,omitempty"`
-	} `json:"log"`
-	Folded struct {
-		Position   string  `json:"position"`
-		Sequence   uint64  `json:"sequence"`
-		Index      uint16  `json:"index"`
-		Events     uint64  `json:"events"`
-		LogTime    string  `json:"log_time,omitempty"`
-		LagEvents  int64   `json:"lag_events"`
-		LagSeconds float64 `json:"lag_seconds"`
-		Fault      string  `json:"fault,omitempty"`
-	} `json:"folded"`
-	Model struct {
-		Generation uint32 `json:"generation"`
-		Videos     int    `json:"videos"`
-		Users      int    `json:"users"`
-		Likes      int    `json:"likes"`
-		Identities int    `json:"identities"`
-		Rebuilds   int64  `json:"rebuilds"`
-	} `json:"model"`
-	Checkpoint struct {
-		Sequence  uint64  `json:"sequence"`
-		Written   int64   `json:"written"`
-		Failed    int64   `json:"failed"`
-		Postponed int64   `json:"postponed"`
-		Seconds   float64 `json:"seconds"`
-	} `json:"checkpoint"`
-	DeadLetters struct {
-		Count  int    `json:"count"`
-		More   bool   `json:"more"`
-		Oldest string `json:"oldest,omitempty"`
-	} `json:"dead_letters"`
-	Runs []adminRun `json:"runs"`
 }
 
 // Run prints the status.
@@ -66,25 +21,25 @@ func (s *replayStatusCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	status := &replayStatus{}
+	status := &query.ReplayStatus{}
 	if err := client.get(ctx, "/v1/admin/replay/status", status); err != nil {
 		return err
 	}
-	return s.printed(status, status.write)
+	return s.printed(status, func(w io.Writer) { writeStatus(w, status) })
 }
 
-func (s *replayStatus) write(w io.Writer) {
+func writeStatus(w io.Writer, s *query.ReplayStatus) {
 	where := "outside"
 	if s.Log.Embedded {
 		where = "embedded"
 	}
-	holds := fmt.Sprintf("messages %d to %d", s.Log.First, s.Log.Last)
-	if s.Log.First > s.Log.Last {
+	holds := fmt.Sprintf("messages %d to %d", s.Log.FirstSequence, s.Log.LastSequence)
+	if s.Log.FirstSequence > s.Log.LastSequence {
 		holds = "no messages"
 	}
 	rows(w, "log", fmt.Sprintf("%s, %s, incarnation %s", holds, where, s.Log.Incarnation))
 	for _, a := range s.Log.Lineage {
-		rows(w, "", fmt.Sprintf("before it %s, up to message %d", a.Incarnation, a.Last))
+		rows(w, "", fmt.Sprintf("before it %s, up to message %d", a.Incarnation, a.LastSequence))
 	}
 	if s.Log.Fault != "" {
 		rows(w, "", s.Log.Fault)
@@ -112,7 +67,7 @@ func (s *replayStatus) write(w io.Writer) {
 	writeRuns(w, s.Runs)
 }
 
-func writeRuns(w io.Writer, runs []adminRun) {
+func writeRuns(w io.Writer, runs []replay.Run) {
 	if len(runs) == 0 {
 		rows(w, "runs", "none since the start")
 	}
@@ -142,7 +97,7 @@ func (r *replayRunsCmd) Run(ctx context.Context) error {
 	}
 	if r.ID == "" {
 		var list struct {
-			Runs []adminRun `json:"runs"`
+			Runs []replay.Run `json:"runs"`
 		}
 		if err := client.get(ctx, "/v1/admin/replay/runs", &list); err != nil {
 			return err
@@ -154,7 +109,7 @@ func (r *replayRunsCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return r.printed(followed, func(w io.Writer) {
-		writeRuns(w, []adminRun{*followed})
+		writeRuns(w, []replay.Run{followed.Run})
 		if len(followed.Result) > 0 {
 			rows(w, "result", string(followed.Result))
 		}

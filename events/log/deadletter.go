@@ -156,13 +156,11 @@ func (l *Log) deadPosition(h nats.Header) events.Position {
 	if h.Get(DeadIncarnationHeader) != l.incarnation.String() {
 		return events.Position{}
 	}
-	seq, index, _ := strings.Cut(h.Get(DeadPositionHeader), ".")
-	s, err1 := strconv.ParseUint(seq, 10, 50)
-	i, err2 := strconv.ParseUint(index, 10, 10)
-	if err1 != nil || err2 != nil {
+	at, err := events.ParsePosition(h.Get(DeadPositionHeader))
+	if err != nil {
 		return events.Position{}
 	}
-	return events.Position{Seq: s, Index: uint16(i)}
+	return at
 }
 
 // headerText makes text fit to stand in a header: one line, bounded.

@@ -23,14 +23,16 @@ type Counted struct {
 
 // CountsAt is what videos counted at one position.
 type CountsAt struct {
-	Span   Span      `json:"span"`
-	Videos []Counted `json:"videos"`
+	Span    Span      `json:"span"`
+	Reading Reading   `json:"reading"`
+	Videos  []Counted `json:"videos"`
 }
 
 // CountsBetween is what videos counted at two positions.
 type CountsBetween struct {
-	From Span `json:"from"`
-	To   Span `json:"to"`
+	From    Span    `json:"from"`
+	To      Span    `json:"to"`
+	Reading Reading `json:"reading"`
 	// Videos holds, for each, what it counted then, and by how much that moved.
 	Videos []Moved `json:"videos"`
 }
@@ -46,10 +48,11 @@ type Moved struct {
 // At returns what videos counted at a point, from the nearest snapshot and the
 // log behind it.
 func At(ctx context.Context, s Source, at Point, videos []events.VideoID, o Options) (*CountsAt, error) {
-	var result *CountsAt
+	result := &CountsAt{}
 	err := o.stops(ctx, s, []Point{at}, videos, func(_ int, span Span, m *readmodel.Model) {
-		result = &CountsAt{Span: span, Videos: countedAll(m, videos)}
+		result.Span, result.Videos = span, countedAll(m, videos)
 	})
+	result.Reading = o.reading
 	return result, err
 }
 
@@ -72,6 +75,7 @@ func Diff(ctx context.Context, s Source, from, to Point, videos []events.VideoID
 			result.To = span
 		}
 	})
+	result.Reading = o.reading
 	return result, err
 }
 
@@ -130,7 +134,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 	f := projector.NewFold(base.model, projector.FoldOptions{})
 	next := base.at + 1
 	for i, end := range ends {
-		if err := o.pass(ctx, s, f, next, end, i+1, nil); err != nil {
+		if err := o.pass(ctx, s, f, next, end, nil); err != nil {
 			return err
 		}
 		next = max(next, end+1)
@@ -156,9 +160,12 @@ func (o *Options) stopsOfClosure(ctx context.Context, s Source, ends []uint64, v
 			reached++
 		}
 	}
-	f, err := o.closed(ctx, s, closureOf(entities, o.Model.DedupeHorizon), last,
-		func(*projector.FoldOptions) { reached = 0 },
-		func(f *projector.Fold, m *eventlog.Message) { reach(f, m.Seq) })
+	c := closing{
+		Options: o, source: s, entities: entities, to: last,
+		begin:  func(*projector.FoldOptions) { reached = 0 },
+		before: func(f *projector.Fold, m *eventlog.Message) { reach(f, m.Seq) },
+	}
+	f, err := c.fold(ctx)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func TestReportWithoutUsersEqualsALogWithoutThem(t *testing.T) {
 	if err != nil || len(read) != len(users) {
 		t.Fatalf("read %d of %d users: %v", len(read), len(users), err)
 	}
-	got, err := replay.Report(testContext(t), log, replay.ReportOptions{Options: replay.Options{Model: modelConfig()}, ExcludeUsers: read, Limit: 1 << 20})
+	got, err := replay.Report(testContext(t), log, replay.ReportRequest{ExcludeUsers: read, Limit: 1 << 20}, replay.Options{Model: modelConfig()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +156,8 @@ func TestReportWithoutUsersEqualsALogWithoutThem(t *testing.T) {
 			t.Errorf("%v: %+v, a recount gives %+v and %+v", id, m, b, a)
 		}
 	}
-	one := replay.ReportOptions{
-		Options: replay.Options{Model: modelConfig()}, ExcludeUsers: read, Only: []replay.Entity{replay.Video(videos[0])},
-	}
-	narrow, err := replay.Report(testContext(t), log, one)
+	one := replay.ReportRequest{ExcludeUsers: read, Only: []replay.Entity{replay.Video(videos[0])}}
+	narrow, err := replay.Report(testContext(t), log, one, replay.Options{Model: modelConfig()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 //   - events that name one of them;
 //   - all that block or unblock accounts: there are few, and they take
 //     contributions out of counters whoever made them;
-//   - of a user, what others said of the user's comments, remixes, glitches and jobs;
+//   - of a user, what others said of the user's comments, remixes, glitches and jobs,
+//     and who else published the user's videos;
 //   - events with the identity of one of those: whichever came first made
 //     the other a duplicate, also where it names something else.
 //
@@ -26,6 +27,8 @@ type closure struct {
 	jobs   map[events.JobID]bool
 	users  map[events.UserID]bool
 	items  map[readmodel.Item]bool
+	// published are the videos that a user published: whoever did so first has them.
+	published map[events.VideoID]bool
 	// identities by the event's time: few events share one.
 	identities map[events.Time][]*identity
 	// hours are buckets of identities of which every event matters, since when a
@@ -49,7 +52,7 @@ type identity struct {
 func closureOf(entities []Entity, horizon time.Duration) *closure {
 	c := &closure{
 		videos: map[events.VideoID]bool{}, jobs: map[events.JobID]bool{}, users: map[events.UserID]bool{},
-		items: map[readmodel.Item]bool{}, identities: map[events.Time][]*identity{}, hours: map[int64]bool{},
+		items: map[readmodel.Item]bool{}, published: map[events.VideoID]bool{}, identities: map[events.Time][]*identity{}, hours: map[int64]bool{},
 		horizon: events.Time(horizon.Microseconds()),
 	}
 	for _, e := range entities {
@@ -116,6 +119,10 @@ func (c *closure) names(e *events.Event) bool {
 		c.items[n.itemOf(e.Type)], c.grew = true, true
 	case n.hasItem && !in:
 		in = c.items[n.itemOf(e.Type)]
+	case e.Type == events.TypeVideoPublished && in && !c.published[n.video]:
+		c.published[n.video], c.grew = true, true
+	case e.Type == events.TypeVideoPublished && !in:
+		in = c.published[n.video]
 	case n.hasJob && in && !c.jobs[n.job]:
 		c.jobs[n.job], c.grew = true, true
 	}

@@ -37,7 +37,7 @@ func named(c [5]int64) replay.Counters {
 
 func explain(t testing.TB, s replay.Source, e replay.Entity, cfg readmodel.Config) *replay.Explanation {
 	t.Helper()
-	x, err := replay.Explain(testContext(t), s, e, replay.ExplainOptions{Options: replay.Options{Model: cfg}, Views: 3})
+	x, err := replay.Explain(testContext(t), s, replay.ExplainRequest{Entity: e, Views: 3}, replay.Options{Model: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +102,34 @@ func TestExplanationsAddUpWhereIdentitiesAreForgotten(t *testing.T) {
 		live := foldWhole(t, cfg, log)
 		for n := range 4 {
 			checkVideo(t, explain(t, log, replay.Video(numbered[events.VideoID]('v', n)), cfg), live, seed)
+		}
+	}
+}
+
+// TestExplanationsSayWhatTheFoldThatServesFound: of the few events that are folded for
+// an explanation comes what came of them among all.
+func TestExplanationsSayWhatTheFoldThatServesFound(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		log := newHistory(seed, 10*time.Minute).grow(60)
+		found := map[events.Position]string{}
+		model := readmodel.New(modelConfig())
+		f := projector.NewFold(model, projector.FoldOptions{Observe: func(e *events.Event, effect readmodel.Effect, _ error) {
+			found[events.Position{Seq: model.At().Seq, Index: e.Index}] = effect.String()
+		}})
+		for _, m := range log {
+			if err := f.Message(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range 5 {
+			for _, e := range []replay.Entity{replay.Video(numbered[events.VideoID]('v', n)), replay.User(numbered[events.UserID]('u', n)), replay.Job(numbered[events.JobID]('j', n))} {
+				for _, x := range explain(t, log, e, modelConfig()).Events {
+					if x.Effect != found[x.Position] {
+						t.Errorf("seed %d, %v: %s at %v is said to be %s, and was %s", seed, e, x.Type, x.Position, x.Effect, found[x.Position])
+					}
+				}
+			}
 		}
 	}
 }

@@ -7,18 +7,6 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// Place is a position as people write it, "sequence.index".
-type Place struct{ events.Position }
-
-// MarshalText writes "sequence.index".
-func (p Place) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// UnmarshalText reads what MarshalText writes.
-func (p *Place) UnmarshalText(text []byte) (err error) {
-	p.Position, err = ParsePosition(string(text))
-	return err
-}
-
 // Counters are the five counters of a video, as answers name them.
 type Counters struct {
 	Views    int64 `json:"view_count"`
@@ -48,6 +36,8 @@ func (c Counters) Sub(d Counters) Counters {
 type Explanation struct {
 	Entity Entity `json:"entity"`
 	Span   Span   `json:"span"`
+	// Reading says how the events were found.
+	Reading Reading `json:"reading"`
 	// Video, Job or User is what is shown of the entity at the end of the span.
 	Video *VideoShown `json:"video,omitempty"`
 	Job   *JobShown   `json:"job,omitempty"`
@@ -66,8 +56,8 @@ type VideoShown struct {
 	// Known is false for a video that nobody has seen yet.
 	Known bool `json:"known"`
 	// Deleted: the counters are hidden, since the event at DeletedBy.
-	Deleted   bool   `json:"deleted"`
-	DeletedBy *Place `json:"deleted_by,omitempty"`
+	Deleted   bool             `json:"deleted"`
+	DeletedBy *events.Position `json:"deleted_by,omitempty"`
 }
 
 // JobShown is what is shown of a job.
@@ -112,7 +102,7 @@ const (
 
 // Explained is an event, what it did when it was folded, and what of it stands.
 type Explained struct {
-	Position Place `json:"position"`
+	Position events.Position `json:"position"`
 	// Stored is when the log took it, Time when it happened.
 	Stored time.Time `json:"stored"`
 	Time   time.Time `json:"time"`
@@ -132,9 +122,9 @@ type Explained struct {
 	// Counts is what the event stands for in what is shown now.
 	Counts *Counters `json:"counts,omitempty"`
 	// Counted: the event stands in what is shown now. Otherwise Why says why not.
-	Counted bool   `json:"counted"`
-	Why     Why    `json:"why,omitempty"`
-	By      *Place `json:"by,omitempty"`
+	Counted bool             `json:"counted"`
+	Why     Why              `json:"why,omitempty"`
+	By      *events.Position `json:"by,omitempty"`
 	// Detail is the reason that an administrator gave, or what is wrong with poison.
 	Detail string `json:"detail,omitempty"`
 }

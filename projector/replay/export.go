@@ -3,21 +3,13 @@ package replay
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
-	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
 // Format is what stands in an export's files.
@@ -35,6 +27,16 @@ const (
 	// with zstd. Repeats of commands are left out, and so is poison.
 	FormatEvents Format = "events"
 )
+
+func (f Format) suffix() string {
+	switch f {
+	case FormatParquet:
+		return "parquet"
+	case FormatEvents:
+		return "events.ndjson.zst"
+	}
+	return "ndjson.zst"
+}
 
 // ErrExport is returned for an export that cannot be written as it is asked for,
 // or cannot be read.
@@ -58,8 +60,8 @@ type ExportOptions struct {
 	// OutcomeHorizon is how long the service remembers keys of commands; 0 for 25
 	// hours. Events of repeats within it are left out of the format events.
 	OutcomeHorizon time.Duration
-	// Progress, where set, is told now and then how far it got.
-	Progress func(Progress)
+	// Meter, where set, is told how far it got.
+	Meter *Meter
 }
 
 const (
@@ -69,48 +71,6 @@ const (
 
 	defaultOutcomeHorizon = 25 * time.Hour
 )
-
-// Manifest describes an export: it is its file manifest.json, written anew after
-// each part.
-type Manifest struct {
-	Version     int      `json:"version"`
-	Format      Format   `json:"format"`
-	Incarnation string   `json:"incarnation"`
-	Lineage     string   `json:"lineage,omitempty"`
-	Types       []string `json:"types,omitempty"`
-	PartBytes   int      `json:"part_bytes"`
-	// First and Last are the messages that it covers, and Complete whether all of
-	// them are in.
-	First    uint64 `json:"first"`
-	Last     uint64 `json:"last"`
-	Complete bool   `json:"complete"`
-	// LeftOut counts the events in the range that could not be written in the
-	// format, or were repeats of commands.
-	LeftOut uint64 `json:"left_out"`
-	Parts   []Part `json:"parts"`
-}
-
-// Part is one file of an export.
-type Part struct {
-	File string `json:"file"`
-	// First and Last are the messages that it covers.
-	First       uint64    `json:"first"`
-	Last        uint64    `json:"last"`
-	FirstStored time.Time `json:"first_stored"`
-	LastStored  time.Time `json:"last_stored"`
-	Events      uint64    `json:"events"`
-	LeftOut     uint64    `json:"left_out,omitempty"`
-	Bytes       int64     `json:"bytes"`
-	SHA256      string    `json:"sha256"`
-}
-
-// Events counts the events in all parts.
-func (m *Manifest) Events() (n uint64) {
-	for i := range m.Parts {
-		n += m.Parts[i].Events
-	}
-	return n
-}
 
 // Export writes a part of a log into a directory. One that was cut short is gone
 // on with if it is asked for in the same way; what comes out has the same bytes
@@ -192,177 +152,4 @@ func (o *ExportOptions) span(ctx context.Context, s Source, m *Manifest) (err er
 		err = fmt.Errorf("%w: message %d comes after message %d", ErrOrder, m.First, m.Last)
 	}
 	return err
-}
-
-// partWriter writes one part.
-type partWriter interface {
-	// message takes in a message, and returns how many events it wrote and how
-	// many it left out.
-	message(*eventlog.Message) (events, leftOut uint64, err error)
-	// close completes what was written.
-	close() error
-}
-
-// exporter is an export under way.
-type exporter struct {
-	*ExportOptions
-	dir      string
-	manifest *Manifest
-	next     uint64
-	repeats  *repeatFilter
-
-	part   *Part // open; nil if none is
-	file   *os.File
-	sum    hash.Hash
-	out    partWriter
-	bytes  int // of messages in it
-	events uint64
-}
-
-const temporaryPart = "part.tmp"
-
-func (w *exporter) run(ctx context.Context, s Source) (err error) {
-	defer func() {
-		if w.file != nil {
-			_ = w.file.Close() // it is not needed
-		}
-	}()
-	from := w.next
-	if w.Format == FormatEvents {
-		w.repeats = newRepeatFilter(cmp.Or(w.OutcomeHorizon, defaultOutcomeHorizon))
-		if from, err = w.repeats.lookBack(ctx, s, w.next); err != nil {
-			return err
-		}
-	}
-	if w.next <= w.manifest.Last {
-		err = s.Read(ctx, from, w.manifest.Last, func(m eventlog.Message) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if m.Seq < w.next {
-				w.repeats.message(&m, nil)
-				return nil
-			}
-			return w.add(&m)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if err := w.closePart(); err != nil {
-		return err
-	}
-	w.manifest.Complete = true
-	return writeManifest(w.dir, w.manifest)
-}
-
-func (w *exporter) add(m *eventlog.Message) error {
-	if w.part == nil {
-		if err := w.openPart(m); err != nil {
-			return err
-		}
-	}
-	n, left, err := w.out.message(m)
-	if err != nil {
-		return fmt.Errorf("export message %d: %w", m.Seq, err)
-	}
-	w.part.Last, w.part.LastStored = m.Seq, m.Stored.UTC()
-	w.part.Events, w.part.LeftOut = w.part.Events+n, w.part.LeftOut+left
-	w.bytes += len(m.Data)
-	w.events += n
-	if w.Progress != nil && (m.Seq%progressEvery == 0 || m.Seq == w.manifest.Last) {
-		w.Progress(Progress{From: w.next, At: m.Seq, To: w.manifest.Last, Events: w.events, Pass: 1})
-	}
-	if w.bytes >= w.manifest.PartBytes {
-		return w.closePart()
-	}
-	return nil
-}
-
-func (w *exporter) openPart(m *eventlog.Message) (err error) {
-	name := fmt.Sprintf("part-%06d.%s", len(w.manifest.Parts)+1, w.Format.suffix())
-	w.part = &Part{File: name, First: m.Seq, FirstStored: m.Stored.UTC()}
-	if w.file, err = os.Create(filepath.Join(w.dir, temporaryPart)); err != nil {
-		return fmt.Errorf("begin a part of the export: %w", err)
-	}
-	w.sum, w.bytes = sha256.New(), 0
-	w.out, err = w.newPart(io.MultiWriter(w.file, w.sum))
-	return err
-}
-
-func (f Format) suffix() string {
-	switch f {
-	case FormatParquet:
-		return "parquet"
-	case FormatEvents:
-		return "events.ndjson.zst"
-	}
-	return "ndjson.zst"
-}
-
-func (w *exporter) newPart(to io.Writer) (partWriter, error) {
-	switch w.Format {
-	case FormatParquet:
-		return newParquetPart(to, w.Types), nil
-	case FormatEvents:
-		return newEventsPart(to, w.Incarnation, w.Types, w.repeats)
-	}
-	return newMessagesPart(to)
-}
-
-// closePart brings the open part to the disk, and then into the manifest.
-func (w *exporter) closePart() error {
-	if w.part == nil {
-		return nil
-	}
-	err := w.out.close()
-	if err == nil {
-		err = w.file.Sync()
-	}
-	var size int64
-	if info, statErr := w.file.Stat(); err == nil {
-		if err = statErr; err == nil {
-			size = info.Size()
-		}
-	}
-	err = errors.Join(err, w.file.Close())
-	w.file = nil
-	if err == nil {
-		err = os.Rename(filepath.Join(w.dir, temporaryPart), filepath.Join(w.dir, w.part.File))
-	}
-	if err != nil {
-		return fmt.Errorf("write %s of the export: %w", w.part.File, err)
-	}
-	w.part.Bytes, w.part.SHA256 = size, hex.EncodeToString(w.sum.Sum(nil))
-	w.manifest.Parts = append(w.manifest.Parts, *w.part)
-	w.manifest.LeftOut += w.part.LeftOut
-	w.part = nil
-	return writeManifest(w.dir, w.manifest)
-}
-
-func readManifest(dir string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(dir, manifestFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the manifest of an export: %w", err)
-	}
-	var m Manifest
-	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("%w: %s of %s is damaged: %w", ErrExport, manifestFile, dir, err)
-	}
-	if m.Version != exportVersion {
-		return nil, fmt.Errorf("%w: %s is of version %d, this binary knows %d", ErrExport, dir, m.Version, exportVersion)
-	}
-	return &m, nil
-}
-
-// writeManifest puts the manifest in the place of the one before, durably.
-func writeManifest(dir string, m *Manifest) error {
-	b, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteFile(filepath.Join(dir, manifestFile), append(b, '\n')); err != nil {
-		return fmt.Errorf("write the manifest of the export: %w", err)
-	}
-	return nil
 }

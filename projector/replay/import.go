@@ -12,7 +12,7 @@ import (
 // messages or parquet. A fold of the copy gives the same state digest. The copy
 // has an incarnation of its own, in whose lineage the original's stands. One that
 // was cut short goes on where it stopped. The log must not be open elsewhere.
-func Import(ctx context.Context, dir string, cfg eventlog.Config, progress func(Progress)) (*Manifest, error) {
+func Import(ctx context.Context, dir string, cfg eventlog.Config, meter *Meter) (*Manifest, error) {
 	x, err := OpenExport(dir)
 	if err != nil {
 		return nil, err
@@ -27,15 +27,14 @@ func Import(ctx context.Context, dir string, cfg eventlog.Config, progress func(
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrExport, dir, err)
 	}
-	var count uint64
 	err = eventlog.Import(ctx, cfg, original, func(ctx context.Context, from uint64, fn func(eventlog.Message) error) error {
+		meter.Pass("importing", from, x.Last)
 		return x.Read(ctx, from, x.Last, func(m eventlog.Message) error {
+			held := 0
 			if h, _, err := events.ReadBatchHeader(m.Data); err == nil {
-				count += uint64(h.Events)
+				held = h.Events
 			}
-			if progress != nil && (m.Seq%progressEvery == 0 || m.Seq == x.Last) {
-				progress(Progress{From: from, At: m.Seq, To: x.Last, Events: count, Pass: 1})
-			}
+			meter.Read(m.Seq, held)
 			return fn(m)
 		})
 	})

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/tidemark-io/tidemark/events"
 )
@@ -17,14 +16,6 @@ const (
 
 // looks are the kinds that look back.
 var looks = []Kind{KindExplain, KindAt, KindDiff, KindReport}
-
-// ExplainRequest asks for an Explanation.
-type ExplainRequest struct {
-	Entity Entity `json:"entity"`
-	Until  Point  `json:"until,omitzero"`
-	// Views bounds the views that are listed one by one; 0 for 1,000.
-	Views int `json:"views,omitempty"`
-}
 
 // AtRequest asks for CountsAt.
 type AtRequest struct {
@@ -42,33 +33,15 @@ type DiffRequest struct {
 	Top    int              `json:"top,omitempty"`
 }
 
-// ReportRequest asks for a report; see ReportOptions.
-type ReportRequest struct {
-	Until        Point
-	Only         []Entity
-	ExcludeUsers map[events.UserID]bool
-	Limit        int
-}
-
 // look returns what folds that look back have in common.
 func (r *Runs) look(m *Meter) Options {
-	pass := 0
-	return Options{
-		Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index,
-		Progress: func(p Progress) {
-			if p.Pass != pass {
-				pass = p.Pass
-				m.Phase(fmt.Sprintf("reading messages %d to %d", p.From, p.To))
-			}
-			m.Note(p)
-		},
-	}
+	return Options{Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index, Meter: m}
 }
 
 // StartExplain explains an entity. Its result is an *Explanation.
 func (r *Runs) StartExplain(_ context.Context, order Order, q ExplainRequest) (RunID, error) {
 	return r.Start(KindExplain, order, func(ctx context.Context, m *Meter) (any, error) {
-		x, err := Explain(ctx, r.cfg.Source, q.Entity, ExplainOptions{Options: r.look(m), Until: q.Until, Views: q.Views})
+		x, err := Explain(ctx, r.cfg.Source, q, r.look(m))
 		return result(x, err)
 	})
 }
@@ -109,9 +82,7 @@ func (r *Runs) StartReport(_ context.Context, order Order, q ReportRequest) (Run
 		}
 	}
 	return r.Start(KindReport, order, func(ctx context.Context, m *Meter) (any, error) {
-		reported, err := Report(ctx, r.cfg.Source, ReportOptions{
-			Options: r.look(m), Until: q.Until, Only: q.Only, ExcludeUsers: q.ExcludeUsers, Limit: q.Limit,
-		})
+		reported, err := Report(ctx, r.cfg.Source, q, r.look(m))
 		return result(reported, err)
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// RunProgress is how far a run has come.
-type RunProgress struct {
+// Progress is how far something has come that reads a source.
+type Progress struct {
 	// Phase says in a word or two what is being done.
 	Phase string `json:"phase,omitempty"`
 	// Base is what a fold beside the serving model begins with, once that is known.
@@ -23,14 +23,16 @@ type RunProgress struct {
 	SecondsLeft float64 `json:"seconds_left,omitempty"`
 }
 
-// Meter takes down the progress of a run, by one goroutine, for others to read.
+// Meter takes down the progress of one who reads a source, for others to look at.
+// A nil one takes nothing down.
 type Meter struct {
 	now func() time.Time
 
-	mu   sync.Mutex
-	p    RunProgress
-	from mark // where the rate is counted from
-	next mark // where it will be counted from, once it is old enough
+	mu    sync.Mutex
+	p     Progress
+	first uint64 // of the messages being read, where what they hold is guessed
+	from  mark   // where the rate is counted from
+	next  mark   // where it will be counted from, once it is old enough
 }
 
 // mark is how many events had been read at a moment.
@@ -42,7 +44,8 @@ type mark struct {
 // rateSpan is how long a rate is looked at: between one and two of it.
 const rateSpan = 3 * time.Second
 
-func newMeter(now func() time.Time) *Meter {
+// NewMeter returns one that has read nothing.
+func NewMeter(now func() time.Time) *Meter {
 	m := &Meter{now: now}
 	m.from = mark{at: now()}
 	m.next = m.from
@@ -51,6 +54,9 @@ func newMeter(now func() time.Time) *Meter {
 
 // Phase begins a phase. What was read so far stays.
 func (m *Meter) Phase(name string) {
+	if m == nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.p.Phase = name
@@ -68,7 +74,7 @@ func (m *Meter) Begin(b *Base) {
 func (m *Meter) Expect(end uint64, events int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.p.End, m.p.Total = end, events
+	m.p.End, m.p.Total, m.first = end, events, 0
 }
 
 // Reset begins to count events anew, from those that were read before and cost nothing.
@@ -80,26 +86,31 @@ func (m *Meter) Reset(seq uint64, events int64) {
 	m.next = m.from
 }
 
+// Pass begins to read messages of which nobody knows how many events they hold:
+// as many as those read so far, it is guessed.
+func (m *Meter) Pass(name string, first, last uint64) {
+	if m == nil {
+		return
+	}
+	m.Reset(first-1, 0)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.p.Phase, m.p.End, m.p.Total, m.first = name, last, 0, first
+}
+
 // Read notes that a message was read, with so many events.
 func (m *Meter) Read(seq uint64, events int) {
+	if m == nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.p.Seq = seq
 	m.p.Events += int64(events)
 }
 
-// Note takes over what something says of itself that reads a source.
-func (m *Meter) Note(p Progress) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.p.Seq, m.p.End, m.p.Events = p.At, p.To, int64(p.Events)
-	if read := p.At - p.From + 1; p.At >= p.From && p.At > 0 {
-		m.p.Total = int64(float64(p.Events) / float64(read) * float64(p.To-p.From+1))
-	}
-}
-
 // Progress returns the present progress.
-func (m *Meter) Progress() RunProgress {
+func (m *Meter) Progress() Progress {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -107,6 +118,9 @@ func (m *Meter) Progress() RunProgress {
 		m.from, m.next = m.next, mark{now, m.p.Events}
 	}
 	p := m.p
+	if p.Total == 0 && m.first > 0 && p.Seq >= m.first {
+		p.Total = int64(float64(p.Events) / float64(p.Seq-m.first+1) * float64(p.End-m.first+1))
+	}
 	if span := now.Sub(m.from.at).Seconds(); span > 0 {
 		p.Rate = float64(p.Events-m.from.events) / span
 	}

@@ -12,9 +12,10 @@ import (
 
 // MostMoved are the videos whose counter moved most between two positions.
 type MostMoved struct {
-	From Span   `json:"from"`
-	To   Span   `json:"to"`
-	By   string `json:"by"`
+	From    Span    `json:"from"`
+	To      Span    `json:"to"`
+	Reading Reading `json:"reading"`
+	By      string  `json:"by"`
 	// Videos are ordered by how far the counter went, up or down; Total is how many moved at all.
 	Videos []Moved `json:"videos"`
 	Total  int     `json:"total"`
@@ -47,6 +48,7 @@ func Movers(ctx context.Context, s Source, from, to Point, by events.Counter, to
 		result.To = span
 		result.rank(m, before, by, top)
 	})
+	result.Reading = o.reading
 	return result, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -34,23 +33,11 @@ func ParsePoint(text string) (Point, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return Point{Time: t}, nil
 	}
-	p, err := ParsePosition(text)
+	p, err := events.ParsePosition(text)
 	if err != nil || p.Seq == 0 {
 		return Point{}, fmt.Errorf("%.40q %w", text, ErrPoint)
 	}
 	return Point{Seq: p.Seq}, nil
-}
-
-// ParsePosition reads a position as people write it: "sequence.index", or the
-// sequence alone, which stands for its first event.
-func ParsePosition(text string) (events.Position, error) {
-	digits, index, _ := strings.Cut(text, ".")
-	seq, err := strconv.ParseUint(digits, 10, 50)
-	at, indexErr := strconv.ParseUint("0"+index, 10, 16)
-	if err != nil || indexErr != nil || at >= events.MaxBatchEvents {
-		return events.Position{}, fmt.Errorf("%.40q %w", text, ErrPoint)
-	}
-	return events.Position{Seq: seq, Index: uint16(at)}, nil
 }
 
 // String returns the point as ParsePoint reads it.
@@ -118,17 +105,6 @@ func (p Point) Find(ctx context.Context, s Source) (uint64, error) {
 		}
 	}
 	return low - 1, nil
-}
-
-// Progress says how far something got that reads a source.
-type Progress struct {
-	// From, At and To are the first sequence, the last one read and the last one
-	// that will be read.
-	From, At, To uint64
-	// Events counts the events read so far.
-	Events uint64
-	// Pass tells one reading of the source from the next; from 1.
-	Pass int
 }
 
 // Span is the part of a log that an answer rests on.

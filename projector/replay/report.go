@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,9 +14,8 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// ReportOptions say what a report folds, and what it leaves out.
-type ReportOptions struct {
-	Options
+// ReportRequest says what a report folds, and what it leaves out.
+type ReportRequest struct {
 	// Until is where the report ends; the zero point is the end of the source.
 	Until Point
 	// Only, where it names something, narrows the report to what bears on that.
@@ -28,7 +28,8 @@ type ReportOptions struct {
 
 // Reported is what a fold that never serves came to.
 type Reported struct {
-	Span Span `json:"span"`
+	Span    Span    `json:"span"`
+	Reading Reading `json:"reading"`
 	// Excluded counts the events that were left out.
 	Excluded uint64 `json:"excluded_events"`
 	// Videos counts the videos that the fold knows; Totals adds their counters up.
@@ -48,23 +49,25 @@ const defaultReported = 1000
 // Report folds a source up to a point into a model that is thrown away: what
 // counts were then, or would be without some accounts. It holds one model of
 // everything that it folds, and a second one where something is excluded.
-func Report(ctx context.Context, s Source, o ReportOptions) (*Reported, error) {
-	if o.Limit == 0 {
-		o.Limit = defaultReported
-	}
-	span, err := full(ctx, s, o.Until)
+func Report(ctx context.Context, s Source, q ReportRequest, o Options) (*Reported, error) {
+	q.Limit = cmp.Or(q.Limit, defaultReported)
+	span, err := full(ctx, s, q.Until)
 	if err != nil {
 		return nil, err
 	}
-	r := &reporting{ReportOptions: &o, result: &Reported{Span: span, Differences: []Moved{}}}
+	r := &reporting{ReportRequest: &q, model: o.Model, result: &Reported{Span: span, Differences: []Moved{}}}
+	if len(q.ExcludeUsers) > 0 {
+		o.Index = nil // nobody knows what the fold that serves would have made of the rest
+	}
 	var f *projector.Fold
-	if len(o.Only) > 0 {
-		f, err = o.closed(ctx, s, closureOf(o.Only, o.Model.DedupeHorizon), span.Last, r.begin, r.message)
+	if len(q.Only) > 0 {
+		c := closing{Options: &o, source: s, entities: q.Only, to: span.Last, begin: r.begin, before: r.message}
+		f, err = c.fold(ctx)
 	} else {
 		var options projector.FoldOptions
 		r.begin(&options)
 		f = projector.NewFold(readmodel.New(o.Model), options)
-		err = o.pass(ctx, s, f, 1, span.Last, 1, func(m *eventlog.Message) { r.message(f, m) })
+		err = o.pass(ctx, s, f, 1, span.Last, func(m *eventlog.Message) { r.message(f, m) })
 	}
 	if err == nil {
 		err = r.err
@@ -72,13 +75,15 @@ func Report(ctx context.Context, s Source, o ReportOptions) (*Reported, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.result.Reading = o.reading
 	r.finish(f.Model())
 	return r.result, nil
 }
 
 // reporting is a report under way.
 type reporting struct {
-	*ReportOptions
+	*ReportRequest
+	model  readmodel.Config
 	result *Reported
 	// all is the fold with nothing excluded; nil where nothing is.
 	all   *projector.Fold
@@ -94,7 +99,7 @@ func (r *reporting) begin(options *projector.FoldOptions) {
 		return
 	}
 	only := options.Only
-	r.all = projector.NewFold(readmodel.New(r.Model), projector.FoldOptions{Only: only})
+	r.all = projector.NewFold(readmodel.New(r.model), projector.FoldOptions{Only: only})
 	options.Only = func(e *events.Event) bool {
 		if only != nil && !only(e) {
 			return false

@@ -74,7 +74,7 @@ type Run struct {
 	Started time.Time  `json:"started"`
 	Ended   *time.Time `json:"ended,omitempty"`
 	// Progress is the newest; of a run that ended, the last.
-	Progress RunProgress `json:"progress"`
+	Progress Progress `json:"progress"`
 	// Result is what the run found or did: a *RebuildResult, *VerifyResult,
 	// *RepairResult, or what its own kind says. It may be there beside an error.
 	Result any    `json:"result,omitempty"`
@@ -149,7 +149,7 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	started := &run{
 		Run:      Run{ID: RunID(uuid.NewString()), Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
-		progress: newMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
+		progress: NewMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
 	}
 	r.remember(started)
 	r.wg.Go(func() {

@@ -142,7 +142,7 @@ func TestRunsEndWithTheirOwner(t *testing.T) {
 
 func TestRateIsOfTheLastSeconds(t *testing.T) {
 	now := time.Unix(0, 0)
-	m := newMeter(func() time.Time { return now })
+	m := NewMeter(func() time.Time { return now })
 	m.Expect(100, 10_000)
 	for range 10 {
 		now = now.Add(time.Second)

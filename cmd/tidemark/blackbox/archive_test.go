@@ -88,6 +88,9 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 	if archived, _ := verified["archive"].(obj); archived["ok"] != true || archived["entries"] != 1.0 || archived["head"] != verified["head"] {
 		t.Errorf("verified: %v", verified)
 	}
+	w.replay("explain", "video", video).exits(exitFine).says("views 5, likes 1", "by the archive's index of messages 1 to ")
+	postgres.Kill()
+	w.replay("explain", "video", video).exits(exitFine).says("views 5, likes 1", "by a scan of messages 1 to ", "a scan, since the index cannot be asked")
 	for what, said := range map[string][]byte{"log": []byte(s.Log.String()), "metrics": w.anonymous().get("/metrics").Body, "problem": dead.Body} {
 		if bytes.Contains(said, []byte(password)) {
 			t.Errorf("the %s holds the password", what)

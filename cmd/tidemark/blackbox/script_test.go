@@ -165,6 +165,7 @@ var scriptKinds = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "HEX"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
 	{regexp.MustCompile(`\b[0-9]+ events in [0-9.]+ s\b`), "N events in T s"},
+	{regexp.MustCompile(`\b[0-9]+ a second\b`), "N a second"},
 	{regexp.MustCompile(`\b[0-9.]+ s\b`), "T s"},
 	{regexp.MustCompile(`\b[0-9]+ MiB\b`), "N MiB"},
 	{regexp.MustCompile(` +\n`), "\n"},
