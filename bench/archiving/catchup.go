@@ -5,10 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,10 +19,9 @@ import (
 	"github.com/tidemark-io/tidemark/bench/process"
 	"github.com/tidemark-io/tidemark/bench/result"
 	"github.com/tidemark-io/tidemark/bench/scenario"
+	"github.com/tidemark-io/tidemark/bench/writing"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
-	"github.com/tidemark-io/tidemark/projector"
-	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // The scenarios, and the subjects of their rows.
@@ -33,6 +31,10 @@ const (
 	Copy     = "COPY of the same rows, same indexes"
 	CopyBare = "COPY of the same rows, no index"
 	Singles  = "durable commands one by one, 64 at once, in process"
+	Commands = "durable commands over HTTP, 64 connections"
+	Behind   = "tidemark, catching up on those commands"
+	Bulk     = "durable events through /v1/events, 4 connections"
+	BulkLog  = "tidemark, catching up on those events"
 )
 
 // Groups returns the measurements of the archive.
@@ -42,126 +44,105 @@ func Groups() []scenario.Group {
 		{Name: CatchUp, Takes: scenario.Takes{Full: 5 * time.Minute, Quick: 80 * time.Second}, Run: catchUp, Goals: []result.Goal{
 			{What: "archive to COPY of the same rows alone", Figure: result.Events, Of: row(Archive), To: row(Copy), Limit: 0.6, AtLeast: true},
 			{What: "archive to COPY of the same rows without an index", Figure: result.Events, Of: row(Archive), To: row(CopyBare), Reported: true},
-			{What: "catching up to durable commands one by one", Figure: result.Events, Of: row(Archive), To: row(Singles), Limit: 5, AtLeast: true},
+			{What: "catching up on durable commands to their rate over HTTP", Figure: result.Events, Of: row(Behind), To: row(Commands), Limit: 5, AtLeast: true},
+			{What: "catching up to durable commands one by one, in process", Figure: result.Events, Of: row(Archive), To: row(Singles), Reported: true},
+			{What: "catching up on events of /v1/events to their rate", Figure: result.Events, Of: row(BulkLog), To: row(Bulk), Reported: true},
 		}},
 		{Name: Away, Takes: scenario.Takes{Full: 2 * time.Minute, Quick: 30 * time.Second}, Run: away, Goals: awayGoals()},
 	}}}
 }
 
-// catchup is a log, and the server that it is archived into.
+// catchup is a server that logs are archived into, and one such log.
 type catchup struct {
-	events   int
-	log      *eventlog.Log
-	spool    *archive.Spool
+	env      *scenario.Env
+	mixed    *judged
 	postgres *process.Postgres
 	db       *pgx.Conn
-	last     uint64
 	schemas  int
 	// messages and rows are the archived ones, in the binary form of COPY.
 	messages, rows bytes.Buffer
 }
 
 func catchUp(ctx context.Context, env *scenario.Env) (rows []result.Row, err error) {
-	c := &catchup{events: scenario.Pick(env, 2_000_000, 500_000, 20_000)}
+	c := &catchup{env: env}
 	dir, err := env.TempDir("archive")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	defer c.close()
-	if err := c.prepare(ctx, env, dir); err != nil {
+	if err := c.startPostgres(ctx, dir); err != nil {
+		var missing *process.MissingError
+		if errors.As(err, &missing) {
+			env.Miss(missing.Error())
+			return nil, nil
+		}
 		return nil, err
 	}
-	parameters := map[string]string{"events": strconv.Itoa(c.events)}
-	for _, subject := range []string{Archive, Copy, CopyBare, Singles} {
-		rows = append(rows, result.Row{Scenario: CatchUp, Subject: subject, Parameters: parameters})
+	defer c.stopPostgres()
+	count, videos := scenario.Pick(env, 2_000_000, 500_000, 20_000), scenario.Pick(env, 200_000, 50_000, 5_000)
+	if _, err := history.Write(ctx, dir, history.Mixed(count, history.Zipf(7, videos))); err != nil {
+		return nil, err
 	}
-	if _, err := c.archive(ctx); err != nil { // fills what is copied
+	if c.mixed, err = judge(ctx, dir); err != nil {
+		return nil, err
+	}
+	defer c.mixed.close()
+	if _, err := c.archive(ctx, c.mixed); err != nil { // fills what is copied
 		return nil, err
 	}
 	if err := c.export(ctx); err != nil {
 		return nil, err
 	}
-	measures := []func(context.Context) (float64, error){
-		c.archive,
-		func(ctx context.Context) (float64, error) { return c.copy(ctx, "INCLUDING ALL") },
-		func(ctx context.Context) (float64, error) { return c.copy(ctx, "INCLUDING STORAGE") },
-		func(ctx context.Context) (float64, error) { return singles(ctx, env) },
-	}
-	err = env.Interleave(ctx, len(rows), func(ctx context.Context, _, subject int) error {
-		rate, err := measures[subject](ctx)
-		rows[subject].Add(result.Events, result.PerSecond, rate)
-		return err
-	})
-	return rows, err
-}
-
-// prepare writes the log, lets a fold judge it, and starts the server.
-func (c *catchup) prepare(ctx context.Context, env *scenario.Env, dir string) (err error) {
-	videos := scenario.Pick(env, 200_000, 50_000, 5_000)
-	if _, err := history.Write(ctx, dir, history.Mixed(c.events, history.Zipf(7, videos))); err != nil {
-		return err
-	}
-	if c.log, err = eventlog.Open(ctx, eventlog.Config{Dir: history.LogDir(dir)}); err != nil {
-		return err
-	}
-	if _, c.last, err = c.log.Bounds(ctx); err != nil {
-		return err
-	}
-	c.spool = archive.NewSpool(filepath.Join(dir, "judged"), slog.New(slog.DiscardHandler))
-	if err := c.spool.Begin(0); err != nil {
-		return err
-	}
-	fold := projector.NewFold(readmodel.New(c.model()), projector.FoldOptions{Judge: c.spool.Append})
-	err = c.log.Read(ctx, 1, func(m eventlog.Message) error {
-		if err := fold.Message(m); err != nil || m.Seq < c.last {
+	one := func(measure func(context.Context) (float64, error)) func(context.Context, []result.Row) error {
+		return func(ctx context.Context, rows []result.Row) error {
+			rate, err := measure(ctx)
+			rows[0].Add(result.Events, result.PerSecond, rate)
 			return err
 		}
-		return errDone
+	}
+	measures := []struct {
+		subjects []string
+		run      func(context.Context, []result.Row) error
+	}{
+		{[]string{Archive}, one(func(ctx context.Context) (float64, error) { return c.archive(ctx, c.mixed) })},
+		{[]string{Copy}, one(func(ctx context.Context) (float64, error) { return c.copy(ctx, "INCLUDING ALL") })},
+		{[]string{CopyBare}, one(func(ctx context.Context) (float64, error) { return c.copy(ctx, "INCLUDING STORAGE") })},
+		{[]string{Singles}, one(func(ctx context.Context) (float64, error) { return singles(ctx, env) })},
+		{[]string{Commands, Behind}, func(ctx context.Context, rows []result.Row) error { return c.behind(ctx, rows, writing.Singles) }},
+		{[]string{Bulk, BulkLog}, func(ctx context.Context, rows []result.Row) error { return c.behind(ctx, rows, writing.Bulk) }},
+	}
+	parts := make([][]result.Row, len(measures))
+	for i, m := range measures {
+		for _, subject := range m.subjects {
+			parts[i] = append(parts[i], result.Row{Scenario: CatchUp, Subject: subject})
+		}
+	}
+	err = env.Interleave(ctx, len(measures), func(ctx context.Context, _, i int) error {
+		return measures[i].run(ctx, parts[i])
 	})
-	if !errors.Is(err, errDone) {
-		return err
-	}
+	return slices.Concat(parts...), err
+}
+
+func (c *catchup) startPostgres(ctx context.Context, dir string) (err error) {
 	server := filepath.Join(dir, "postgres")
-	if err := os.Mkdir(server, 0o711); err != nil {
+	if err := errors.Join(os.Mkdir(server, 0o711), os.Chmod(dir, 0o711)); err != nil {
 		return err
 	}
-	if err := os.Chmod(dir, 0o711); err != nil {
+	if c.postgres, err = process.StartPostgres(ctx, server); err != nil {
 		return err
 	}
-	postgres, err := process.StartPostgres(ctx, server)
-	if err != nil {
-		return err
-	}
-	c.postgres = postgres
 	c.db, err = pgx.Connect(ctx, c.postgres.URL)
 	return err
 }
 
-var errDone = errors.New("all is read")
-
-func (c *catchup) model() readmodel.Config {
-	return readmodel.Config{Incarnation: c.log.Incarnation(), DedupeHorizon: 168 * time.Hour, OutcomeHorizon: 25 * time.Hour}
+func (c *catchup) stopPostgres() {
+	_ = c.db.Close(context.Background())
+	_ = c.postgres.Stop()
 }
 
-// close ends what prepare has started, be it all or not.
-func (c *catchup) close() {
-	if c.db != nil {
-		_ = c.db.Close(context.Background())
-	}
-	if c.postgres != nil {
-		_ = c.postgres.Stop()
-	}
-	if c.spool != nil {
-		c.spool.Close()
-	}
-	if c.log != nil {
-		c.log.Close()
-	}
-}
-
-// archive archives the log into a schema of its own and returns its rate.
-func (c *catchup) archive(ctx context.Context) (float64, error) {
+// archive archives a log into a schema of its own, and returns its rate from when
+// the schema is made.
+func (c *catchup) archive(ctx context.Context, j *judged) (float64, error) {
 	if c.schemas > 1 {
 		if _, err := c.db.Exec(ctx, fmt.Sprintf("DROP SCHEMA archive_%d CASCADE; CHECKPOINT", c.schemas)); err != nil {
 			return 0, err
@@ -169,36 +150,32 @@ func (c *catchup) archive(ctx context.Context) (float64, error) {
 	}
 	c.schemas++
 	a, err := archive.New(archive.Config{
-		URL: c.postgres.URL, Schema: fmt.Sprintf("archive_%d", c.schemas), Log: c.log, Spool: c.spool, Model: c.model(),
+		URL: c.postgres.URL, Schema: fmt.Sprintf("archive_%d", c.schemas), Log: j.log, Spool: j.spool, Model: j.model(),
 	})
 	if err != nil {
 		return 0, err
 	}
 	defer a.Close()
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
 	done := make(chan error, 1)
-	start := time.Now()
-	go func() {
-		defer close(ended)
-		done <- a.Run(ctx)
-	}()
-	for archiving := true; archiving && a.Status().Position.Seq < c.last; {
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ended:
-			archiving = false
+	go func() { done <- a.Run(ctx) }()
+	until := func(holds func(archive.Status) bool) {
+		for !holds(a.Status()) && a.Status().Err == nil && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
 		}
 	}
-	took := time.Since(start)
+	until(func(s archive.Status) bool { return s.Position.Incarnation() != events.Incarnation{} })
+	start := time.Now()
+	until(func(s archive.Status) bool { return s.Position.Seq >= j.last })
+	took, status := time.Since(start), a.Status()
 	cancel()
-	if err := errors.Join(<-done, a.Status().Err); err != nil {
+	if err := errors.Join(<-done, status.Err); err != nil {
 		return 0, err
 	}
-	if got := a.Status().Position.Events; got != uint64(c.events) {
-		return 0, fmt.Errorf("%d events are archived, there are %d", got, c.events)
+	if status.Position.Events != j.events {
+		return 0, fmt.Errorf("%d events are archived, there are %d", status.Position.Events, j.events)
 	}
-	return float64(c.events) / took.Seconds(), nil
+	return float64(j.events) / took.Seconds(), nil
 }
 
 // export reads the archived rows as COPY takes them.
@@ -219,6 +196,9 @@ CREATE TABLE plain_messages (LIKE archive_1.messages %s); CREATE TABLE plain_eve
 	if err != nil {
 		return 0, err
 	}
+	if _, err := c.db.Exec(ctx, openRanges); err != nil {
+		return 0, err
+	}
 	start := time.Now()
 	err = pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
 		for table, rows := range map[string]*bytes.Buffer{"messages": &c.messages, "events": &c.rows} {
@@ -228,8 +208,13 @@ CREATE TABLE plain_messages (LIKE archive_1.messages %s); CREATE TABLE plain_eve
 		}
 		return nil
 	})
-	return float64(c.events) / time.Since(start).Seconds(), err
+	return float64(c.mixed.events) / time.Since(start).Seconds(), err
 }
+
+// openRanges takes the filters of the empty table away, which cost each row of the
+// first pages much, as the archive does.
+const openRanges = `SELECT brin_desummarize_range(indexrelid, 0) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+WHERE indrelid = 'plain_events'::regclass AND amname = 'brin'`
 
 // singles commits events one by one, 64 at once, and returns how many a second
 // were durable: what a service without HTTP in front of it would take.

@@ -101,21 +101,23 @@ func (st *stage) close() (err error) {
 	return err
 }
 
+// crowdConnections never pause.
+const crowdConnections = 64
+
 // crowd sends from 64 connections that never pause.
 func (st *stage) crowd(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 	if err := st.ready(ctx, env); err != nil {
 		return nil, err
 	}
-	const connections = 64
 	rows := []result.Row{{Scenario: Crowd, Subject: Tidemark}, {Scenario: Crowd, Subject: Floor}}
 	err := env.Interleave(ctx, len(rows), func(ctx context.Context, _, i int) error {
 		var err error
 		if i == 0 {
-			err = run(ctx, &rows[0], st.tidemark.Server, st.tidemark.Address, connections, load.Plan{Script: st.views, Duration: env.Window()})
+			err = run(ctx, &rows[0], st.tidemark.Server, st.tidemark.Address, crowdConnections, load.Plan{Script: st.views, Duration: env.Window()})
 			return errors.Join(err, st.views.check(ctx, st.tidemark.Address))
 		}
 		script := st.views.constant(st.size)
-		return run(ctx, &rows[1], st.floor, st.address, connections, load.Plan{Script: script, Duration: env.Window()})
+		return run(ctx, &rows[1], st.floor, st.address, crowdConnections, load.Plan{Script: script, Duration: env.Window()})
 	})
 	return rows, err
 }

@@ -47,8 +47,11 @@ func IngestGroup() scenario.Group {
 	}}}}
 }
 
+// traceEvents is how many events the trace is repeated to.
+func traceEvents(env *scenario.Env) int { return scenario.Pick(env, 1_000_000, 300_000, 5_000) }
+
 func ingest(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
-	t, err := readTrace(tracePath, scenario.Pick(env, 1_000_000, 300_000, 5_000))
+	t, err := readTrace(tracePath, traceEvents(env))
 	if err != nil {
 		return nil, err
 	}
