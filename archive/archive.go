@@ -136,11 +136,16 @@ func (a *Archive) Status() Status {
 // Lag is how many messages of the log are not archived. The log's end is as of
 // its last contact.
 func (a *Archive) Lag() uint64 {
-	_, last := a.cfg.Log.Contact()
-	if at := a.Status().Position.Seq; at < last {
+	if at, last := a.Status().Position.Seq, a.end(); at < last {
 		return last - at
 	}
 	return 0
+}
+
+// end is the last message of the log, as of its last contact.
+func (a *Archive) end() uint64 {
+	_, last := a.cfg.Log.Contact()
+	return last
 }
 
 // Lagging reports whether the archive is behind for longer than it ever should be.

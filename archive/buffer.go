@@ -13,15 +13,16 @@ import (
 // is filled while another is written. A full one stops the reader, so the memory
 // is that of two.
 type buffer struct {
-	limit int // bytes from which a chunk is full
+	limit int           // bytes from which a chunk is full
+	end   func() uint64 // the last message of the log, as far as is known
 
 	mu      sync.Mutex
 	filling *chunk
-	changed chan struct{} // closed when the chunk stops being empty, becomes full, or is taken
+	changed chan struct{} // closed when the chunk stops being empty, becomes full, holds the log's end, or is taken
 }
 
-func newBuffer(limit int, log int16) *buffer {
-	b := &buffer{limit: limit, filling: newChunk(), changed: make(chan struct{})}
+func newBuffer(limit int, end func() uint64, log int16) *buffer {
+	b := &buffer{limit: limit, end: end, filling: newChunk(), changed: make(chan struct{})}
 	b.filling.reset(log)
 	return b
 }
@@ -33,6 +34,9 @@ func (b *buffer) tell() {
 }
 
 func (b *buffer) full() bool { return b.filling.size() >= b.limit }
+
+// ends reports whether the chunk holds the end of the log.
+func (b *buffer) ends() bool { return b.filling.first != 0 && b.filling.last.Seq >= b.end() }
 
 // add adds a message, once there is room.
 func (b *buffer) add(ctx context.Context, m *eventlog.Message, j *projector.Judgement) error {
@@ -50,7 +54,7 @@ func (b *buffer) add(ctx context.Context, m *eventlog.Message, j *projector.Judg
 	defer b.mu.Unlock()
 	empty := b.filling.first == 0
 	err := b.filling.add(m, j)
-	if empty || b.full() {
+	if empty || b.full() || b.ends() {
 		b.tell()
 	}
 	return err
@@ -65,7 +69,7 @@ func (b *buffer) take(ctx context.Context, until time.Time, idle time.Duration, 
 	defer patience.Stop()
 	due := timer.C
 	for {
-		taken, changed := b.exchange(empty, due == nil)
+		taken, changed := b.exchange(empty, func() bool { return due == nil && b.filling.first != 0 })
 		if taken != nil {
 			return taken, nil
 		}
@@ -84,13 +88,13 @@ func (b *buffer) take(ctx context.Context, until time.Time, idle time.Duration, 
 	}
 }
 
-// takeFull takes the chunk once it is full, and returns nil where it is not
-// within a time.
-func (b *buffer) takeFull(ctx context.Context, within time.Duration, empty *chunk) (*chunk, error) {
+// takeMore takes the chunk once it is full, or holds the end of the log, and
+// returns nil where neither is so within a time.
+func (b *buffer) takeMore(ctx context.Context, within time.Duration, empty *chunk) (*chunk, error) {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	for {
-		taken, changed := b.exchange(empty, false)
+		taken, changed := b.exchange(empty, b.ends)
 		if taken != nil {
 			return taken, nil
 		}
@@ -104,12 +108,12 @@ func (b *buffer) takeFull(ctx context.Context, within time.Duration, empty *chun
 	}
 }
 
-// exchange takes the chunk for an empty one if it is full, or if it holds
-// anything where that is enough; otherwise it returns what tells of a change.
-func (b *buffer) exchange(empty *chunk, anything bool) (taken *chunk, changed <-chan struct{}) {
+// exchange takes the chunk for an empty one if it is full, or if it may be taken all
+// the same; otherwise it returns what tells of a change.
+func (b *buffer) exchange(empty *chunk, may func() bool) (taken *chunk, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.full() && !(anything && b.filling.first != 0) {
+	if !b.full() && !may() {
 		return nil, b.changed
 	}
 	taken, b.filling = b.filling, empty

@@ -37,7 +37,7 @@ func (a *Archive) session(ctx context.Context) error {
 	defer s.close()
 	a.note(s.position)
 	ctx, cancel := context.WithCancel(ctx)
-	b := newBuffer(a.cfg.ChunkBytes, s.position.log)
+	b := newBuffer(a.cfg.ChunkBytes, a.end, s.position.log)
 	read := make(chan error, 1)
 	go func() {
 		err := s.read(ctx, b)

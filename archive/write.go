@@ -76,7 +76,7 @@ func (s *session) write(ctx context.Context, b *buffer, c *chunk) (spare *chunk,
 			spare, c = c, nil
 			spare.reset(s.position.log)
 			if more {
-				if c, err = b.takeFull(ctx, s.cfg.Linger, spare); err != nil {
+				if c, err = b.takeMore(ctx, s.cfg.Linger, spare); err != nil {
 					return err
 				}
 			}
