@@ -110,19 +110,79 @@ func TestADeadlineMayMoveDuringASweep(t *testing.T) {
 // listening runs an HTTPServer and returns its address.
 func listening(t testing.TB, handler http.HandlerFunc, change ...func(*HTTPServer)) string {
 	t.Helper()
-	s := NewHTTPServer(handler, discard)
+	return serve(t, handler, change...).address
+}
+
+// running is a server that listens until the test ends, or stops it.
+type running struct {
+	*HTTPServer
+	t       testing.TB
+	address string
+	stop    func() // returns at once; stopped is closed when it has, with err
+	stopped chan struct{}
+	err     error
+}
+
+func serve(t testing.TB, handler http.HandlerFunc, change ...func(*HTTPServer)) *running {
+	t.Helper()
+	s := &running{HTTPServer: NewHTTPServer(handler, discard), t: t, stopped: make(chan struct{})}
 	for _, f := range change {
-		f(s)
+		f(s.HTTPServer)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.address = listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Serve(ctx, listener, time.Second) }()
-	t.Cleanup(func() { stop(); <-stopped })
-	return listener.Addr().String()
+	s.stop = stop
+	go func() {
+		defer close(s.stopped)
+		s.err = s.Serve(ctx, listener, time.Minute)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-s.stopped
+	})
+	return s
+}
+
+// dial opens a connection that ends with the test.
+func (s *running) dial() net.Conn {
+	s.t.Helper()
+	client, err := net.Dial("tcp", s.address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// stops wants the server, which was stopped, to have ended well.
+func (s *running) stops() {
+	s.t.Helper()
+	select {
+	case <-s.stopped:
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("the server goes on")
+	}
+	if s.err != nil {
+		s.t.Error(s.err)
+	}
+}
+
+// until waits for a condition, in any goroutine.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for tick := time.Tick(time.Millisecond); !holds(); {
+		select {
+		case <-tick:
+		case <-limit:
+			t.Errorf("waited in vain until %s", what)
+			return
+		}
+	}
 }
 
 // TestClientsThatStallAreCutOff: each limit of the server holds on its own

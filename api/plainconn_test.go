@@ -3,7 +3,6 @@ package api
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -217,19 +216,8 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 // here the count of requests under way is looked at.
 func TestAPlainRequestIsUnderWayUntilItIsAnswered(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := NewHTTPServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { entered <- struct{}{}; <-leave }), discard)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Serve(ctx, listener, time.Minute) }()
-	client, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	s := serve(t, func(http.ResponseWriter, *http.Request) { entered <- struct{}{}; <-leave })
+	client := s.dial()
 	answers := bufio.NewReader(client)
 	for range 2 {
 		if _, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -244,39 +232,22 @@ func TestAPlainRequestIsUnderWayUntilItIsAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stop()
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+	s.stop()
+	s.stops()
 }
 
 // TestAServerThatStopsWaitsForABody: a request whose head is there is under way.
 func TestAServerThatStopsWaitsForABody(t *testing.T) {
 	t.Parallel()
-	s := NewHTTPServer(http.HandlerFunc(repeatBody), discard)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- s.Serve(ctx, listener, time.Minute) }()
-	client, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	s := serve(t, repeatBody)
+	client := s.dial()
 	request := withLength("hello")
 	if _, err := io.WriteString(client, request[:len(request)-2]); err != nil {
 		t.Fatal(err)
 	}
-	for active := 0; active == 0; _, active = s.open() {
-		time.Sleep(time.Millisecond)
-	}
-	stop()
-	for !s.draining.Load() {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, "the request is under way", func() bool { _, active := s.open(); return active > 0 })
+	s.stop()
+	until(t, "the server drains", s.draining.Load)
 	if _, err := io.WriteString(client, request[len(request)-2:]); err != nil {
 		t.Fatal(err)
 	}
@@ -287,9 +258,7 @@ func TestAServerThatStopsWaitsForABody(t *testing.T) {
 	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "hello" || !response.Close || response.Header.Get("X-Read-By") != "us" {
 		t.Errorf("%q (%v), %v", body, err, response.Header)
 	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+	s.stops()
 }
 
 // TestASlowHandlerIsNotCutOff: the limit of writes is for clients that do not read.
@@ -297,9 +266,8 @@ func TestASlowHandlerIsNotCutOff(t *testing.T) {
 	t.Parallel()
 	var server *HTTPServer
 	address := listening(t, func(w http.ResponseWriter, _ *http.Request) {
-		for start := server.clock.now.Load(); server.clock.now.Load() < start+int64(2*sweepEvery); {
-			time.Sleep(time.Millisecond)
-		}
+		start := server.clock.now.Load()
+		until(t, "two sweeps are over", func() bool { return server.clock.now.Load() >= start+int64(2*sweepEvery) })
 		_, _ = io.WriteString(w, "at last")
 	}, func(s *HTTPServer) { s.limits.write, server = time.Millisecond, s })
 	client, err := net.Dial("tcp", address)
