@@ -34,20 +34,30 @@ func (c *Call) Accepted(t events.Token) error {
 	return c.JSON(http.StatusAccepted, c.Out)
 }
 
+// AnswerBy lets a handler of another library answer. Its answer is whole like
+// any other: an attempt to flush a part of it fails (http.ErrNotSupported).
+func (c *Call) AnswerBy(h http.Handler) error {
+	h.ServeHTTP(wholeWriter{c.gin.Writer}, c.gin.Request)
+	return nil
+}
+
+// wholeWriter has none of the other methods of the writer in it.
+type wholeWriter struct{ http.ResponseWriter }
+
 // JSON sends a JSON body with a status of 2xx and the headers that the
 // contract asks for. A large body without an ETag goes out compressed where the
 // client takes that. body may be used again once JSON has returned. The error
 // is to be returned by the handler: it says that the handler is at fault, never
 // that the client has gone.
 func (c *Call) JSON(status int, body []byte) error {
-	h := c.Gin.Writer.Header()
+	h := c.gin.Writer.Header()
 	if err := c.writeFreshness(h); err != nil {
 		return err
 	}
 	h["Content-Type"] = contentJSON
 	if len(body) >= compressFromBytes && len(h["Etag"]) == 0 {
 		addVary(h)
-		if acceptsGzip(c.Gin.Request.Header["Accept-Encoding"]) {
+		if acceptsGzip(c.gin.Request.Header["Accept-Encoding"]) {
 			return c.sendCompressed(status, body)
 		}
 	}
@@ -58,7 +68,7 @@ func (c *Call) JSON(status int, body []byte) error {
 // send writes the answer. A failed write is the client's loss, and there is
 // nobody left to tell.
 func (c *Call) send(status int, body []byte) {
-	w := c.Gin.Writer
+	w := c.gin.Writer
 	w.Header()["Content-Length"] = c.route.server.lengths.value(len(body))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)

@@ -23,7 +23,7 @@ var errBodyTooLarge = errors.New("body is over the limit")
 // readBody judges size and media type and reads the body into the call's
 // buffer. The content is not looked at.
 func (c *Call) readBody() error {
-	rt, r := c.route, c.Gin.Request
+	rt, r := c.route, c.gin.Request
 	if r.ContentLength > int64(rt.maxBody) {
 		return rt.tooLarge()
 	}
@@ -66,7 +66,7 @@ func (c *Call) readFault(err error) error {
 	if errors.Is(err, errBodyTooLarge) {
 		return c.route.tooLarge()
 	}
-	c.Gin.Writer.Header()["Connection"] = connectionClose
+	c.gin.Writer.Header()["Connection"] = connectionClose
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return RequestTimeout
@@ -151,7 +151,7 @@ func (c *Call) readMediaType(h http.Header) (packed bool, err error) {
 	case len(values) == 1 && (strings.EqualFold(values[0], "gzip") || strings.EqualFold(values[0], "x-gzip")):
 		return true, nil
 	}
-	c.Gin.Writer.Header()["Accept-Encoding"] = encodingGzip // RFC 9110, section 15.5.16
+	c.gin.Writer.Header()["Accept-Encoding"] = encodingGzip // RFC 9110, section 15.5.16
 	return false, UnsupportedMediaType.With("Content-Encoding may be gzip, once, or absent.")
 }
 

@@ -46,7 +46,7 @@ func (c *Call) sendCompressed(status int, body []byte) error {
 	if err := p.gzip.Close(); err != nil {
 		return err
 	}
-	c.Gin.Writer.Header()["Content-Encoding"] = encodingGzip
+	c.gin.Writer.Header()["Content-Encoding"] = encodingGzip
 	c.send(status, p.buf.Bytes())
 	return nil
 }

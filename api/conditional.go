@@ -7,12 +7,12 @@ import (
 
 // SetETag gives the answer's ETag, with its quotes. An answer with an ETag is
 // not compressed: the same strong tag on two encodings would be wrong.
-func (c *Call) SetETag(tag string) { c.Gin.Writer.Header()["Etag"] = []string{tag} }
+func (c *Call) SetETag(tag string) { c.gin.Writer.Header()["Etag"] = []string{tag} }
 
 // NoneMatch reports whether the request's If-None-Match names the tag, so that
 // NotModified is the answer. It compares weakly (RFC 9110, section 13.1.2).
 func (c *Call) NoneMatch(tag string) bool {
-	for _, value := range c.Gin.Request.Header["If-None-Match"] {
+	for _, value := range c.gin.Request.Header["If-None-Match"] {
 		for value != "" {
 			var entry string
 			entry, value, _ = strings.Cut(value, ",") // our tags hold no comma
@@ -27,7 +27,7 @@ func (c *Call) NoneMatch(tag string) bool {
 
 // NotModified answers 304. The handler has set the ETag before.
 func (c *Call) NotModified() error {
-	w := c.Gin.Writer
+	w := c.gin.Writer
 	if err := c.writeFreshness(w.Header()); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@
 //
 // [HTTPServer] is what listens: it bounds what clients may take, answers plain
 // requests by itself (package plainhttp) and leaves all others to net/http.
+// Answers are whole; a Call gives no handler the means to send one in parts.
 //
 // The pipeline itself allocates nothing per request in steady state: routes,
 // metric series and header values are resolved when the server is built, and

@@ -27,11 +27,11 @@ func drain(r *http.Request) {
 
 // refuseBody answers 413 at once, and only then reads what the client sends.
 func (c *Call) refuseBody(p *Problem) {
-	r := c.Gin.Request
-	c.Gin.Writer.Header()["Connection"] = connectionClose
-	control := http.NewResponseController(c.Gin.Writer)
+	r := c.gin.Request
+	c.gin.Writer.Header()["Connection"] = connectionClose
+	control := http.NewResponseController(c.gin.Writer)
 	linger := !expectsContinue(r) && control.EnableFullDuplex() == nil
-	writeProblem(c.Gin.Writer, p)
+	writeProblem(c.gin.Writer, p)
 	if !linger || control.Flush() != nil || control.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
 		return
 	}

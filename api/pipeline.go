@@ -50,7 +50,7 @@ func (c *Call) run() error {
 	if err := c.readBody(); err != nil {
 		return err
 	}
-	caller, err := rt.server.cfg.Auth.Authenticate(c.Gin.Request)
+	caller, err := rt.server.cfg.Auth.Authenticate(c.gin.Request)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func isJSON(media string) bool {
 
 // readHeaders judges Idempotency-Key and Tidemark-After.
 func (c *Call) readHeaders() error {
-	h := c.Gin.Request.Header
+	h := c.gin.Request.Header
 	if values := h["Idempotency-Key"]; len(values) > 0 && c.route.Command {
 		if len(values) > 1 || !goodKey(values[0]) {
 			return InvalidContent.With("Idempotency-Key must be sent once and have 1 to 255 visible ASCII characters.")
@@ -133,12 +133,12 @@ func goodKey(key string) bool {
 func (c *Call) refuse(err error) {
 	p, cause := problemOf(err, c.route.Command)
 	switch {
-	case c.Gin.Writer.Written():
+	case c.gin.Writer.Written():
 		cause = err
 	case p.Type == BodyTooLarge:
 		c.refuseBody(p)
 	default:
-		writeProblem(c.Gin.Writer, p)
+		writeProblem(c.gin.Writer, p)
 	}
 	if cause != nil {
 		c.route.logFault(p.Status, cause)
@@ -148,7 +148,7 @@ func (c *Call) refuse(err error) {
 // finish ends the call, whatever the handler did. A call whose handler
 // panicked is not used again: who knows who still holds it.
 func (c *Call) finish() {
-	rt, g := c.route, c.Gin
+	rt, g := c.route, c.gin
 	fault := recover()
 	panicked := fault != nil
 	if fault != nil && fault != http.ErrAbortHandler {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -219,13 +220,42 @@ func TestErrorsOfHandlersBecomeProblems(t *testing.T) {
 	}
 }
 
+// TestNoHandlerSendsAnAnswerInParts: what is flushed would wait for the handler's
+// end if the request is plain, so it fails, whoever read the request.
+func TestNoHandlerSendsAnAnswerInParts(t *testing.T) {
+	flushed := make(chan error, 2)
+	part := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "part")
+		if _, ok := w.(http.Flusher); ok {
+			t.Error("the writer can be flushed")
+		}
+		flushed <- http.NewResponseController(w).Flush()
+	})
+	h := newHarness(t, append([]Route{{Method: "GET", Path: "/parts", Access: Anyone, Handle: func(c *Call) error { return c.AnswerBy(part) }}}, sampleRoutes...))
+	plain := listening(t, h.http.Config.Handler.ServeHTTP)
+	for name, url := range map[string]string{"net/http": h.http.URL, "plain": "http://" + plain} {
+		response, err := http.Get(url + "/parts")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil || string(body) != "part" {
+			t.Errorf("%s: %q, %v", name, body, err)
+		}
+		_ = response.Body.Close()
+		if err := <-flushed; !errors.Is(err, http.ErrNotSupported) {
+			t.Errorf("%s: a flush returned %v", name, err)
+		}
+	}
+}
+
 func TestPanicIsAnsweredAndTheServerLives(t *testing.T) {
 	routes := append([]Route{
 		{Method: "GET", Path: "/v1/panic", Access: Anyone, Handle: func(*Call) error { panic("secret-canary") }},
 		{Method: "GET", Path: "/v1/half", Access: Anyone, Handle: func(c *Call) error {
-			c.Gin.Writer.Header().Set("Content-Length", "100")
-			_, _ = c.Gin.Writer.Write([]byte("half"))
-			c.Gin.Writer.Flush()
+			c.gin.Writer.Header().Set("Content-Length", "100")
+			_, _ = c.gin.Writer.Write([]byte("half"))
+			c.gin.Writer.Flush()
 			panic("late")
 		}},
 	}, sampleRoutes...)

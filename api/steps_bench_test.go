@@ -27,14 +27,14 @@ func BenchmarkSteps(b *testing.B) {
 			_ = limit.move(at, now, socket)
 		}},
 		{"limits", func(c *Call) {
-			c.Gin.Request.Body.(*rewound).Reset(text)
+			c.gin.Request.Body.(*rewound).Reset(text)
 			_ = c.readBody()
 		}},
-		{"token", func(c *Call) { c.Caller, _ = c.route.server.cfg.Auth.Authenticate(c.Gin.Request) }},
+		{"token", func(c *Call) { c.Caller, _ = c.route.server.cfg.Auth.Authenticate(c.gin.Request) }},
 		{"rights", func(c *Call) { _ = c.route.Access.admit(&c.Caller) }},
 		{"headers", func(c *Call) { _ = c.readHeaders() }},
 		{"position", func(c *Call) { c.observeReadModel() }},
-		{"cors", func(c *Call) { c.route.server.cors.apply(c.Gin.Writer.Header(), c.Gin.Request) }},
+		{"cors", func(c *Call) { c.route.server.cors.apply(c.gin.Writer.Header(), c.gin.Request) }},
 		{"metrics", func(c *Call) { c.route.series.observe(http.StatusOK, 30*time.Microsecond) }},
 		{"log", func(c *Call) {
 			if took := 30 * time.Microsecond; took >= c.route.server.cfg.SlowRequest {

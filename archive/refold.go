@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
@@ -48,8 +47,4 @@ func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, e
 		return next, fmt.Errorf("judge messages %d to %d: %w", next, until, err)
 	}
 	return until + 1, nil
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -52,6 +52,10 @@ func (a *Archive) session(ctx context.Context) error {
 	return err
 }
 
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
 func (s *session) open(ctx context.Context) (err error) {
 	connect, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()

@@ -326,7 +326,7 @@ func commandID(c *api.Call) events.CommandID {
 // requestHash tells two requests under one key apart.
 func requestHash(c *api.Call) events.RequestHash {
 	h := sha256.New()
-	for _, part := range [...]string{c.Gin.Request.Method, c.Gin.Request.URL.Path} {
+	for _, part := range [...]string{c.Method(), c.Path()} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}

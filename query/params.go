@@ -28,7 +28,7 @@ func badParam(name, detail string) *api.Problem {
 // readParams fills values with the parameters of those names. One of another
 // name, or given twice, is refused: a misspelt filter must not be ignored.
 func readParams(c *api.Call, values []param, names ...string) error {
-	for rest := c.Gin.Request.URL.RawQuery; rest != ""; {
+	for rest := c.RawQuery(); rest != ""; {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, "&")
 		if pair == "" {
@@ -58,7 +58,7 @@ func readParams(c *api.Call, values []param, names ...string) error {
 
 // noParams refuses any parameter.
 func noParams(c *api.Call) error {
-	if c.Gin.Request.URL.RawQuery == "" {
+	if c.RawQuery() == "" {
 		return nil
 	}
 	return readParams(c, nil)

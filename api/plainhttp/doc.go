@@ -15,7 +15,8 @@
 // Sockets, deadlines, and the order of requests on a connection are left to
 // package api, what requests mean to its handlers. A handler sees an
 // http.Request and an http.ResponseWriter as from net/http, with three
-// differences: an answer is sent whole when the handler has returned, the
+// differences: an answer is sent whole when the handler has returned (there is
+// no Flush, so who streams must not be handed a plain request), the
 // request and all in it but its strings are used again after that, and the
 // context does not end with the client's connection.
 package plainhttp

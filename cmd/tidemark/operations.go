@@ -47,8 +47,7 @@ func (a *app) operations() []api.Route {
 	if a.cfg.OpsListen == "" {
 		metrics := a.metricsHandler()
 		routes = append(routes, api.Route{Method: http.MethodGet, Path: "/metrics", Access: api.Anyone, Handle: func(c *api.Call) error {
-			metrics.ServeHTTP(c.Gin.Writer, c.Gin.Request)
-			return nil
+			return c.AnswerBy(metrics)
 		}})
 	}
 	return routes
