@@ -23,10 +23,10 @@ const (
 func (s *Service) lookRoutes() []api.Route {
 	const base = "/v1/admin/replay/"
 	return []api.Route{
-		{Method: http.MethodPost, Path: base + "explain", Access: api.Admin, Body: api.JSONBody, Handle: s.startExplain},
-		{Method: http.MethodPost, Path: base + "at", Access: api.Admin, Body: api.JSONBody, Handle: s.startAt},
-		{Method: http.MethodPost, Path: base + "diff", Access: api.Admin, Body: api.JSONBody, Handle: s.startDiff},
-		{Method: http.MethodPost, Path: base + "report", Access: api.Admin, Body: api.JSONBody, MaxBodyBytes: maxReportBytes, Handle: s.startReport},
+		{Method: http.MethodPost, Path: base + "explain", Access: api.Admin, Body: api.JSONBody, Command: true, Handle: s.startExplain},
+		{Method: http.MethodPost, Path: base + "at", Access: api.Admin, Body: api.JSONBody, Command: true, Handle: s.startAt},
+		{Method: http.MethodPost, Path: base + "diff", Access: api.Admin, Body: api.JSONBody, Command: true, Handle: s.startDiff},
+		{Method: http.MethodPost, Path: base + "report", Access: api.Admin, Body: api.JSONBody, Command: true, MaxBodyBytes: maxReportBytes, Handle: s.startReport},
 	}
 }
 
@@ -139,11 +139,9 @@ func (s *Service) startLook(c *api.Call, required []string, member func(*strictj
 	if err := finish(c, scan); err != nil {
 		return err
 	}
-	if err := c.Settle(c.Context()); err != nil {
-		return err
-	}
-	id, err := start(c.Context(), replay.Order{Actor: c.Caller.ID.String()})
-	return s.answerRun(c, id, err)
+	return s.begin(c, func(once *replay.Once) (replay.RunID, error) {
+		return start(c.Context(), replay.Order{Actor: c.Caller.ID.String(), Once: once})
+	})
 }
 
 // readText reads a text and parses it.

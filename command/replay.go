@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/events/strictjson"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
@@ -58,14 +59,15 @@ func startables(r *replay.Runs) []startable {
 }
 
 // replayRoutes are the endpoints that start and end runs. Runs are no commands
-// on the log: of each kind one is under way at a time, and a repeat is told so.
+// on the log: of each kind one is under way at a time, and a repeat without an
+// Idempotency-Key is told so.
 func (s *Service) replayRoutes() (routes []api.Route) {
 	if s.cfg.Runs == nil {
 		return nil
 	}
 	for _, kind := range startables(s.cfg.Runs) {
 		routes = append(routes, api.Route{
-			Method: http.MethodPost, Path: "/v1/admin/replay/" + kind.name, Access: api.Admin, Body: api.JSONBody,
+			Method: http.MethodPost, Path: "/v1/admin/replay/" + kind.name, Access: api.Admin, Body: api.JSONBody, Command: true,
 			Handle: func(c *api.Call) error { return s.startRun(c, &kind) },
 		})
 	}
@@ -78,13 +80,39 @@ func (s *Service) startRun(c *api.Call, kind *startable) error {
 	if err != nil {
 		return err
 	}
+	return s.begin(c, func(once *replay.Once) (replay.RunID, error) {
+		if err := s.admit(c, &plan{}); err != nil {
+			return "", err
+		}
+		b.order.Once = once
+		return kind.start(c.Context(), &b)
+	})
+}
+
+// begin starts a run and answers with it. A request with a key that has begun one
+// before is answered with that.
+func (s *Service) begin(c *api.Call, start func(*replay.Once) (replay.RunID, error)) error {
 	if err := c.Settle(c.Context()); err != nil {
 		return err
 	}
-	if err := s.admit(c, &plan{}); err != nil {
+	if c.Key == "" {
+		id, err := start(nil)
+		return s.answerRun(c, id, err)
+	}
+	cmd := events.Command{ID: commandID(c), Request: requestHash(c)}
+	release, err := s.claim(cmd.ID)
+	if err != nil {
 		return err
 	}
-	id, err := kind.start(c.Context(), &b)
+	defer release()
+	if _, _, err := s.remembered(&cmd); err != nil { // a command had the key
+		return err
+	}
+	once := &replay.Once{Key: cmd.ID, Request: cmd.Request}
+	id, found, err := s.cfg.Runs.Began(once)
+	if !found {
+		id, err = start(once)
+	}
 	return s.answerRun(c, id, err)
 }
 
@@ -138,10 +166,12 @@ func (s *Service) answerRun(c *api.Call, id replay.RunID, err error) error {
 func runProblem(err error) error {
 	switch {
 	case errors.Is(err, replay.ErrNoRun):
-		return api.NotFound.With("There is no such run: it is of before the last start, or too many have ended since.")
+		return api.NotFound.With("There is no such run: too many have ended since.")
 	case errors.Is(err, replay.ErrNotRunning):
 		return api.NotReady.With("The service is starting or stopping: no run is begun now.")
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, replay.ErrKeyReused):
+		return api.KeyReused
+	case errors.Is(err, context.Canceled), errors.As(err, new(api.Slug)), errors.As(err, new(*api.Problem)):
 		return err
 	}
 	return api.Conflict.With(err.Error())

@@ -17,6 +17,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // plan is a command whose request has been understood: what is to be checked
@@ -106,6 +107,9 @@ func (s *Service) run(c *api.Call, p plan) (verdict, error) {
 		if v, found, err := s.remembered(&cmd); found || err != nil {
 			return v, err
 		}
+		if s.beganRun(&cmd) {
+			return verdict{}, api.KeyReused
+		}
 	} else if p.judged || p.framed {
 		cmd.ID = randomID()
 	}
@@ -177,6 +181,15 @@ func (s *Service) remembered(cmd *events.Command) (verdict, bool, error) {
 		return verdict{}, true, api.KeyReused
 	}
 	return verdict{token: s.token(outcome.Position, outcome.Tag), outcome: outcome}, true, nil
+}
+
+// beganRun reports whether the command's key was used to begin a run.
+func (s *Service) beganRun(cmd *events.Command) bool {
+	if s.cfg.Runs == nil {
+		return false
+	}
+	_, found, _ := s.cfg.Runs.Began(&replay.Once{Key: cmd.ID, Request: cmd.Request})
+	return found
 }
 
 // settle waits until a position that this node has acknowledged is folded, so

@@ -155,7 +155,7 @@ func (s *Service) getRun(c *api.Call) error {
 	}
 	run, err := s.replay.Runs.Status(replay.RunID(c.Param("id")))
 	if errors.Is(err, replay.ErrNoRun) {
-		return api.NotFound.With("There is no such run: it is of before the last start, or too many have ended since.")
+		return api.NotFound.With("There is no such run: too many have ended since.")
 	}
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ type app struct {
 	ops       *api.HTTPServer
 }
 
+// runsFile is where a data directory keeps what is to be known of runs after a restart.
+const runsFile = "runs.json"
+
 // outcomeHorizon is how long outcomes of commands with an Idempotency-Key are
 // remembered: the contract's 24 hours, and one to spare.
 const outcomeHorizon = 25 * time.Hour
@@ -109,6 +112,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	a.runs = replay.NewRuns(replay.Config{
 		Projector: a.projector, Source: a.source(), Index: a.index(), Audit: recorder.Audit,
 		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
+		File:          filepath.Join(cfg.DataDir, runsFile),
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})
 	a.registerGauges()

@@ -22,6 +22,7 @@ type adminFlags struct {
 	JWTSecret string `name:"jwt-secret" group:"Service" help:"The service's secret, where it was given one."`
 	Actor     string `placeholder:"UUID" default:"00000000-0000-0000-0000-000000000000" group:"Service" help:"The administrator whom the audit names, where the token is signed here."`
 	JSON      bool   `name:"json" help:"Print the answer as JSON."`
+	Key       string `name:"idempotency-key" placeholder:"KEY" group:"Service" help:"Of commands that begin a run: the same command with the same key follows the run that the first began."`
 }
 
 // Validate refuses an actor that is no UUID.
@@ -41,6 +42,7 @@ func (a *adminFlags) actor() (id events.UserID, err error) {
 type adminClient struct {
 	url   string
 	token string
+	key   string // of the run that is begun
 	http  http.Client
 }
 
@@ -49,7 +51,7 @@ const adminTokenTTL = 7 * 24 * time.Hour
 
 func (a *adminFlags) client() (*adminClient, error) {
 	token, err := a.bearer()
-	return &adminClient{url: strings.TrimSuffix(a.URL, "/"), token: token}, err
+	return &adminClient{url: strings.TrimSuffix(a.URL, "/"), token: token, key: a.Key}, err
 }
 
 // bearer returns the token given, or signs one. It never makes a secret: one
@@ -138,6 +140,9 @@ func (c *adminClient) open(ctx context.Context, method, path string, body any) (
 		return nil, fmt.Errorf("--url: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
+	if c.key != "" && strings.HasPrefix(path, runsPath) && method == http.MethodPost {
+		request.Header.Set("Idempotency-Key", c.key)
+	}
 	if content != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -15,12 +15,15 @@ type adminRun struct {
 	Result json.RawMessage `json:"result,omitempty"`
 }
 
+// runsPath is where runs are begun.
+const runsPath = "/v1/admin/replay/"
+
 // start begins a run and follows it to its end. With detach it only begins it.
 func (c *adminClient) start(ctx context.Context, kind string, body any, detach bool) (*adminRun, error) {
 	var started struct {
 		ID string `json:"run_id"`
 	}
-	if err := c.post(ctx, "/v1/admin/replay/"+kind, body, &started); err != nil {
+	if err := c.post(ctx, runsPath+kind, body, &started); err != nil {
 		return nil, err
 	}
 	if detach {

@@ -52,6 +52,14 @@ func NewMeter(now func() time.Time) *Meter {
 	return m
 }
 
+// metered is one that has come so far and reads no more.
+func metered(p Progress, now func() time.Time) *Meter {
+	m := NewMeter(now)
+	m.p = p
+	m.from.events, m.next.events = p.Events, p.Events
+	return m
+}
+
 // Phase begins a phase. What was read so far stays.
 func (m *Meter) Phase(name string) {
 	if m == nil {

@@ -231,6 +231,7 @@ func (r *Runs) goOn(ctx context.Context) {
 			return
 		}
 		o, o.Fresh = n.RebuildOptions, false
+		o.resumes = r.interrupted()
 	case changed:
 		o.Reason = fmt.Sprintf("the serving model was made by fold version %d, this binary's is another", from)
 	default:

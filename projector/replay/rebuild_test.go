@@ -108,12 +108,19 @@ func TestInterruptedRebuildIsGoneOnWith(t *testing.T) {
 		}
 		return id
 	}
-	underWay()
-	s.stop()
-	s.start()
-	for len(s.runs.List()) == 0 { // begins by itself
+	// goesOn waits until the run goes on by itself, in another process.
+	goesOn := func(id replay.RunID) {
+		s.stop()
+		s.start()
+		for run, err := s.runs.Status(id); err != nil || run.State == replay.StateCancelled; run, err = s.runs.Status(id) {
+		}
 	}
-	resumed := s.runs.List()[0]
+	id := underWay()
+	goesOn(id)
+	resumed, err := s.runs.Status(id)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if resumed.Kind != replay.KindRebuild || resumed.Order.Reason != "slowly" {
 		t.Errorf("%+v", resumed)
 	}
@@ -126,12 +133,9 @@ func TestInterruptedRebuildIsGoneOnWith(t *testing.T) {
 	}
 
 	slowly.EventsPerSecond = 200
-	underWay()
-	s.stop()
-	s.start()
-	for len(s.runs.List()) == 0 {
-	}
-	r := s.done(s.runs.List()[0].ID, nil).Result.(*replay.RebuildResult)
+	id = underWay()
+	goesOn(id)
+	r := s.done(id, nil).Result.(*replay.RebuildResult)
 	if !r.Switched || !r.Equal || r.Events >= 200 {
 		t.Errorf("%+v", r)
 	}

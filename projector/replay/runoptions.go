@@ -26,6 +26,9 @@ type Config struct {
 	// FreeMemory is how much memory is left, and who sets that bound; nil asks
 	// the machine.
 	FreeMemory func() (bytes uint64, whose string)
+	// File, where set, is where runs, and the keys of the requests that began them, are
+	// remembered across restarts.
+	File string
 	// ScrubInterval is how often the serving model is verified at a low rate in the
 	// background; 0 is never.
 	ScrubInterval time.Duration

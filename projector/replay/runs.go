@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// RunID names a run for as long as the process lives.
+// RunID names a run.
 type RunID string
 
 // Kind says what a run does.
@@ -46,8 +47,7 @@ const (
 var (
 	// ErrBusy is returned for a run that may not go beside one under way.
 	ErrBusy = errors.New("another run is under way: wait for its end, or cancel it")
-	// ErrNoRun is returned for a run that is not known: it is of an earlier
-	// process, or too many have ended since.
+	// ErrNoRun is returned for a run that is not known: too many have ended since.
 	ErrNoRun = errors.New("no such run")
 	// ErrNotRunning is returned while the owner of runs does not run.
 	ErrNotRunning = errors.New("the service is starting or stopping: runs cannot be started")
@@ -63,6 +63,10 @@ func abandoned(ctx context.Context) bool { return errors.Is(context.Cause(ctx), 
 type Order struct {
 	Actor  string `json:"actor,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Once, where set, has a repeat of the request answered with its first run.
+	Once *Once `json:"-"`
+
+	resumes RunID // the run of an earlier process that it goes on with
 }
 
 // Run is a look at one run.
@@ -97,6 +101,7 @@ type Runs struct {
 	mu   sync.Mutex
 	ctx  context.Context // of Run; nil while that does not run
 	list []*run          // oldest first
+	keys []once
 	wg   sync.WaitGroup
 
 	record verifyRecord
@@ -118,6 +123,7 @@ func NewRuns(cfg Config) *Runs { return &Runs{cfg: cfg.withDefaults()} }
 // gone on with, and the serving model is verified in the scrub's interval.
 func (r *Runs) Run(ctx context.Context) error {
 	r.mu.Lock()
+	r.recall()
 	r.ctx = ctx
 	r.mu.Unlock()
 	r.goOn(ctx)
@@ -133,13 +139,17 @@ func (r *Runs) Run(ctx context.Context) error {
 // it found, also beside an error where that is of use.
 type Work func(ctx context.Context, m *Meter) (result any, err error)
 
-// Start begins a run of a kind, of which one runs at a time. It fails with
-// ErrBusy or ErrNotRunning.
+// Start begins a run of a kind, of which one runs at a time, or returns the run
+// that the request has begun before. It fails with ErrBusy, ErrNotRunning or
+// ErrKeyReused.
 func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.acceptsLocked(); err != nil {
 		return "", err
+	}
+	if id, found, err := r.begun(order.Once); found {
+		return id, err
 	}
 	for _, other := range r.list {
 		if other.State == StateRunning && excludes(kind, other.Kind) {
@@ -148,10 +158,15 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 	}
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	started := &run{
-		Run:      Run{ID: RunID(uuid.NewString()), Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
+		Run:      Run{ID: cmp.Or(order.resumes, RunID(uuid.NewString())), Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
 		progress: NewMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
 	}
 	r.remember(started)
+	if err := r.enter(started); err != nil {
+		cancel(err)
+		r.list = r.list[:len(r.list)-1]
+		return "", err
+	}
 	r.wg.Go(func() {
 		defer cancel(nil)
 		result, err := work(ctx, started.progress)
@@ -180,6 +195,7 @@ func excludes(a, b Kind) bool {
 
 // remember adds a run, and forgets the oldest that ended beyond keptRuns.
 func (r *Runs) remember(started *run) {
+	r.list = slices.DeleteFunc(r.list, func(one *run) bool { return one.ID == started.ID }) // it goes on
 	r.list = append(r.list, started)
 	for i := 0; len(r.list) > keptRuns && i < len(r.list); i++ {
 		if r.list[i].State != StateRunning {
@@ -196,7 +212,9 @@ func (r *Runs) ended(ctx context.Context, ended *run, result any, err error) {
 	ended.Ended, ended.Result, ended.State = &now, result, StateDone
 	switch {
 	case err != nil && ctx.Err() != nil:
-		ended.State = StateCancelled
+		if ended.State = StateCancelled; !abandoned(ctx) {
+			err = errInterrupted
+		}
 	case err != nil:
 		ended.State = StateFailed
 		level := slog.LevelError
@@ -207,6 +225,11 @@ func (r *Runs) ended(ctx context.Context, ended *run, result any, err error) {
 	}
 	if err != nil {
 		ended.err, ended.Error = err, err.Error()
+	}
+	if ended.Order.Once != nil || !slices.Contains(looks, ended.Kind) {
+		if err := r.writeLedger(); err != nil {
+			r.cfg.Logger.Warn("the end of a run will not be remembered after a restart", "run", string(ended.ID), "error", err)
+		}
 	}
 	close(ended.done)
 }

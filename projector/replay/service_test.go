@@ -63,7 +63,7 @@ func (s *service) start() {
 	}
 	s.p, s.writer = p, s.log.NewWriter(eventlog.WriterConfig{})
 	cfg := replay.Config{
-		Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
+		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
 	if s.free > 0 {

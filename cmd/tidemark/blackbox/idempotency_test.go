@@ -54,6 +54,19 @@ func keyedCommands() []keyed {
 				}
 			},
 		}, {
+			name: "a verification", who: (*World).admin, path: "/v1/admin/replay/verify", body: obj{}, other: obj{"events_per_second": 1 << 20},
+			repeated: func(w *World, c *Caller) {
+				verified := 0
+				for _, r := range c.get("/v1/admin/replay/runs").want(200).list("runs") {
+					if r["kind"] == "verify" {
+						verified++
+					}
+				}
+				if verified != 1 {
+					w.t.Errorf("%d verifications, want 1", verified)
+				}
+			},
+		}, {
 			name: "events", who: (*World).service, path: "/v1/events", media: cloudEvents,
 			body:     []obj{event("video.viewed", obj{"video_id": fed}), {"bad": true}},
 			other:    []obj{event("video.viewed", obj{"video_id": fed})},

@@ -1,0 +1,181 @@
+package replay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/tidemark-io/tidemark/durable"
+)
+
+// Once makes one run of a request that is repeated, for at least a day and across
+// restarts.
+type Once struct {
+	// Key says which request it is, and Request tells another under the same key
+	// from it.
+	Key, Request [16]byte
+}
+
+// ErrKeyReused is returned for a request under a key that another had.
+var ErrKeyReused = errors.New("the key was used for another request")
+
+// keptKeys is how long keys of requests are remembered: the 24 hours that callers are
+// promised, and one to spare.
+const keptKeys = 25 * time.Hour
+
+// ledger is what outlives the process of its runs: a file, written anew when a run
+// begins and when it ends.
+type ledger struct {
+	Runs []Run  `json:"runs"` // oldest first
+	Keys []once `json:"keys,omitempty"`
+}
+
+// once is a request that began a run.
+type once struct {
+	Key     []byte    `json:"key"`
+	Request []byte    `json:"request"`
+	Run     RunID     `json:"run_id"`
+	At      time.Time `json:"at"`
+}
+
+// errInterrupted is what became of a run whose process has ended before it.
+var errInterrupted = errors.New("the service ended before the run did")
+
+// ReadRuns reads from a file (Config.File) what a process remembered of its runs, newest
+// first. What was under way is cancelled: the service has ended. Without a file
+// there were none.
+func ReadRuns(file string) ([]Run, error) {
+	l, err := readLedger(file)
+	slices.Reverse(l.Runs)
+	return l.Runs, err
+}
+
+func readLedger(file string) (l ledger, err error) {
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &l)
+	}
+	if err != nil {
+		return ledger{}, fmt.Errorf("read what is remembered of runs: %w", err)
+	}
+	for i := range l.Runs {
+		r := &l.Runs[i]
+		if r.State == StateRunning {
+			r.State, r.Error = StateCancelled, errInterrupted.Error()
+		}
+		if r.Error == errInterrupted.Error() {
+			r.err = errInterrupted
+		}
+	}
+	return l, nil
+}
+
+// recall takes over what the process before remembered.
+func (r *Runs) recall() {
+	if r.cfg.File == "" {
+		return
+	}
+	l, err := readLedger(r.cfg.File)
+	if err != nil {
+		r.cfg.Logger.Warn("runs of before are forgotten", "error", err)
+	}
+	for _, before := range l.Runs {
+		done := make(chan struct{})
+		close(done)
+		r.list = append(r.list, &run{Run: before, progress: metered(before.Progress, r.cfg.Now), cancel: func(error) {}, done: done})
+	}
+	r.keys = l.Keys
+}
+
+// maxKeptResult bounds a result that outlives the process: an explanation may be long,
+// and can be had again.
+const maxKeptResult = 64 << 10
+
+// writeLedger makes durable what is remembered. r.mu is held.
+func (r *Runs) writeLedger() error {
+	if r.cfg.File == "" {
+		return nil
+	}
+	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return r.cfg.Now().Sub(o.At) > keptKeys })
+	l := ledger{Runs: make([]Run, 0, len(r.list)), Keys: r.keys}
+	for _, one := range r.list {
+		kept := one.look()
+		if result, err := json.Marshal(kept.Result); err != nil || len(result) > maxKeptResult {
+			kept.Result = nil
+		}
+		l.Runs = append(l.Runs, kept)
+	}
+	b, err := json.Marshal(&l)
+	if err == nil {
+		err = durable.WriteFile(r.cfg.File, b)
+	}
+	if err != nil {
+		return fmt.Errorf("remember the runs: %w", err)
+	}
+	return nil
+}
+
+// Began returns the run that a request has begun already. It fails with ErrKeyReused
+// where another request has its key.
+func (r *Runs) Began(o *Once) (id RunID, found bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun(o)
+}
+
+func (r *Runs) begun(o *Once) (id RunID, found bool, err error) {
+	if o == nil {
+		return "", false, nil
+	}
+	for i := range r.keys {
+		k := &r.keys[i]
+		switch {
+		case string(k.Key) != string(o.Key[:]) || r.cfg.Now().Sub(k.At) > keptKeys:
+		case string(k.Request) != string(o.Request[:]):
+			return "", true, ErrKeyReused
+		default:
+			return k.Run, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// enter makes a run that has just begun durable where a repeat must find it.
+func (r *Runs) enter(started *run) error {
+	o := started.Order.Once
+	if o != nil {
+		r.keys = append(r.keys, once{o.Key[:], o.Request[:], started.ID, started.Started})
+	}
+	if o == nil && slices.Contains(looks, started.Kind) {
+		return nil // it changes nothing, and can be asked for again
+	}
+	err := r.writeLedger()
+	if err == nil {
+		return nil
+	}
+	if o == nil {
+		r.cfg.Logger.Warn("a run will not be remembered after a restart", "run", string(started.ID), "error", err)
+		return nil
+	}
+	r.keys = r.keys[:len(r.keys)-1]
+	return err
+}
+
+// interrupted returns the rebuild that the process before did not get to the end of.
+func (r *Runs) interrupted() RunID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range slices.Backward(r.list) {
+		if one.Kind == KindRebuild && errors.Is(one.err, errInterrupted) {
+			return one.ID
+		}
+	}
+	return ""
+}
