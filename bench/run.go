@@ -24,7 +24,7 @@ type runCmd struct {
 	Charts string            `default:"charts" help:"Directory for the charts that are drawn of the results at the end; empty for none."`
 	GOGC   string            `name:"gogc" default:"800" help:"Collector setting of every server in Go."`
 	Root   string            `type:"existingdir" default:".." help:"Working copy of the product to be measured."`
-	Also   map[string]string `placeholder:"NAME=DIR" help:"Other working copies, to be measured beside it in the reading scenarios."`
+	Also   map[string]string `placeholder:"NAME=DIR" help:"Other working copies, to be measured beside it in the reading scenarios and in ingest."`
 	Dir    string            `type:"existingdir" help:"Where the servers' data goes while the run lasts; the system's temporary directory unless given."`
 	List   bool              `help:"Print the names of the scenarios, with about how long each takes, and do nothing."`
 }

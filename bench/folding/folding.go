@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/bench/history"
+	"github.com/tidemark-io/tidemark/bench/process"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -48,7 +49,7 @@ func Run(ctx context.Context, dataDir string, every Checkpoints) (*Fold, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open the event log: %w", err)
 	}
-	cpu, start := processCPU(), time.Now()
+	cpu, start := process.OwnCPU(), time.Now()
 	p, err := projector.New(ctx, projector.Config{
 		Log: log, ModelsDir: history.ModelsDir(dataDir),
 		CheckpointInterval: every.Interval, CheckpointBytes: every.Bytes,
@@ -76,7 +77,7 @@ func (f *Fold) catchUp(ctx context.Context, cpu time.Duration, start time.Time) 
 		select {
 		case <-live:
 			err := f.Inspect(ctx, func(m *readmodel.Model) { f.Digest = m.Digest() })
-			f.Took, f.CPU = time.Since(start), processCPU()-cpu
+			f.Took, f.CPU = time.Since(start), process.OwnCPU()-cpu
 			f.Dead = f.Stats().DeadLetters
 			return err
 		case <-tick.C:

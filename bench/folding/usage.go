@@ -9,17 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
-	"time"
 )
-
-// processCPU is the user and system time of this process.
-func processCPU() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0 // it cannot fail for RUSAGE_SELF
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // Memory is what this process holds, in bytes, after a collection.
 type Memory struct {

@@ -3,7 +3,9 @@ package writing
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,8 +86,14 @@ func stores(ctx context.Context, env *scenario.Env, t *trace) (list []store, sto
 	add := func(subject, note string, run func(context.Context, *trace, string, *result.Row) error) {
 		list = append(list, store{result.Row{Scenario: Ingest, Subject: subject, Parameters: parameters, Note: note}, run})
 	}
-	service := &service{env: env, calls: newCalls(t)}
-	add(Tidemark, "durable, folded, and each repeat known as one before the answer", service.run)
+	calls := newCalls(t)
+	of := func(binary string) func(context.Context, *trace, string, *result.Row) error {
+		return (&service{env: env, binary: binary, calls: calls}).run
+	}
+	add(Tidemark, "durable, folded, and each repeat known as one before the answer", of(env.Tidemark))
+	for _, name := range slices.Sorted(maps.Keys(env.Also)) {
+		add(Tidemark+"-"+name, "another working copy", of(env.Also[name]))
+	}
 	add(JetStream, "SyncAlways, one in flight, the events encoded beforehand", newRawBatches(t).run)
 	peers, stop, err := startPeers(ctx, env)
 	if err != nil {

@@ -80,14 +80,16 @@ func number(text []byte, prefix string) (n int, rest []byte) {
 	return n, rest[end:]
 }
 
-// service is tidemark: a new one for each run, since what it has taken it knows.
+// service is a build of tidemark: a new process for each run, since what it has
+// taken it knows.
 type service struct {
-	env   *scenario.Env
-	calls *calls
+	env    *scenario.Env
+	binary string
+	calls  *calls
 }
 
 func (s *service) run(ctx context.Context, t *trace, dir string, row *result.Row) error {
-	server, err := process.StartTidemark(ctx, s.env.Tidemark, dir, s.env.GOGC)
+	server, err := process.StartTidemark(ctx, s.binary, dir, s.env.GOGC)
 	if err != nil {
 		return err
 	}
@@ -102,10 +104,12 @@ func (s *service) run(ctx context.Context, t *trace, dir string, row *result.Row
 	if err != nil {
 		return err
 	}
+	client := process.OwnCPU()
 	report, err := pool.Run(ctx, load.Plan{Script: s.calls, Duration: time.Hour, Limit: len(s.calls.requests)})
 	if err != nil {
 		return err
 	}
+	client = process.OwnCPU() - client
 	after, err := server.CPU()
 	if err != nil {
 		return err
@@ -116,6 +120,7 @@ func (s *service) run(ctx context.Context, t *trace, dir string, row *result.Row
 	n := float64(len(t.events))
 	row.Add(result.Events, result.PerSecond, n/report.Seconds)
 	row.Add("cpu_event", result.Microseconds, float64((after-before).Nanoseconds())/1000/n)
+	row.Add("client_cpu_event", result.Microseconds, float64(client.Nanoseconds())/1000/n)
 	row.Add(result.P50, result.Milliseconds, report.Latency.Quantile(0.5))
 	row.Add(result.P99, result.Milliseconds, report.Latency.Quantile(0.99))
 	return nil
