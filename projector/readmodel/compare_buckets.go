@@ -124,11 +124,8 @@ func (t *identityTable) above(after identity, yield func(identity) bool) {
 // takeOver makes a bucket what it is in another table. No checkpoint may be under way.
 func (s *Seen) takeOver(hour int64, log *Seen) {
 	if old := s.buckets[hour]; old != nil {
-		s.digest -= old.digest
-		s.count -= old.count
-		s.sizes.tableBytes -= old.table.bytes
 		s.touched = slices.DeleteFunc(s.touched, func(h int64) bool { return h == hour })
-		delete(s.buckets, hour)
+		s.forget(old)
 		s.drop(old)
 	}
 	from := log.buckets[hour]

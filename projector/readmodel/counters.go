@@ -15,8 +15,7 @@ func (m *Model) SeenBefore(e *events.Event) bool {
 	if !e.HasIdentity() {
 		return false
 	}
-	m.seen.hour, m.seen.candidate = hourOf(e.Time), identityOf(&e.Meta)
-	return m.seen.contains(m.seen.hour, m.seen.candidate)
+	return m.seen.contains(hourOf(e.Time), identityOf(&e.Meta))
 }
 
 // MarkSeen remembers the event that SeenBefore was asked about last, once it
@@ -24,7 +23,7 @@ func (m *Model) SeenBefore(e *events.Event) bool {
 // can be driven again.
 func (m *Model) MarkSeen(e *events.Event) {
 	if e.HasIdentity() {
-		m.seen.add(m.seen.hour, m.seen.candidate, m.logTime)
+		m.seen.add(m.seen.asked.hour, m.seen.asked.id, m.logTime)
 	}
 }
 

@@ -25,9 +25,10 @@ type Seen struct {
 	buckets map[int64]*seenBucket // by hour since the epoch
 	count   int
 	digest  uint64
-	// hour and candidate are of the event that is being folded.
-	hour      int64
-	candidate identity
+	// recent is the bucket of the event before: most have the same.
+	recent *seenBucket
+	// asked is what contains was asked about last: most often it is added next.
+	asked asked
 
 	base  Base // where sealed pages lie
 	pages pageCache
@@ -70,6 +71,17 @@ type seenBucket struct {
 	dropped bool // forgotten while pending
 }
 
+// asked is an identity and, where placed, where it has to go: that holds until the
+// tables change.
+type asked struct {
+	hour   int64
+	id     identity
+	placed bool
+	bucket *seenBucket // nil if there is none
+	part   *tablePart  // of the bucket's table, nil if that is empty
+	at     int
+}
+
 // identity is the hash of an event's source, ID, type and time, in two words.
 // It is never zero, which marks an empty cell.
 type identity struct{ hi, lo uint64 }
@@ -110,14 +122,48 @@ func (id identity) digest() uint64 {
 
 func hourOf(t events.Time) int64 { return floorDiv(int64(t), time.Hour.Microseconds()) }
 
+// bucket returns the bucket of an hour, nil if there is none.
+func (s *Seen) bucket(hour int64) *seenBucket {
+	if s.recent == nil || s.recent.hour != hour {
+		b := s.buckets[hour]
+		if b == nil {
+			return nil
+		}
+		s.recent = b
+	}
+	return s.recent
+}
+
+// forget takes a bucket out.
+func (s *Seen) forget(b *seenBucket) {
+	s.digest -= b.digest
+	s.count -= b.count
+	s.sizes.tableBytes -= b.table.bytes
+	delete(s.buckets, b.hour)
+	s.recent, s.asked.placed = nil, false
+}
+
+// locate finds the place of an identity in its bucket's table, and reports
+// whether it is there.
+func (s *Seen) locate(hour int64, id identity) (found bool) {
+	s.asked = asked{hour: hour, id: id, placed: true, bucket: s.bucket(hour)}
+	if b := s.asked.bucket; b != nil {
+		s.asked.part, s.asked.at, found = b.table.find(id)
+	}
+	return found
+}
+
 // contains reports whether the event was seen before. It panics with a
 // RowsFailure where a page of the checkpoint cannot be read.
 func (s *Seen) contains(hour int64, id identity) bool {
-	b := s.buckets[hour]
+	if s.locate(hour, id) {
+		return true
+	}
+	b := s.asked.bucket
 	if b == nil {
 		return false
 	}
-	if b.table.contains(id) || b.pending != nil && b.pending.table.contains(id) {
+	if b.pending != nil && b.pending.table.contains(id) {
 		return true
 	}
 	for _, r := range b.runs {
@@ -130,12 +176,15 @@ func (s *Seen) contains(hour int64, id identity) bool {
 
 // add remembers an identity that was not there.
 func (s *Seen) add(hour int64, id identity, logTime events.Time) {
-	b := s.buckets[hour]
+	if !s.asked.placed || s.asked.id != id || s.asked.hour != hour {
+		s.locate(hour, id)
+	}
+	b := s.asked.bucket
 	if b == nil {
 		b = &seenBucket{hour: hour}
 		s.buckets[hour] = b
 	}
-	s.insert(b, id)
+	s.insert(b, s.asked.part, s.asked.at, id)
 	b.last = max(b.last, logTime)
 	if len(b.fresh) == 0 {
 		s.touched = append(s.touched, hour)
@@ -144,30 +193,24 @@ func (s *Seen) add(hour int64, id identity, logTime events.Time) {
 	s.freshBytes += identitySize
 }
 
-// insert adds an identity to a bucket's table. It returns false if the table
-// has it.
-func (s *Seen) insert(b *seenBucket, id identity) bool {
+// insert puts an identity into a bucket's table, where that said that it has to go.
+func (s *Seen) insert(b *seenBucket, part *tablePart, at int, id identity) {
 	before := b.table.bytes
-	if !b.table.add(id) {
-		return false
-	}
+	b.table.insert(part, at, id)
 	s.sizes.tableBytes += b.table.bytes - before
 	d := id.digest()
 	b.count, b.digest = b.count+1, b.digest+d
 	s.count, s.digest = s.count+1, s.digest+d
-	return true
+	s.asked.placed = false
 }
 
 // expire forgets the buckets that took nothing in for the horizon.
 func (s *Seen) expire(logTime events.Time) {
-	for hour, b := range s.buckets {
+	for _, b := range s.buckets {
 		if logTime-b.last <= events.Time(s.horizon.Microseconds()) {
 			continue
 		}
-		s.digest -= b.digest
-		s.count -= b.count
-		s.sizes.tableBytes -= b.table.bytes
-		delete(s.buckets, hour)
+		s.forget(b)
 		if b.dropped = b.pending != nil; !b.dropped {
 			s.drop(b)
 		}

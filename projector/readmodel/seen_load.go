@@ -103,9 +103,11 @@ func (s *Seen) loadChunks(src Source) error {
 		b.chunks = append(b.chunks, chunkRef{f.uint64(), f.uint32()})
 		for i := range len(value) / identitySize {
 			id := identityAt(value, i)
-			if id == (identity{}) || !s.insert(b, id) {
+			part, at, found := b.table.find(id)
+			if found || id == (identity{}) {
 				return fmt.Errorf("%w: an identity of hour %d stands twice, or is none", ErrState, hour)
 			}
+			s.insert(b, part, at, id)
 		}
 		return nil
 	})

@@ -56,6 +56,7 @@ func (s *Seen) seal(version uint64) {
 		if left > target || len(b.chunks) >= s.sealChunks {
 			left -= b.table.bytes
 			s.sealing = append(s.sealing, b.seal(version, s.base))
+			s.asked.placed = false // it may be in the table that is handed over
 		}
 	}
 }

@@ -34,6 +34,8 @@ const (
 	partCells = 1 << 15
 	// firstPartCells is small, since many old hours get a few identities.
 	firstPartCells = 8
+	// smallPart is up to how many places a part grows by half: 64 KiB.
+	smallPart = 4096
 	// maxDepth keeps the directory small, whatever the identities.
 	maxDepth = 16
 )
@@ -71,12 +73,9 @@ func (p *tablePart) find(id identity) (at int, found bool) {
 	return at, false
 }
 
-// add inserts an identity in order; those behind it move up to the next gap.
-func (p *tablePart) add(id identity) bool {
-	at, found := p.find(id)
-	if found {
-		return false
-	}
+// insert puts an identity where find said that it has to go; those behind it
+// move up to the next gap.
+func (p *tablePart) insert(at int, id identity) {
 	gap := at
 	for gap < len(p.cells) && p.cells[gap] != (identity{}) {
 		gap++
@@ -87,7 +86,6 @@ func (p *tablePart) add(id identity) bool {
 	copy(p.cells[at+1:gap+1], p.cells[at:gap])
 	p.cells[at] = id
 	p.count++
-	return true
 }
 
 // push adds an identity that is greater than all there are.
@@ -114,30 +112,52 @@ func (t *identityTable) contains(id identity) bool {
 	return found
 }
 
+// find returns where the identity is, or where it has to go: in no part as long
+// as the table is empty.
+func (t *identityTable) find(id identity) (p *tablePart, at int, found bool) {
+	if t.parts == nil {
+		return nil, 0, false
+	}
+	p = t.parts[t.index(id)]
+	at, found = p.find(id)
+	return p, at, found
+}
+
 // add returns false if the identity was there.
 func (t *identityTable) add(id identity) bool {
-	if t.parts == nil {
-		p := newPart(firstPartCells, 0)
-		t.parts, t.bytes = []*tablePart{p}, p.bytes()
+	p, at, found := t.find(id)
+	if !found {
+		t.insert(p, at, id)
 	}
-	p := t.parts[t.index(id)]
+	return !found
+}
+
+// insert puts an identity where find said that it has to go.
+func (t *identityTable) insert(p *tablePart, at int, id identity) {
+	if p == nil {
+		p = newPart(firstPartCells, 0)
+		t.parts, t.bytes, at = []*tablePart{p}, p.bytes(), p.place(id)
+	}
 	before := p.bytes()
-	if !p.add(id) {
-		return false
-	}
+	p.insert(at, id)
 	t.count++
 	t.bytes += p.bytes() - before
 	if p.full() {
 		t.grow(p, t.index(id))
 	}
-	return true
 }
 
-// grow gives a part a quarter more places, or splits it in two.
+// grow gives a part more places, or splits it in two: half of its places more as
+// long as it is small, since there may be thousands of hours and each copy is
+// memory that was never touched, then a quarter.
 func (t *identityTable) grow(p *tablePart, index int) {
 	t.bytes -= p.bytes()
 	if p.home < partCells || p.depth == maxDepth {
-		larger := newPart(p.home+max(p.home/4, firstPartCells), p.depth)
+		more := max(p.home/2, firstPartCells)
+		if p.home > smallPart {
+			more = p.home / 4
+		}
+		larger := newPart(p.home+more, p.depth)
 		end := 0
 		p.each(func(id identity) { end = larger.push(id, end) })
 		t.replace(index, p, larger, larger)
