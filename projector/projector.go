@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,6 +117,7 @@ func (p *Projector) Hold() *readmodel.Snapshot {
 		if s := p.Snapshot(); s.Hold() {
 			return s
 		}
+		runtime.Gosched() // the fold is about to publish the next
 	}
 }
 

@@ -44,15 +44,15 @@ func (c *Comparison) compareRows(live, log View) error {
 		switch {
 		case x == nil && y == nil:
 			return nil
-		case y == nil || x != nil && bytes.Compare(x.key, y.key) < 0:
-			c.noteRow(x.key, x, nil)
+		case y == nil || x != nil && rowLess(*x, *y):
+			c.noteRow(x.key(), x, nil)
 			a.drop()
-		case x == nil || bytes.Compare(x.key, y.key) > 0:
-			c.noteRow(y.key, nil, y)
+		case x == nil || rowLess(*y, *x):
+			c.noteRow(y.key(), nil, y)
 			b.drop()
 		default:
-			if !bytes.Equal(x.value, y.value) {
-				c.noteRow(x.key, x, y)
+			if !bytes.Equal(x.value(), y.value()) {
+				c.noteRow(x.key(), x, y)
 			}
 			a.drop()
 			b.drop()
@@ -70,10 +70,10 @@ func (c *Comparison) noteRow(key []byte, live, log *row) {
 	}}
 	d.Table, d.ID = describeRow(key)
 	if live != nil {
-		d.Live = describeValue(live.value)
+		d.Live = describeValue(live.value())
 	}
 	if log != nil {
-		d.Log = describeValue(log.value)
+		d.Log = describeValue(log.value())
 	}
 	c.note(d)
 }
@@ -108,11 +108,11 @@ func (r *rowReader) fill() error {
 	}
 	r.run = r.run[:0]
 	err := r.view.scan(nil, from, func(key, value []byte) bool {
-		r.run = append(r.run, row{slices.Clone(key), append([]byte{}, value...)})
+		r.run = append(r.run, newRow(key, value))
 		return len(r.run) < rowsRun
 	})
 	if r.done = len(r.run) < rowsRun; len(r.run) > 0 {
-		r.last = r.run[len(r.run)-1].key
+		r.last = r.run[len(r.run)-1].key()
 	}
 	return err
 }

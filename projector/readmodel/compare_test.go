@@ -82,11 +82,11 @@ var damages = map[string]struct {
 	}, "like 75330000-\nlike 75330000-"},
 	"the flags of a user": {func(m *Model) { m.Users.entry(1).flags.Store(userBlocked) }, "user 75320000-"},
 	"a row": {func(m *Model) {
-		r, _ := m.rows.active.Get(row{key: Item{Video: testID('v', 5), Kind: events.Comments, ID: testID('c', 5)}.key()})
-		r.value[3] ^= 4
+		r, _ := m.rows.active.Get(soughtRow(Item{Video: testID('v', 5), Kind: events.Comments, ID: testID('c', 5)}.key()))
+		r.value()[3] ^= 4
 	}, "item 76350000-"},
 	"a row that is gone": {func(m *Model) {
-		m.rows.active.Delete(row{key: Item{Video: testID('v', 6), Kind: events.Comments, ID: testID('c', 6)}.key()})
+		m.rows.active.Delete(soughtRow(Item{Video: testID('v', 6), Kind: events.Comments, ID: testID('c', 6)}.key()))
 	}, "item 76360000-"},
 	"a row too many": {func(m *Model) {
 		m.rows.put(keyOf(rowJob).id(testID('j', 1)), []byte("job"))

@@ -49,7 +49,7 @@ type Image struct {
 
 	model   *Model
 	head    stateHead
-	rows    View
+	rows    *layer // that changed
 	records []entry
 	parts   []imagePart
 	videos  videoPart
@@ -94,15 +94,15 @@ func (i *Image) Writes() iter.Seq2[[]byte, []byte] {
 				return
 			}
 		}
-		i.rows.active.Ascend(func(r row) bool {
-			return yield(append([]byte{spaceRows}, r.key...), r.value)
+		i.rows.Ascend(func(r row) bool {
+			return yield(append([]byte{spaceRows}, r.key()...), r.value())
 		})
 	}
 }
 
 // Len is the number of keys, once they were written.
 func (i *Image) Len() int {
-	n := len(i.records) + i.rows.active.Len()
+	n := len(i.records) + i.rows.Len()
 	for _, p := range i.parts {
 		n += p.len()
 	}
@@ -171,8 +171,7 @@ func (m *Model) Freeze(version uint64) *Image {
 		m.image = i
 	}
 	i.At = m.at
-	i.rows = View{active: m.rows.active}
-	m.rows.frozen, m.rows.active, m.rows.bytes = m.rows.active, newLayer(), 0
+	i.rows = m.rows.freeze()
 	m.Videos.freeze(i)
 	m.Users.freeze(i)
 	m.seen.freeze(i)

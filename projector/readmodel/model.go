@@ -145,6 +145,7 @@ func (m *Model) Publish(tag uint32) {
 // what was folded of it. The model must not be folded on, nor frozen.
 func (m *Model) Abandon() {
 	m.abandoned = true
+	m.rows.rollback()
 	m.Trending.mu.Unlock()
 }
 
@@ -192,9 +193,10 @@ func (s *Snapshot) Token(ceiling events.Position) events.Token {
 }
 
 // Hold keeps the rows of the snapshot readable until Release. It returns false
-// for a snapshot that came out of use before anybody held it: take a newer one.
+// for a snapshot that came out of use before anybody held it: take a newer one,
+// which is there within the time that the fold takes to add a record batch's rows.
 // Who reads rows holds the snapshot; counters need no hold.
-func (s *Snapshot) Hold() bool { return s.rows.base == nil || s.rows.base.Acquire() }
+func (s *Snapshot) Hold() bool { return s.rows.keep() && (s.rows.base == nil || s.rows.base.Acquire()) }
 
 // Release ends what Hold began.
 func (s *Snapshot) Release() {

@@ -1,11 +1,6 @@
 package readmodel
 
-import (
-	"bytes"
-	"fmt"
-
-	"github.com/google/btree"
-)
+import "bytes"
 
 // Base is where rows lie that were checkpointed: an ordered store of bytes at
 // one checkpoint's version. A Base never changes; the next checkpoint yields
@@ -23,33 +18,27 @@ type Base interface {
 	Release()
 }
 
-// row is one entry of the layer above the Base; a nil value is a deletion.
-type row struct {
-	key   []byte
-	value []byte
-}
-
-func rowLess(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
-
-// rowsDegree is the fan-out of the trees: nodes of a few cache lines.
-const rowsDegree = 32
-
 // Rows keeps everything that is not worth memory for ever: comments, jobs,
 // notifications, blocks, outcomes, the audit. It is one ordered map in layers:
-// what changed since the last checkpoint, what the running checkpoint is
-// writing, and the Base below.
+// what the present record batch writes, what changed since the last checkpoint,
+// what the running checkpoint is writing, and the Base below.
 //
-// The fold is the only writer. At the end of a record batch it publishes an
-// immutable view; readers never wait.
+// The fold is the only writer. At the end of a record batch it adds what that
+// wrote to the layer below, and publishes a view of it. It goes on in the same
+// layer as long as nobody has read that, and copies on write where somebody has:
+// there are a thousand record batches a second and few readers of rows, and to
+// copy the nodes around each new row cost ten times as much as to write it.
 type Rows struct {
-	active *btree.BTreeG[row]
-	frozen *btree.BTreeG[row] // nil when no checkpoint runs
-	base   Base               // nil before the first checkpoint
+	batch  *layer
+	active *layer
+	hold   *layerHold // of the active layer, since it was shown
+	frozen *layer     // nil when no checkpoint runs
+	base   Base       // nil before the first checkpoint
 	digest uint64
-	bytes  int // keys and values in active
+	bytes  int // keys and values in batch and active
 	// last is what was read or written last: most often it is written next. Its
 	// value is nil where there is no such row.
-	last row
+	last struct{ key, value []byte }
 }
 
 // RowsFailure is what the fold panics with when a row cannot be read back from
@@ -72,14 +61,8 @@ func GuardRows(fn func()) (err error) {
 	return nil
 }
 
-func newRows() *Rows { return &Rows{active: newLayer()} }
-
-func newLayer() *btree.BTreeG[row] { return btree.NewG(rowsDegree, rowLess) }
-
-// View is the rows as of one position.
-type View struct {
-	active, frozen *btree.BTreeG[row]
-	base           Base
+func newRows() *Rows {
+	return &Rows{batch: newLayer(), active: newLayer(), hold: new(layerHold)}
 }
 
 // setBase puts a checkpoint below the rows, and holds it: the fold reads from
@@ -92,33 +75,55 @@ func (r *Rows) setBase(b Base) {
 }
 
 // view returns the present rows, to be read while the fold goes on.
-func (r *Rows) view() View { return View{active: r.active.Clone(), frozen: r.frozen, base: r.base} }
+func (r *Rows) view() View {
+	r.commit()
+	return View{layers: [layerCount]*layer{1: r.active, 2: r.frozen}, hold: r.hold, base: r.base}
+}
+
+// commit adds what the record batch has written to the active layer.
+func (r *Rows) commit() {
+	if r.batch.Len() == 0 {
+		return
+	}
+	if !r.hold.leave() {
+		r.active = r.active.Clone()
+	}
+	r.hold = new(layerHold)
+	r.batch.Ascend(func(written row) bool {
+		if replaced, had := r.active.ReplaceOrInsert(written); had {
+			r.bytes -= replaced.size()
+		}
+		return true
+	})
+	r.batch.Clear(true)
+}
+
+// rollback forgets what the record batch has written.
+func (r *Rows) rollback() { r.batch.Clear(true) }
+
+// freeze hands over what changed since the last checkpoint.
+func (r *Rows) freeze() *layer {
+	r.commit()
+	r.frozen, r.active, r.hold, r.bytes = r.active, newLayer(), new(layerHold), 0
+	return r.frozen
+}
+
+// present is what the fold sees: its own writes too.
+func (r *Rows) present() View {
+	return View{layers: [layerCount]*layer{r.batch, r.active, r.frozen}, base: r.base}
+}
 
 // get reads a row, or panics with a RowsFailure. It keeps the key.
 func (r *Rows) get(key []byte) []byte {
 	if r.last.key == nil || !bytes.Equal(r.last.key, key) {
-		r.last = row{key, r.find(key)}
+		v := r.present()
+		value, err := v.read(key)
+		if err != nil {
+			panic(RowsFailure{err})
+		}
+		r.last.key, r.last.value = key, value
 	}
 	return r.last.value
-}
-
-func (r *Rows) find(key []byte) []byte {
-	if found, ok := r.active.Get(row{key: key}); ok {
-		return found.value
-	}
-	if r.frozen != nil {
-		if found, ok := r.frozen.Get(row{key: key}); ok {
-			return found.value
-		}
-	}
-	if r.base == nil {
-		return nil
-	}
-	value, err := r.base.Get(key)
-	if err != nil {
-		panic(RowsFailure{fmt.Errorf("read row from the checkpoint: %w", err)})
-	}
-	return value
 }
 
 // put writes a row; a nil value deletes it. It keeps both slices.
@@ -134,12 +139,12 @@ func (r *Rows) add(key, value []byte) {
 	if value != nil {
 		r.digest += rowDigest(key, value)
 	}
-	r.last = row{key, value}
-	replaced, had := r.active.ReplaceOrInsert(r.last)
-	if had {
-		r.bytes -= len(replaced.key) + len(replaced.value)
+	r.last.key, r.last.value = key, value
+	written := newRow(key, value)
+	if replaced, had := r.batch.ReplaceOrInsert(written); had {
+		r.bytes -= replaced.size()
 	}
-	r.bytes += len(key) + len(value)
+	r.bytes += written.size()
 }
 
 func rowDigest(key, value []byte) uint64 {
@@ -147,154 +152,10 @@ func rowDigest(key, value []byte) uint64 {
 }
 
 // scan calls fn for the rows with the prefix, in order, from the key on, or
-// panics with a RowsFailure.
+// panics with a RowsFailure. fn must not write rows.
 func (r *Rows) scan(prefix, from []byte, fn func(key, value []byte) bool) {
-	v := View{active: r.active, frozen: r.frozen, base: r.base}
-	if err := v.scan(prefix, from, fn); err != nil {
+	v := r.present()
+	if err := v.walk(prefix, from, fn); err != nil {
 		panic(RowsFailure{err})
 	}
-}
-
-// Get reads a row of the view; nil if there is none.
-func (v View) get(key []byte) ([]byte, error) {
-	if found, ok := v.active.Get(row{key: key}); ok {
-		return found.value, nil
-	}
-	if v.frozen != nil {
-		if found, ok := v.frozen.Get(row{key: key}); ok {
-			return found.value, nil
-		}
-	}
-	if v.base == nil {
-		return nil, nil
-	}
-	value, err := v.base.Get(key)
-	if err != nil {
-		return nil, fmt.Errorf("read row from the checkpoint: %w", err)
-	}
-	return value, nil
-}
-
-// scan merges the layers: for each key the uppermost layer that has it counts.
-func (v View) scan(prefix, from []byte, fn func(key, value []byte) bool) error {
-	if from == nil {
-		from = prefix
-	}
-	upper := overlay{newLayerCursor(v.active, prefix, from), newLayerCursor(v.frozen, prefix, from)}
-	more := true
-	emit := func(key, value []byte) bool {
-		if value != nil {
-			more = fn(key, value)
-		}
-		return more
-	}
-	if v.base != nil {
-		err := v.base.Scan(prefix, from, func(key, value []byte) bool {
-			for more {
-				top, ok := upper.peek()
-				if !ok || bytes.Compare(top.key, key) > 0 {
-					more = fn(key, value)
-					return more
-				}
-				upper.next()
-				emit(top.key, top.value)
-				if bytes.Equal(top.key, key) {
-					return more
-				}
-			}
-			return false
-		})
-		if err != nil {
-			return fmt.Errorf("scan rows of the checkpoint: %w", err)
-		}
-	}
-	for more {
-		top, ok := upper.peek()
-		if !ok {
-			break
-		}
-		upper.next()
-		emit(top.key, top.value)
-	}
-	return nil
-}
-
-// overlay walks the two layers in memory as one.
-type overlay struct{ active, frozen *layerCursor }
-
-// peek returns the next row of the two layers, of the upper one where both have it.
-func (o overlay) peek() (row, bool) {
-	a, okA := o.active.peek()
-	f, okF := o.frozen.peek()
-	switch {
-	case !okA:
-		return f, okF
-	case !okF, bytes.Compare(a.key, f.key) <= 0:
-		return a, true
-	}
-	return f, true
-}
-
-// next moves past the row that peek returned, in both layers.
-func (o overlay) next() {
-	top, _ := o.peek()
-	for _, c := range [...]*layerCursor{o.active, o.frozen} {
-		if r, ok := c.peek(); ok && bytes.Equal(r.key, top.key) {
-			c.drop()
-		}
-	}
-}
-
-// layerCursor reads a tree forward in small runs, since the tree can only be
-// walked by callback.
-type layerCursor struct {
-	tree    *btree.BTreeG[row]
-	prefix  []byte
-	run     []row
-	done    bool
-	lastKey []byte
-}
-
-const cursorRun = 64
-
-func newLayerCursor(tree *btree.BTreeG[row], prefix, from []byte) *layerCursor {
-	c := &layerCursor{tree: tree, prefix: prefix, done: tree == nil}
-	if !c.done {
-		c.fill(from, false)
-	}
-	return c
-}
-
-func (c *layerCursor) fill(from []byte, after bool) {
-	c.run = c.run[:0]
-	c.done = true
-	c.tree.AscendGreaterOrEqual(row{key: from}, func(r row) bool {
-		if after && bytes.Equal(r.key, from) {
-			return true
-		}
-		if !bytes.HasPrefix(r.key, c.prefix) {
-			return false
-		}
-		c.run = append(c.run, r)
-		c.done = len(c.run) < cursorRun
-		return c.done
-	})
-}
-
-func (c *layerCursor) peek() (row, bool) {
-	if len(c.run) == 0 {
-		if c.done {
-			return row{}, false
-		}
-		c.fill(c.lastKey, true)
-		if len(c.run) == 0 {
-			return row{}, false
-		}
-	}
-	return c.run[0], true
-}
-
-func (c *layerCursor) drop() {
-	c.lastKey = c.run[0].key
-	c.run = c.run[1:]
 }

@@ -91,7 +91,7 @@ func TestTrendingEqualsARecount(t *testing.T) {
 				t.Fatalf("round %d: digests %x and %x", round, a, b)
 			}
 			if rapid.Bool().Draw(t, "save") {
-				i := &Image{Version: uint64(round + 1), rows: View{active: newLayer()}}
+				i := &Image{Version: uint64(round + 1), rows: newLayer()}
 				tr.freeze(i)
 				kept = kept.put(i)
 				if rapid.Bool().Draw(t, "restart") {
@@ -147,7 +147,7 @@ func TestBucketsOfManyVideosAreSavedInParts(t *testing.T) {
 	tr.advance(logTime)
 	restart := func(want int) {
 		t.Helper()
-		i := &Image{Version: kept.version + 1, rows: View{active: newLayer()}}
+		i := &Image{Version: kept.version + 1, rows: newLayer()}
 		tr.freeze(i)
 		kept = kept.with(i)
 		if got := len(kept.keys([]byte{spaceTrending})); got != want {
@@ -193,7 +193,7 @@ func TestMissingPartOfABucketIsFound(t *testing.T) {
 	for video := range uint32(2*trendingScores + 1) {
 		tr.add(ByViews, video, events.TimeOf(testStart), 1)
 	}
-	i := &Image{Version: 1, rows: View{active: newLayer()}}
+	i := &Image{Version: 1, rows: newLayer()}
 	tr.freeze(i)
 	kept = kept.with(i)
 	for _, key := range kept.keys([]byte{spaceTrending}) {
