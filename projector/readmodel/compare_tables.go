@@ -143,6 +143,6 @@ func (u *Users) takeOver(number, video uint32, log *Users) {
 		u.digest -= e.likeDigest(video, old)
 		u.pairs--
 		e.likes.remove(video)
-		u.changes = appendForgetRecord(u.changes, number, video)
+		u.changes.forget(number, video)
 	}
 }

@@ -151,12 +151,12 @@ func (v *Videos) kept(i *Image) {
 
 type userPart struct {
 	flatPart
-	changes []byte
+	changes userChanges
 }
 
 func (t *userPart) plan(u *Users) {
 	t.log, t.planned = u.log, u.count
-	t.whole = u.log.plan(len(u.changes), wholeUserSize*int(u.count)+wholeLikeSize*u.pairs)
+	t.whole = u.log.plan(u.changes.bytes, wholeUserSize*int(u.count)+wholeLikeSize*u.pairs)
 }
 
 // prepareBytes bounds how much of the users the fold encodes at a time.
@@ -200,36 +200,32 @@ func (t *userPart) prepare(i *Image, files Files, fold func(func()) error) error
 
 func (u *Users) freeze(i *Image) {
 	t := &i.users
-	t.count, t.changes, t.changed = u.count, u.changes, len(u.changes) > 0
-	u.changes = nil
+	t.count, t.changes, t.changed = u.count, u.changes, u.changes.bytes > 0
+	u.changes = userChanges{}
 }
 
 func (t *userPart) write(i *Image, files Files) error {
-	if t.changes != nil {
-		t.deltas = userDeltas(t.changes, t.count, t.log.size)
-		t.changes = nil
+	if t.changes.bytes > 0 {
+		t.deltas = userDeltas(&t.changes, t.count, t.log.size)
+		t.changes = userChanges{}
 	}
 	return t.complete(i, files)
 }
 
 // userDeltas sorts the changes of users, which lie in the order in which they
 // came, by stripe and within a stripe by that order.
-func userDeltas(changes []byte, count, size uint32) []delta {
+func userDeltas(changes *userChanges, count, size uint32) []delta {
 	deltas := make([]delta, stripesOf(count, size))
 	var bytes = make([]uint32, len(deltas))
-	for rest := changes; len(rest) > 0; rest = rest[userRecordEnd(rest):] {
-		bytes[userRecordNumber(rest)/size] += uint32(userRecordEnd(rest))
-	}
+	changes.each(func(record []byte) { bytes[userRecordNumber(record)/size] += uint32(len(record)) })
 	for stripe := range deltas {
 		deltas[stripe] = delta{stripe: uint32(stripe), body: make([]byte, 0, bytes[stripe])}
 	}
-	for rest := changes; len(rest) > 0; {
-		n := userRecordEnd(rest)
-		d := &deltas[userRecordNumber(rest)/size]
-		d.body = append(d.body, rest[:n]...)
+	changes.each(func(record []byte) {
+		d := &deltas[userRecordNumber(record)/size]
+		d.body = append(d.body, record...)
 		d.entries++
-		rest = rest[n:]
-	}
+	})
 	return slices.DeleteFunc(deltas, func(d delta) bool { return d.entries == 0 })
 }
 

@@ -221,7 +221,7 @@ func (m *Model) Kept(base Base) {
 
 // DirtyBytes is about how much the next image will hold.
 func (m *Model) DirtyBytes() int {
-	return m.rows.bytes + m.seen.freshBytes + len(m.Users.changes) + deltaSlotSize*len(m.Videos.dirty.list)
+	return m.rows.bytes + m.seen.freshBytes + m.Users.changes.bytes + deltaSlotSize*len(m.Videos.dirty.list)
 }
 
 // rowsBase is the part of a checkpoint that holds the rows.

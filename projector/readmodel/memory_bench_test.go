@@ -58,9 +58,9 @@ func BenchmarkMemoryPerLike(b *testing.B) {
 				old, had := u.entry(number).likes.get(video)
 				u.setLike(number, video, old, had, likeVersionOf(events.Time(n), true))
 			}
-			u.changes = u.changes[:0] // as each checkpoint does
+			u.changes = userChanges{} // as each checkpoint does
 		}
-		u.changes = nil
+		u.changes = userChanges{}
 		b.ReportMetric(float64(heapBytes()-before)/float64(u.pairs), "bytes/like")
 		runtime.KeepAlive(u)
 	}

@@ -22,6 +22,53 @@ const (
 	wholeLikeSize  = 4 + 8
 )
 
+// userChanges is records in the order in which they came, in blocks: memory that
+// grows by moving would be touched twice over.
+type userChanges struct {
+	blocks [][]byte // the last one is being filled
+	bytes  int
+}
+
+// userBlock is the size of a block.
+const userBlock = 128 << 10
+
+// room returns the block to append a record of that size to.
+func (c *userChanges) room(size int) *[]byte {
+	last := len(c.blocks) - 1
+	if last < 0 || cap(c.blocks[last])-len(c.blocks[last]) < size {
+		c.blocks = append(c.blocks, make([]byte, 0, userBlock))
+		last++
+	}
+	c.bytes += size
+	return &c.blocks[last]
+}
+
+func (c *userChanges) user(number uint32, u *user) {
+	b := c.room(userRecordSize)
+	*b = appendUserRecord(*b, number, u)
+}
+
+func (c *userChanges) like(number, video uint32, v likeVersion) {
+	b := c.room(likeRecordSize)
+	*b = appendLikeRecord(*b, number, video, v)
+}
+
+func (c *userChanges) forget(number, video uint32) {
+	b := c.room(likeRecordSize)
+	*b = appendForgetRecord(*b, number, video)
+}
+
+// each calls fn for each record.
+func (c *userChanges) each(fn func(record []byte)) {
+	for _, rest := range c.blocks {
+		for len(rest) > 0 {
+			n := userRecordEnd(rest)
+			fn(rest[:n])
+			rest = rest[n:]
+		}
+	}
+}
+
 func appendUserRecord(dst []byte, number uint32, u *user) []byte {
 	dst = binary.LittleEndian.AppendUint32(append(dst, recordUser), number)
 	dst = binary.LittleEndian.AppendUint64(dst, u.hi)

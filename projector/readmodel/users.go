@@ -18,7 +18,7 @@ type Users struct {
 	count   uint32
 	pairs   int // likes and unlikes kept
 	digest  uint64
-	changes []byte // of users and pairs since the last checkpoint, in order
+	changes userChanges // of users and pairs since the last checkpoint
 
 	log   tableLog
 	saved uint32 // how many the checkpoint holds that is being loaded
@@ -91,7 +91,7 @@ func (u *Users) intern(id events.UserID) uint32 {
 	u.count++
 	u.digest += e.digest()
 	u.index.add(hash, number)
-	u.changes = appendUserRecord(u.changes, number, e)
+	u.changes.user(number, e)
 	return number
 }
 
@@ -111,7 +111,7 @@ func (u *Users) setFlags(number uint32, flags uint32) {
 	u.digest -= e.digest()
 	e.flags.Store(flags)
 	u.digest += e.digest()
-	u.changes = appendUserRecord(u.changes, number, e)
+	u.changes.user(number, e)
 }
 
 // setLike sets the state of a pair whose state is old, if it had one.
@@ -124,7 +124,7 @@ func (u *Users) setLike(number, video uint32, old likeVersion, had bool, next li
 	}
 	e.likes.set(video, next)
 	u.digest += e.likeDigest(video, next)
-	u.changes = appendLikeRecord(u.changes, number, video, next)
+	u.changes.like(number, video, next)
 }
 
 func (e *user) digest() uint64 {
