@@ -33,6 +33,7 @@ func walkBatch(t *testing.T, data []byte) {
 		}
 		return
 	}
+	mustOutline(t, &batch)
 	entries, count, open := 0, 0, 0
 	cursor := batch.Cursor()
 	for {

@@ -28,7 +28,6 @@ func (f *Fold) apply(e *events.Event) (readmodel.Effect, error) {
 		if err != nil {
 			return readmodel.Poisoned, err
 		}
-		f.expectLikes()
 		return f.model.SetLike(d, readmodel.When{Time: e.Time, Arrival: e.Arrival}, e.Type == events.TypeVideoLiked), nil
 	case events.TypeCommentCreated, events.TypeRemixCreated, events.TypeGlitchCreated:
 		d, err := events.Decode[events.VideoItem](e)
@@ -111,16 +110,6 @@ func once[T any](f *Fold, e *events.Event, d T, err error, apply func(*Fold, *ev
 		f.model.MarkSeen(e)
 	}
 	return effect, err
-}
-
-// expectLikes has the model begin to load what the next likes are about, as
-// soon as those that it was told of before are folded.
-func (f *Fold) expectLikes() {
-	if f.expected == 0 {
-		f.expected = f.ahead.Next(f.likes[:])
-		f.model.ExpectLikes(f.likes[:f.expected])
-	}
-	f.expected = max(f.expected-1, 0)
 }
 
 func itemOf(t events.Type, d *events.VideoItem) readmodel.Item {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // decodedMessage is a message whose record batch has been checked, ready to be
@@ -19,6 +21,34 @@ type decodedMessage struct {
 	// own: a writer of this service put it there. A fault in it is corruption;
 	// a fault in another's is a dead letter.
 	own bool
+	// ahead is what was found out about the record batch meanwhile; nil where
+	// nobody has looked. It is for the fold that the message is read for, and goes
+	// back to aheads when that is done.
+	ahead  *readmodel.Ahead
+	aheads *sync.Pool
+}
+
+// lookAhead finds out about a record batch what can be found out on the reader's
+// goroutine.
+func (d *decodedMessage) lookAhead(m *readmodel.Model, aheads *sync.Pool) *decodedMessage {
+	if d.err == nil {
+		d.ahead, _ = aheads.Get().(*readmodel.Ahead)
+		if d.ahead == nil {
+			d.ahead = new(readmodel.Ahead)
+		}
+		d.ahead.Look(m, &d.batch)
+		d.aheads = aheads
+	}
+	return d
+}
+
+// folded gives back what is not needed any more. What is left of the message does
+// not change.
+func (d *decodedMessage) folded() {
+	if d.ahead != nil {
+		d.aheads.Put(d.ahead)
+		d.ahead = nil
+	}
 }
 
 // decode checks a message. Our own writers name a message by its batch ID;
@@ -39,7 +69,7 @@ func decode(msg eventlog.Message) *decodedMessage {
 func (p *Projector) readAhead(ctx context.Context, from uint64, out chan<- *decodedMessage) error {
 	hand := func(msg eventlog.Message) error {
 		select {
-		case out <- decode(msg):
+		case out <- decode(msg).lookAhead(p.Model(), &p.aheads):
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

@@ -58,6 +58,7 @@ func (e *edition) foldMessage(msg *decodedMessage) error {
 	if err := e.fold.message(msg); err != nil {
 		return err
 	}
+	msg.folded()
 	e.lastMsg = msg
 	e.stats.note(msg, e.fold)
 	if e.saver != nil && e.model.DirtyBytes() > e.saver.bytes {

@@ -30,17 +30,14 @@ type Fold struct {
 	poisoned int
 
 	event events.Event
-	views [viewsAtOnce]events.View               // side by side
-	likes [readmodel.LikesAhead]events.VideoLike // that come next
-	// ahead goes before the fold through the likes of the record batch, and
-	// expected is how many it is ahead.
-	ahead    events.LikesAhead
-	expected int
-	stored   events.Time
-	subject  string // of the message
-	tag      uint32 // of the record batch
-	outside  bool   // the batch came from a producer other than the service
-	command  openCommand
+	views [viewsAtOnce]events.View // side by side
+	// ahead is of record batches that nobody has looked ahead at.
+	ahead   readmodel.Ahead
+	stored  events.Time
+	subject string // of the message
+	tag     uint32 // of the record batch
+	outside bool   // the batch came from a producer other than the service
+	command openCommand
 	// judgement of the present message; nil where nobody asks for it.
 	judgement *Judgement
 }
@@ -132,7 +129,12 @@ func (f *Fold) batch(msg *decodedMessage) error {
 		f.observeRepeat(&msg.batch)
 		return nil
 	}
-	f.ahead, f.expected = msg.batch.LikesAhead(), 0
+	ahead := msg.ahead
+	if ahead == nil {
+		ahead = &f.ahead
+		ahead.Look(f.model, &msg.batch)
+	}
+	f.model.LookedAhead(ahead)
 	f.entries(&msg.batch)
 	return nil
 }

@@ -78,7 +78,8 @@ type Projector struct {
 	// foldedBy is the version of the fold that made the serving model.
 	foldedBy atomic.Int64
 
-	recent   recent // the fold's alone
+	recent   recent    // the fold's alone
+	aheads   sync.Pool // of *readmodel.Ahead
 	retiring sync.WaitGroup
 	running  context.Context // of Run
 

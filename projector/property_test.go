@@ -2,6 +2,7 @@ package projector
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -48,6 +49,32 @@ func TestFoldDoesNotDependOnHowEventsAreBatched(t *testing.T) {
 		for id := range recount(parts).Videos {
 			if a, b := showVideo(whole.model, events.VideoID(id)), showVideo(cut.model, events.VideoID(id)); strings.Join(a, ",") != strings.Join(b, ",") {
 				t.Fatalf("video %v: in whole batches %s, cut %s", id, a, b)
+			}
+		}
+	})
+}
+
+// TestFoldDoesNotDependOnWhoLooksAhead folds a log as it is when nobody has looked
+// ahead, and with what was found out where nothing was known yet, where all is, and
+// in the model of another log.
+func TestFoldDoesNotDependOnWhoLooksAhead(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		messages, other := messagesOf(drawLog(t, 1, 20)), messagesOf(drawLog(t, 0, 10))
+		want := newFold()
+		foldAll(t, want, messages)
+		elsewhere := newFold()
+		foldAll(t, elsewhere, other)
+		for what, model := range map[string]*readmodel.Model{"an empty model": newFold().model, "another log's": elsewhere.model, "the same log's end": want.model} {
+			f, aheads := newFold(), new(sync.Pool)
+			for i := range messages {
+				msg := decode(messages[i]).lookAhead(model, aheads)
+				if err := f.message(msg); err != nil {
+					t.Fatalf("fold: %v", err)
+				}
+				msg.folded()
+			}
+			if got := f.model.Digest(); got != want.model.Digest() {
+				t.Fatalf("looked ahead in %s: %v, want %v", what, got, want.model.Digest())
 			}
 		}
 	})

@@ -242,7 +242,7 @@ func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each fun
 		defer close(messages)
 		ended <- read(ctx, from, to, func(m eventlog.Message) error {
 			select {
-			case messages <- decode(m):
+			case messages <- decode(m).lookAhead(s.e.model, &s.p.aheads):
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()

@@ -15,7 +15,8 @@ func (m *Model) SeenBefore(e *events.Event) bool {
 	if !e.HasIdentity() {
 		return false
 	}
-	return m.seen.contains(hourOf(e.Time), identityOf(&e.Meta))
+	at := m.identity(e)
+	return m.seen.contains(at.hour, at.id)
 }
 
 // MarkSeen remembers the event that SeenBefore was asked about last, once it
@@ -30,7 +31,7 @@ func (m *Model) MarkSeen(e *events.Event) {
 // PublishVideo makes the video known, and its author if that is said for the
 // first time. Another author's claim is a Conflict.
 func (m *Model) PublishVideo(video events.VideoID, author events.UserID) Effect {
-	number := m.Videos.intern(video)
+	number := m.video(video)
 	effect := Duplicate
 	if flags := m.Videos.flags(number); flags&slotKnown == 0 {
 		m.Videos.change(number, Counts{}, flags|slotKnown, m.at)
@@ -61,7 +62,7 @@ func (s *Snapshot) Author(video events.VideoID) (author events.UserID, known boo
 
 // AddView counts one view at its time.
 func (m *Model) AddView(video events.VideoID, at events.Time) Effect {
-	number := m.Videos.intern(video)
+	number := m.video(video)
 	m.Videos.change(number, Counts{events.Views: 1}, m.Videos.flags(number)|slotKnown, m.at)
 	m.Trending.add(ByViews, number, at, 1)
 	return Applied
@@ -86,7 +87,7 @@ func (w When) after(last events.Time) events.Time {
 // SetLike sets whether the user likes the video, as of the time of the tap: the
 // later tap wins, at equal times the later in the log.
 func (m *Model) SetLike(d events.VideoLike, when When, liked bool) Effect {
-	number, who := m.Videos.intern(d.Video), m.Users.intern(d.User)
+	number, who := m.video(d.Video), m.liker(d.User)
 	entry := m.Users.entry(who)
 	old, had := entry.likes.get(number)
 	at := when.Time
@@ -133,7 +134,7 @@ func (m *Model) moveLike(video uint32, old likeVersion, had bool, next likeVersi
 // SetDeleted hides a video from all answers, or shows it again. Its counters go
 // on underneath.
 func (m *Model) SetDeleted(video events.VideoID, deleted bool) Effect {
-	number := m.Videos.intern(video)
+	number := m.video(video)
 	flags := m.Videos.flags(number)
 	if (flags&slotDeleted != 0) == deleted {
 		return None
@@ -172,7 +173,7 @@ func (m *Model) SetBaseline(d events.CounterBaseline) (Effect, error) {
 		}
 		next = next.uint64(uint64(d.Values[c]))
 	}
-	number := m.Videos.intern(d.Video)
+	number := m.video(d.Video)
 	if string(old) == string(next) {
 		m.Videos.change(number, Counts{}, m.Videos.flags(number)|slotKnown, m.at)
 		return Duplicate, nil

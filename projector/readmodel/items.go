@@ -95,7 +95,7 @@ func (m *Model) DeleteItem(i Item, author events.UserID) Effect {
 }
 
 func (m *Model) setItem(i Item, old, next ItemState, flags uint64) {
-	number := m.Videos.intern(i.Video)
+	number := m.video(i.Video)
 	var delta Counts
 	delta[i.Kind] = m.itemWeight(next) - m.itemWeight(old)
 	m.Videos.change(number, delta, m.Videos.flags(number)|flags, m.at)

@@ -3,6 +3,7 @@ package readmodel
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,11 @@ type Model struct {
 	abandoned  bool            // a record batch could not be folded whole
 	snapshot   atomic.Pointer[Snapshot]
 	image      *Image // planned, or frozen and not kept yet
+
+	// ahead is what was found out about the record batch that is being folded; nil
+	// for nothing. Before the event expected, what comes next has to be asked for.
+	ahead    *Ahead
+	expected int
 }
 
 // Snapshot is the read model as of one position: what a query reads. Rows in
@@ -110,6 +116,7 @@ func (m *Model) Begin(seq uint64, stored time.Time) {
 	before := m.logTime
 	m.logTime = max(m.logTime, events.TimeOf(stored))
 	m.at = events.Position{Seq: seq}
+	m.ahead, m.expected = nil, math.MaxInt
 	m.Trending.mu.Lock()
 	if minuteOf(before) != minuteOf(m.logTime) {
 		m.Trending.advance(m.logTime)
@@ -126,6 +133,7 @@ func minuteOf(t events.Time) int64 { return floorDiv(int64(t), time.Minute.Micro
 func (m *Model) Step(index uint16) {
 	m.at.Index = index
 	m.folded++
+	m.reach(index)
 }
 
 // At is the position of the event being folded, or of the last one folded.
