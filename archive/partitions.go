@@ -48,16 +48,24 @@ func ensurePartitions(ctx context.Context, tx pgx.Tx, have map[month]struct{}, m
 const openRange = `SELECT count(brin_desummarize_range(indexrelid, 0)) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
 WHERE indrelid = $1::regclass AND amname = 'brin'`
 
+// ensurePartition makes a table and attaches it: unlike one that is made as a
+// partition, that waits for nobody who reads, and nobody who reads waits for it.
 func ensurePartition(ctx context.Context, tx pgx.Tx, table string, m month) error {
 	name := table + "_" + m.suffix()
-	var there bool
-	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&there); err != nil || there {
+	var attached bool
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhparent = to_regclass($2))", name, table).Scan(&attached)
+	if err != nil || attached {
 		return err
 	}
-	_, err := tx.Exec(ctx, fmt.Sprintf("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')", name, table,
-		m.start().Format(time.RFC3339), (m+1).start().Format(time.RFC3339)))
-	if err == nil {
-		_, err = tx.Exec(ctx, openRange, name)
+	for _, sql := range []string{
+		fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING STORAGE INCLUDING COMMENTS)", name, table),
+		fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", table, name,
+			m.start().Format(time.RFC3339), (m + 1).start().Format(time.RFC3339)),
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
 	}
+	_, err = tx.Exec(ctx, openRange, name)
 	return err
 }

@@ -45,15 +45,12 @@ func (a *Archive) session(ctx context.Context) error {
 		read <- err
 	}()
 	err := s.writeAll(ctx, b)
+	echo := ctx.Err() != nil // the writer's end is a mere echo of the reader's
 	cancel()
-	if readErr := <-read; isContext(err) {
-		return readErr // the writer's end is a mere echo of it
+	if readErr := <-read; echo {
+		return readErr
 	}
 	return err
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (s *session) open(ctx context.Context) (err error) {
