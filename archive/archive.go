@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
@@ -104,12 +103,10 @@ func New(cfg Config) (*Archive, error) {
 	}
 	a.conf.MaxConns = readers
 	parameters := a.conf.ConnConfig.RuntimeParams
-	parameters["search_path"] = pgx.Identifier{cfg.Schema}.Sanitize()
-	parameters["timezone"] = "UTC"
-	parameters["statement_timeout"] = "0" // WriteLimit bounds what this process does
 	if parameters["application_name"] == "" {
 		parameters["application_name"] = "tidemark"
 	}
+	a.conf.ConnConfig.AfterConnect = settle(cfg.Schema)
 	if a.pool, err = pgxpool.NewWithConfig(context.Background(), a.conf); err != nil {
 		return nil, fmt.Errorf("prepare connections to Postgres: %w", err)
 	}

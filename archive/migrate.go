@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -23,8 +24,8 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig, schema string) error {
 	}
 	db := stdlib.OpenDB(*cfg)
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{schema}.Sanitize()); err != nil {
-		return fmt.Errorf("create schema %s: %w", schema, err)
+	if err := ensureSchema(ctx, db, schema); err != nil {
+		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -39,6 +40,21 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig, schema string) error {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate schema %s: %w", schema, err)
+	}
+	return nil
+}
+
+// ensureSchema makes the schema. One that is there needs no right to make any:
+// IF NOT EXISTS would ask for it all the same.
+func ensureSchema(ctx context.Context, db *sql.DB, schema string) error {
+	var there bool
+	quoted := pgx.Identifier{schema}.Sanitize()
+	err := db.QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL", quoted).Scan(&there)
+	if err == nil && !there {
+		_, err = db.ExecContext(ctx, "CREATE SCHEMA "+quoted)
+	}
+	if err != nil {
+		return fmt.Errorf("create schema %s: %w", schema, err)
 	}
 	return nil
 }
