@@ -51,7 +51,9 @@ func (c *chunk) reset(log int16) {
 }
 
 // size is about how much the chunk sends.
-func (c *chunk) size() int { return len(c.messages.b) + len(c.events.b) + len(c.dead.b) }
+func (c *chunk) size() int {
+	return len(c.messages.b) + len(c.events.b) + len(c.dead.b) + len(c.audit.b) + len(c.changes.b)
+}
 
 // add adds a message with what the fold made of it.
 func (c *chunk) add(m *eventlog.Message, j *projector.Judgement) error {
