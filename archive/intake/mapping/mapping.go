@@ -89,13 +89,26 @@ func Load(path string) (*Mapping, error) {
 
 // Parse reads a mapping. It fails with ErrMapping.
 func Parse(data []byte) (*Mapping, error) {
-	m := &Mapping{}
-	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := decoder.Decode(m); err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrMapping, yaml.FormatError(err, false, true))
+	m, err := decode(data)
+	if err != nil {
+		return nil, err
 	}
 	if err := m.check(); err != nil {
 		return nil, err
+	}
+	return m, nil
+}
+
+// decode reads the file's form. The library panics at some that are no YAML.
+func decode(data []byte) (m *Mapping, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			m, err = nil, wrong("it cannot be read as YAML: %v", cause)
+		}
+	}()
+	m = &Mapping{}
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(m); err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrMapping, yaml.FormatError(err, false, true))
 	}
 	return m, nil
 }

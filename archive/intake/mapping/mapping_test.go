@@ -31,6 +31,7 @@ func TestMappingRefusesWhatCannotBeMeant(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
 		"nothing":              {"", ""},
 		"no source":            {"entries: [" + likes + "]", "source"},
+		"no YAML":              {"source: app\nentries:\n  ! a remark\n  - becomes: likes\n", "YAML"},
 		"no entries":           {"source: app", "entries"},
 		"unknown member":       {"source: app\nmystery: 1\nentries: [" + likes + "]", "mystery"},
 		"unknown kind":         {"source: app\nentries: [{becomes: stars, table: t}]", "baselines, blocks"},
