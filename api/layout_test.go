@@ -153,6 +153,7 @@ var samples = map[events.Type]struct {
 	},
 	events.TypeDeadLetterRedriven: {events.DeadLetterMark{Letter: events.Position{Seq: 8112, Index: 17}}, fields{"sequence": uint64(8112), "index": uint64(17)}},
 	events.TypeDeadLetterDropped:  {events.DeadLetterMark{Letter: events.Position{Seq: 8112, Index: 17}}, fields{"sequence": uint64(8112), "index": uint64(17)}},
+	events.TypeDeadLetterOpened:   {events.DeadLetterOpened{Letter: events.Position{Seq: 8112}, Batch: events.BatchID(idA)}, fields{"sequence": uint64(8112), "index": uint64(0), "batch_id": textA}},
 	events.TypeOperationRecorded:  {events.OperationRecorded{Outcome: []byte("{}"), Targets: []byte(textA + textB)}, fields{"outcome": "{}", "targets": textA + textB}},
 }
 

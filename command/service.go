@@ -30,9 +30,9 @@ type Fold interface {
 	Read(fn func(*readmodel.Snapshot) error) error
 	Model() *readmodel.Model
 	Fault() error
-	// Original returns all of a dead letter's bytes, or fails with
-	// projector.ErrCut.
-	Original(ctx context.Context, d *readmodel.DeadLetter) ([]byte, error)
+	// Redrivable reads what of a dead letter can be folded anew, or fails with
+	// projector.ErrNotRedrivable.
+	Redrivable(ctx context.Context, d *readmodel.DeadLetter) (projector.Redrivable, error)
 	// PublishedLetters waits until dead letters are in their stream.
 	PublishedLetters(ctx context.Context, upTo events.Position) error
 }

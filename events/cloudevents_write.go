@@ -76,6 +76,8 @@ func (o *objectWriter) data(e *Event, reason []byte) error {
 		return writeData(o, e, CounterBaseline.writeTo)
 	case TypeDeadLetterRedriven, TypeDeadLetterDropped:
 		return writeData(o, e, DeadLetterMark.writeTo)
+	case TypeDeadLetterOpened:
+		return writeData(o, e, DeadLetterOpened.writeTo)
 	case TypeOperationRecorded:
 		return writeData(o, e, OperationRecorded.writeTo)
 	}

@@ -121,6 +121,11 @@ func (d DeadLetterMark) writeTo(o *objectWriter) {
 	o.text("letter", []byte(d.Letter.String()))
 }
 
+func (d DeadLetterOpened) writeTo(o *objectWriter) {
+	o.text("letter", []byte(d.Letter.String()))
+	o.text("batch", []byte(d.Batch.String()))
+}
+
 func (d OperationRecorded) writeTo(o *objectWriter) {
 	if len(d.Outcome) > 0 {
 		o.json("outcome", d.Outcome)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"github.com/tidemark-io/tidemark/events/strictjson"
 )
@@ -19,6 +20,16 @@ const MaxOutcomeBytes = 4096
 type DeadLetterMark struct {
 	// Letter is where the event lies that became a dead letter.
 	Letter Position
+}
+
+// DeadLetterOpened is the data of dead-letter.opened: a whole message that could
+// not be read by then is a record batch after all, and the events that follow in
+// the same command are those that it holds, in their order.
+type DeadLetterOpened struct {
+	// Letter is where the message lies.
+	Letter Position
+	// Batch is the ID of its record batch, which may have been folded meanwhile.
+	Batch BatchID
 }
 
 // OperationRecorded says what became of an operation. What it was, who asked
@@ -46,10 +57,28 @@ func (DeadLetterMark) decode(data []byte) (d DeadLetterMark, err error) {
 	if err := r.end(); err != nil {
 		return d, err
 	}
-	if d.Letter.Seq == 0 || d.Letter.Seq > maxSeq || d.Letter.Index >= MaxBatchEvents {
-		return d, fmt.Errorf("%w: %d.%d is no position", ErrRule, d.Letter.Seq, d.Letter.Index)
+	return d, checkLetter(d.Letter)
+}
+
+func checkLetter(at Position) error {
+	if at.Seq == 0 || at.Seq > maxSeq || at.Index >= MaxBatchEvents {
+		return fmt.Errorf("%w: %d.%d is no position", ErrRule, at.Seq, at.Index)
 	}
-	return d, nil
+	return nil
+}
+
+func (d DeadLetterOpened) appendTo(b []byte) []byte {
+	return append(DeadLetterMark{d.Letter}.appendTo(b), d.Batch[:]...)
+}
+
+func (DeadLetterOpened) decode(data []byte) (d DeadLetterOpened, err error) {
+	r := reader{rest: data}
+	d.Letter.Seq, d.Letter.Index = r.uint64(), r.uint16()
+	r.id((*[16]byte)(&d.Batch))
+	if err := r.end(); err != nil {
+		return d, err
+	}
+	return d, checkLetter(d.Letter)
 }
 
 func (d OperationRecorded) appendTo(b []byte) []byte {
@@ -86,6 +115,15 @@ func ReadEvent(frame []byte) (e Event, err error) {
 // writes it, whatever its data is worth; or its beginning, of so many bytes in all.
 func IsEventFrame(raw []byte, size int) bool {
 	return len(raw) >= frameHeaderSize && raw[0] != frameCommand && frameHeaderSize+int(binary.BigEndian.Uint16(raw[3:])) == size
+}
+
+// Frames yields the frames that stand one after the other, each whole.
+func Frames(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for n := frameSize(b); n > 0 && yield(b[:n]); n = frameSize(b) {
+			b = b[n:]
+		}
+	}
 }
 
 // Entity returns what the event is about: a video, a job, or a user. Dead

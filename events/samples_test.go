@@ -62,6 +62,7 @@ func samples() map[Type]Data {
 		},
 		TypeDeadLetterRedriven: DeadLetterMark{Letter: Position{Seq: 8112, Index: 17}},
 		TypeDeadLetterDropped:  DeadLetterMark{Letter: Position{Seq: maxSeq, Index: MaxBatchEvents - 1}},
+		TypeDeadLetterOpened:   DeadLetterOpened{Letter: Position{Seq: 8112}, Batch: BatchID(testID[userKind](9))},
 		TypeOperationRecorded:  OperationRecorded{Outcome: []byte(`{"differences":2}`), Targets: append(video[:], user[:]...)},
 	}
 }
@@ -101,6 +102,8 @@ func decodeAny(e *Event) (Data, error) {
 		return boxed(Decode[CounterBaseline](e))
 	case TypeDeadLetterRedriven, TypeDeadLetterDropped:
 		return boxed(Decode[DeadLetterMark](e))
+	case TypeDeadLetterOpened:
+		return boxed(Decode[DeadLetterOpened](e))
 	case TypeOperationRecorded:
 		return boxed(Decode[OperationRecorded](e))
 	}
@@ -206,6 +209,8 @@ func drawData(t *rapid.T, typ Type) Data {
 		return DeadLetterMark{Letter: Position{
 			Seq: rapid.Uint64Range(1, maxSeq).Draw(t, "sequence"), Index: rapid.Uint16Range(0, MaxBatchEvents-1).Draw(t, "index"),
 		}}
+	case TypeDeadLetterOpened:
+		return DeadLetterOpened{Letter: Position{Seq: rapid.Uint64Range(1, maxSeq).Draw(t, "sequence")}, Batch: BatchID(drawID[userKind](t, "batch"))}
 	case TypeOperationRecorded:
 		n := rapid.IntRange(0, 20).Draw(t, "targets")
 		return OperationRecorded{

@@ -33,6 +33,7 @@ const (
 	TypeDeadLetterRedriven
 	TypeDeadLetterDropped
 	TypeOperationRecorded
+	TypeDeadLetterOpened
 	typeEnd
 )
 
@@ -62,6 +63,7 @@ var typeNames = [typeEnd]string{
 	TypeDeadLetterRedriven: "dead-letter.redriven",
 	TypeDeadLetterDropped:  "dead-letter.dropped",
 	TypeOperationRecorded:  "operation.recorded",
+	TypeDeadLetterOpened:   "dead-letter.opened",
 }
 
 // Types returns all event types in the order of their numbers.

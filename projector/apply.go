@@ -86,6 +86,12 @@ func (f *Fold) apply(e *events.Event) (readmodel.Effect, error) {
 			return readmodel.Poisoned, err
 		}
 		return f.foldMark(e, d)
+	case events.TypeDeadLetterOpened:
+		d, err := events.Decode[events.DeadLetterOpened](e)
+		if err != nil {
+			return readmodel.Poisoned, err
+		}
+		return f.foldOpened(e, d)
 	case events.TypeOperationRecorded:
 		d, err := events.Decode[events.OperationRecorded](e)
 		if err != nil {

@@ -59,7 +59,7 @@ func (f *Fold) stepOver() {
 		return
 	}
 	c.leftOut++
-	c.redrive.letter = events.Position{}
+	c.redrive.next()
 	c.outcome.Effects = append(c.outcome.Effects, readmodel.None)
 }
 

@@ -211,6 +211,12 @@ func (g *generator) garbage() made {
 	case 3:
 		m.Data = events.AppendBatch(nil, events.BatchHeader{Incarnation: events.Incarnation{9}, ID: batchID(1<<33 | g.seq)}, []events.Entry{event})
 	case 4:
+		more := []events.Entry{event, g.bare(true), g.bare(true)}
+		if s := g.outside; len(s) > 0 && g.chance(50, "of a batch that was") {
+			m = outsideMessage(g.seq, g.stored, s[0].id, s[0].entries...)
+		} else {
+			m = outsideMessage(g.seq, g.stored, batchID(1<<33|g.seq), more...)
+		}
 		m.Subject = "tidemark.events.7.batch"
 	}
 	return made{Message: m}
@@ -280,6 +286,10 @@ func (g *generator) letters() events.Entry {
 		if g.chance(10, "none") {
 			at.Index++
 		}
+		if b, err := events.ReadBatch(d.Raw); err == nil && at.Index == 0 && c.Kind == events.RedriveDeadLetters && g.certain(b.ID) {
+			frames, c.Events = g.opened(frames, c.Events, at, &b)
+			continue
+		}
 		frames, c.Events = events.AppendEvent(frames, events.Meta{Type: mark, Time: c.Time}, events.DeadLetterMark{Letter: at}), c.Events+1
 		if c.Kind == events.RedriveDeadLetters && events.IsEventFrame(d.Raw, len(d.Raw)) {
 			frames, c.Events = append(frames, d.Raw...), c.Events+1
@@ -290,6 +300,36 @@ func (g *generator) letters() events.Entry {
 	g.commands++
 	c.ID = commandID(g.commands)
 	return events.Entry{Bytes: append(events.AppendCommand(nil, c), frames...), Events: c.Events}
+}
+
+// certain reports whether a batch ID is remembered, or forgotten, for certain (see
+// repeat), and takes note that it is folded now.
+func (g *generator) certain(id events.BatchID) bool {
+	for i := range g.outside {
+		if s := &g.outside[i]; s.id == id {
+			age := g.logTime.Sub(s.at)
+			if age > time.Hour+2*time.Minute {
+				s.at = g.logTime
+			}
+			return age <= time.Hour || s.at.Equal(g.logTime)
+		}
+	}
+	return true
+}
+
+// opened is a whole message, and what it holds.
+func (g *generator) opened(frames []byte, n int, at events.Position, b *events.Batch) ([]byte, int) {
+	frames = events.AppendEvent(frames, events.Meta{Type: events.TypeDeadLetterOpened, Time: events.TimeOf(g.stored)}, events.DeadLetterOpened{Letter: at, Batch: b.ID})
+	n++
+	var e events.Event
+	for cursor := b.Cursor(); ; {
+		switch step, _ := cursor.Next(&e); {
+		case step == events.StepEnd:
+			return frames, n
+		case step == events.StepEvent && !e.Type.Internal():
+			frames, n = append(frames, e.Raw...), n+1
+		}
+	}
 }
 
 func typesOf(kind events.CommandKind) []events.Type {
@@ -346,6 +386,8 @@ func (g *generator) data(kind events.Type) events.Data {
 		}
 	case events.TypeNotificationRead:
 		return g.read()
+	case events.TypeDeadLetterOpened:
+		return events.DeadLetterOpened{Letter: events.Position{Seq: uint64(1 + g.pick(10, "letter"))}, Batch: batchID(g.seq)}
 	case events.TypeDeadLetterRedriven, events.TypeDeadLetterDropped:
 		return events.DeadLetterMark{Letter: events.Position{Seq: uint64(1 + g.pick(10, "letter"))}}
 	case events.TypeOperationRecorded:

@@ -91,6 +91,88 @@ func TestRedrivenDeadLettersAreFoldedInTheirOrder(t *testing.T) {
 	}
 }
 
+// open is a command that redrives a whole message, which holds those events.
+func (b *both) open(at time.Time, letter events.Position, batch events.BatchID, lines ...string) []Decided {
+	b.t.Helper()
+	c := events.Command{Kind: events.RedriveDeadLetters, Actor: name16("admin"), Privileged: true, Time: events.TimeOf(at), Reason: []byte("mended")}
+	meta := events.Meta{Type: events.TypeDeadLetterOpened, Time: c.Time}
+	frames := events.AppendEvent(nil, meta, events.DeadLetterOpened{Letter: letter, Batch: batch})
+	c.Events = 2
+	for _, e := range bare(b.t, testTime, lines...) {
+		frames, c.Events = append(frames, e.Bytes...), c.Events+1
+	}
+	meta.Type = events.TypeOperationRecorded
+	frames = events.AppendEvent(frames, meta, events.OperationRecorded{})
+	return b.own(at, events.Entry{Bytes: append(events.AppendCommand(nil, c), frames...), Events: c.Events})
+}
+
+// elsewhere is a record batch of another producer, published where it is a dead letter.
+func (b *both) elsewhere(at time.Time, id events.BatchID, lines ...string) {
+	b.t.Helper()
+	m := outsideMessage(b.seq+1, at, id, bare(b.t, testTime, lines...)...)
+	m.Subject = "tidemark.events.7.batch"
+	b.add(m)
+}
+
+// A whole message that can be read by now is redriven event by event, each at its
+// own place among the dead letters: what fails or waits stays there.
+func TestAMessageIsRedrivenByItsEvents(t *testing.T) {
+	b := newBoth(t)
+	b.events(testTime, "video.liked v2 u1 @900")
+	lines := []string{"video.viewed v1", "video.liked v1 u1 @900", "video.unliked v1 u1 @310", "video.liked v2 u2", "video.viewed v3"}
+	b.elsewhere(testTime, batchID(7), lines...)
+	b.events(testTime, "video.viewed v3 @302")
+	later := testTime.Add(20 * time.Second)
+	b.open(later, at(2, 0), batchID(7), lines...)
+	b.equal()
+	if got := b.audited(); got != "dead-letter.redrive, 2.0 applied, 2.1 poisoned, 2.2 waiting, 2.3 waiting, 2.4 applied" {
+		t.Error(got)
+	}
+	if got := b.letters(); got != "1.0 2.1 2.2 2.3 3.0" {
+		t.Errorf("dead letters left: %s", got)
+	}
+	letter, _, _ := b.fold.model.Snapshot().DeadLetter(at(2, 2))
+	if e, ok := letter.Event(); !ok || e.Type != events.TypeVideoUnliked || letter.Subject != "tidemark.events.7.batch" || !strings.Contains(letter.Reason, "waits") {
+		t.Errorf("%+v", letter)
+	}
+
+	// What it left is redriven as ever; of the message nothing is left.
+	later = testTime.Add(20 * time.Minute)
+	b.open(later, at(2, 0), batchID(7), lines...)
+	b.equal()
+	if got := b.audited(); got != "dead-letter.redrive, 2.0 not found" {
+		t.Error(got)
+	}
+	b.marks(later, events.RedriveDeadLetters, at(1, 0), at(2, 1), at(2, 2), at(2, 3), at(3, 0))
+	b.equal()
+	if got := b.letters(); got != "" {
+		t.Errorf("dead letters left: %s", got)
+	}
+	if got := show(t, b.fold.model, "v1") + ", " + show(t, b.fold.model, "v2") + ", " + show(t, b.fold.model, "v3"); got != "v1: 1 views, 1 likes, v2: 2 likes, v3: 2 views" {
+		t.Error(got)
+	}
+}
+
+// Its producer has published it once more, where it belongs: that one counts.
+func TestAMessageThatWasFoldedMeanwhileIsADuplicate(t *testing.T) {
+	b := newBoth(t)
+	b.elsewhere(testTime, batchID(7), "video.viewed v1")
+	b.add(outsideMessage(b.seq+1, testTime, batchID(7), bare(t, testTime, "video.viewed v1")...))
+	b.open(testTime, at(1, 0), batchID(7), "video.viewed v1")
+	b.equal()
+	if got := show(t, b.fold.model, "v1") + " " + b.audited() + b.letters(); got != "v1: 1 views dead-letter.redrive, 1.0 duplicate" {
+		t.Error(got)
+	}
+	// And the other way round.
+	b.elsewhere(testTime, batchID(8), "video.viewed v1")
+	b.open(testTime, at(4, 0), batchID(8), "video.viewed v1")
+	b.add(outsideMessage(b.seq+1, testTime, batchID(8), bare(t, testTime, "video.viewed v1")...))
+	b.equal()
+	if got := show(t, b.fold.model, "v1"); got != "v1: 2 views" {
+		t.Error(got)
+	}
+}
+
 func TestADeadLetterIsRedrivenOnce(t *testing.T) {
 	b := newBoth(t)
 	b.events(testTime, "video.viewed v1 @301")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -17,13 +18,16 @@ type DeadLetter struct {
 	Reason   string          `json:"reason"`
 	Subject  string          `json:"subject"`
 	Bytes    int             `json:"bytes"`
-	// Type is that of the event; null for a whole message, which cannot be
-	// redriven.
+	// Type is that of the event; null for a whole message.
 	Type *string `json:"type"`
 	// The rest is told of one dead letter only.
 	Stored string          `json:"stored,omitempty"`
 	Raw    []byte          `json:"raw,omitempty"`
 	Event  json.RawMessage `json:"event,omitempty"`
+	// Events are those of a whole message that can be redriven.
+	Events []json.RawMessage `json:"events,omitempty"`
+	// Refusal is why it cannot be redriven.
+	Refusal string `json:"refusal,omitempty"`
 }
 
 func deadLetterOf(d *readmodel.DeadLetter) DeadLetter {
@@ -135,16 +139,38 @@ func (s *Service) whole(c *api.Call, d *readmodel.DeadLetter) (DeadLetter, error
 	if m, err := s.replay.Log.Message(c.Context(), d.Position.Seq); err == nil {
 		told.Stored = m.Stored.UTC().Format(time.RFC3339Nano)
 	}
-	if told.Type == nil {
-		return told, nil
+	frames, err := s.replay.Redrivable(c.Context(), d)
+	switch {
+	case errors.Is(err, projector.ErrNotRedrivable):
+		told.Refusal = err.Error()
+	case err != nil:
+		return told, err
 	}
-	e, err := events.ReadEvent(raw)
+	if told.Type != nil {
+		told.Event, err = cloudEvent(raw, d.Position)
+		return told, err
+	}
+	at := d.Position
+	for frame := range events.Frames(frames.Frames) {
+		event, err := cloudEvent(frame, at)
+		if err != nil {
+			return told, err
+		}
+		told.Events = append(told.Events, event)
+		at.Index++
+	}
+	return told, nil
+}
+
+// cloudEvent is the event of a frame, null where it cannot be decoded.
+func cloudEvent(frame []byte, at events.Position) (json.RawMessage, error) {
+	e, err := events.ReadEvent(frame)
 	if err != nil {
-		return told, nil // its framing is what is wrong with it
+		return nil, nil // what is wrong with it is its reason
 	}
-	told.Event, err = events.AppendCloudEvent(nil, &e, events.CloudEventDefaults{Source: []byte("tidemark"), ID: []byte(told.Position.String())})
+	event, err := events.AppendCloudEvent(nil, &e, events.CloudEventDefaults{Source: []byte("tidemark"), ID: []byte(at.String())})
 	if errors.Is(err, events.ErrRule) {
-		told.Event, err = nil, nil
+		return nil, nil
 	}
-	return told, err
+	return event, err
 }

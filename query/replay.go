@@ -29,6 +29,9 @@ type Replay struct {
 	// Original returns all of a dead letter's bytes, or the beginning beside
 	// projector.ErrCut.
 	Original func(ctx context.Context, d *readmodel.DeadLetter) ([]byte, error)
+	// Redrivable reads what of a dead letter can be folded anew, or fails with
+	// projector.ErrNotRedrivable.
+	Redrivable func(ctx context.Context, d *readmodel.DeadLetter) (projector.Redrivable, error)
 }
 
 // Log is the event log as operators see it; *eventlog.Log is one.

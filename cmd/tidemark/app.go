@@ -185,7 +185,7 @@ func (a *app) routes() ([]api.Route, error) {
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
 			Replay: &query.Replay{
-				Runs: a.runs, Log: a.log, Source: a.source(), Stats: a.projector.Stats, Ready: a.projector.Ready, Original: a.projector.Original,
+				Runs: a.runs, Log: a.log, Source: a.source(), Stats: a.projector.Stats, Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable,
 			},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),
 		}).Routes()...)

@@ -94,6 +94,12 @@ func (s *deadLettersShowCmd) Run(ctx context.Context) error {
 		if d.Event != nil {
 			rows(w, "event", string(d.Event))
 		}
+		for _, event := range d.Events {
+			rows(w, "event", string(event))
+		}
+		if d.Refusal != "" {
+			rows(w, "redrive", d.Refusal+": drop it, and send what it should have said anew")
+		}
 	})
 }
 
@@ -151,7 +157,17 @@ func (l *letterFlags) run(ctx context.Context, what string) error {
 		if !answer.More || len(answer.Results) == 0 {
 			break
 		}
-		from = after(answer.Results).String()
+		next := after(answer.Results)
+		from = next.String()
+		if named := len(l.Positions) > 0; named {
+			l.Positions = slices.DeleteFunc(l.Positions, func(text string) bool {
+				at, err := events.ParsePosition(text)
+				return err == nil && at.Compare(next) < 0
+			})
+			if len(l.Positions) == 0 {
+				break
+			}
+		}
 	}
 	return l.printed(results, func(w io.Writer) {
 		counts := map[string]int{}

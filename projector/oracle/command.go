@@ -31,6 +31,9 @@ type run struct {
 	note string
 	// redriving is the dead letter whose event comes next, if one does.
 	redriving *Pos
+	// opened: it is one of a whole message, whose others follow. gone: that was no
+	// dead letter any more. again: its record batch was folded by itself.
+	opened, gone, again bool
 }
 
 // open begins a command. One whose key was used before has no second effect,

@@ -134,6 +134,10 @@ func (p *Event) fillRest(e *events.Event) (err error) {
 		var d events.DeadLetterMark
 		d, err = events.Decode[events.DeadLetterMark](e)
 		p.Letter = Pos{d.Letter.Seq, int(d.Letter.Index)}
+	case "dead-letter.opened":
+		var d events.DeadLetterOpened
+		d, err = events.Decode[events.DeadLetterOpened](e)
+		p.Letter, p.Batch = Pos{d.Letter.Seq, int(d.Letter.Index)}, ID(d.Batch)
 	case "operation.recorded":
 		var d events.OperationRecorded
 		d, err = events.Decode[events.OperationRecorded](e)

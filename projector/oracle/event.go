@@ -57,6 +57,7 @@ type Event struct {
 	Before   *int64
 
 	Letter  Pos    // of a mark on a dead letter
+	Batch   ID     // of a message that is opened
 	Entity  ID     // whose events keep their order; zero for none
 	Outcome string // of an operation, whose targets are in IDs
 }

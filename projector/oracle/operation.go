@@ -14,7 +14,7 @@ func operative(kind string) bool {
 
 // internal says that the service alone writes events of the type.
 func internal(kind string) bool {
-	return kind == "dead-letter.redriven" || kind == "dead-letter.dropped" || kind == "operation.recorded"
+	return kind == "dead-letter.redriven" || kind == "dead-letter.dropped" || kind == "dead-letter.opened" || kind == "operation.recorded"
 }
 
 func (s *State) letter(at Pos) int {
@@ -46,7 +46,7 @@ func (s *State) mark(r *run, e *Event) string {
 	}
 	if kind == "dead-letter.redrive" {
 		letter := e.Letter
-		r.redriving = &letter
+		r.redriving, r.opened, r.gone = &letter, false, false
 		if effect == applied {
 			return effect
 		}
@@ -57,12 +57,34 @@ func (s *State) mark(r *run, e *Event) string {
 	return effect
 }
 
+// openLetter: a whole message is a dead letter no more; what it holds comes next.
+func (s *State) openLetter(r *run, e *Event) string {
+	if r.command == nil || r.command.Kind != "dead-letter.redrive" {
+		return poisoned
+	}
+	letter := e.Letter
+	r.redriving, r.opened, r.gone, r.again = &letter, true, s.letter(letter) < 0, false
+	if r.gone {
+		r.targets, r.became = append(r.targets, letterTarget(letter)), append(r.became, notFound)
+		return notFound
+	}
+	s.removeLetter(letter)
+	folded, was := s.batches[e.Batch]
+	if r.again = was && s.LogTime-folded <= batchMemory; !r.again {
+		s.batches[e.Batch] = s.LogTime
+	}
+	return applied
+}
+
 // redriven: the event of a dead letter stands in the log once more. What fails
 // again stays, and so does what comes after it of the same entity.
 func (s *State) redriven(r *run, e *Event, at Pos, stored int64) {
 	letter := *r.redriving
 	r.redriving = nil
-	if s.letter(letter) < 0 {
+	if r.opened {
+		r.redriving = &Pos{letter.Seq, letter.Index + 1}
+	}
+	if r.gone || !r.opened && s.letter(letter) < 0 {
 		r.outcome.Effects = append(r.outcome.Effects, notFound)
 		return
 	}
@@ -70,10 +92,22 @@ func (s *State) redriven(r *run, e *Event, at Pos, stored int64) {
 	earlier := func(d DeadLetter) bool {
 		return d.At.before(letter) && d.Entity == e.Entity && d.Entity != (ID{})
 	}
-	if !slices.ContainsFunc(s.DeadLetters, earlier) {
-		if effect = s.judge(r, e, at, stored); effect != poisoned {
-			s.removeLetter(letter)
-		}
+	if r.opened && r.again {
+		effect = duplicate
+	} else if !slices.ContainsFunc(s.DeadLetters, earlier) {
+		effect = s.judge(r, e, at, stored)
+	}
+	stays := effect == poisoned || effect == waiting
+	if !r.opened && !stays {
+		s.removeLetter(letter)
+	} else if r.opened && stays {
+		s.DeadLetters = append(s.DeadLetters, DeadLetter{letter, e.Raw, e.Entity})
+		slices.SortFunc(s.DeadLetters, func(a, b DeadLetter) int {
+			if a.At.before(b.At) {
+				return -1
+			}
+			return 1
+		})
 	}
 	r.targets, r.became = append(r.targets, letterTarget(letter)), append(r.became, effect)
 	r.outcome.Effects = append(r.outcome.Effects, effect)

@@ -199,6 +199,8 @@ func (s *State) byType(r *run, e *Event, at Pos) string {
 		return s.read(r, e)
 	case "dead-letter.redriven", "dead-letter.dropped":
 		return s.mark(r, e)
+	case "dead-letter.opened":
+		return s.openLetter(r, e)
 	case "operation.recorded":
 		return s.operation(r, e)
 	}

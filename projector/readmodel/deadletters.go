@@ -29,6 +29,15 @@ func (m *Model) HasDeadLetter(at events.Position) bool {
 	return m.rows.get(keyOf(rowDeadLetter).position(at)) != nil
 }
 
+// DeadLetter returns the dead letter of that position, if it is there. Fold only.
+func (m *Model) DeadLetter(at events.Position) (d DeadLetter, ok bool) {
+	value := m.rows.get(keyOf(rowDeadLetter).position(at))
+	if value == nil {
+		return d, false
+	}
+	return decodeDeadLetter(at, value), true
+}
+
 // EachDeadLetter calls fn with each dead letter, in order. Fold only.
 func (m *Model) EachDeadLetter(fn func(*DeadLetter)) {
 	prefix := keyOf(rowDeadLetter)

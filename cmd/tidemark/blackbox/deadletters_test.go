@@ -203,3 +203,49 @@ func TestDeadLettersThatDoNotLiveLongReachTheirStream(t *testing.T) {
 		t.Errorf("%d of %d dead letters reached the stream", got, letters)
 	}
 }
+
+// A record batch that went to the wrong subject is a dead letter as a whole. It is
+// shown with its events and redriven by them: what fails again is a dead letter of
+// its own then, at its place, and what it keeps waiting with it.
+func TestAWholeMessageIsRedrivenByItsEvents(t *testing.T) {
+	t.Parallel()
+	n := startNATS(t)
+	w := worldOf(t, start(t, "--nats-url", n.url))
+	good, bad := newID(), newID()
+	batch := recordBatch(aheadView(good, "1", -time.Hour), aheadView(bad, "2", time.Hour), aheadView(bad, "3", -time.Hour), aheadView(good, "4", -time.Hour))
+	n.publishTo("tidemark.events.7.batch", batch)
+	var none events.BatchHeader
+	none.Incarnation[0] = 9
+	n.publish(events.AppendBatch(nil, none, []events.Entry{aheadView(good, "5", -time.Hour)}))
+	n.publish([]byte("no record batch"))
+	w.awaitLetter("3.0")
+
+	w.replay("dead-letters", "show", "1.0").exits(exitFine).says("(whole message)", `"id":"1"`, `"id":"4"`, "another subject")
+	w.replay("dead-letters", "show", "2.0").exits(exitFine).says("it cannot be redriven", "would count again")
+	w.replay("dead-letters", "show", "3.0").exits(exitFine).says("it cannot be redriven", "not a record batch", "send what it should have said anew")
+	refused := w.admin().post("/v1/admin/dead-letters/redrive", obj{"positions": []string{"1.0", "2.0", "3.0"}, "reason": "r"}).want(409)
+	if places := refused.list("errors"); len(places) != 2 || places[0]["pointer"] != "/positions/1" || places[1]["pointer"] != "/positions/2" {
+		t.Errorf("refused: %v", places)
+	}
+	if got := strings.Join(w.letters(""), " "); got != "1.0 2.0 3.0" {
+		t.Errorf("after a refusal there are %s", got)
+	}
+
+	w.replay("dead-letters", "redrive", "--all", "--reason", "the producer was told the subject").exits(exitFine).
+		says("1.0        applied", "1.1        poisoned", "1.2        waiting", "1.3        applied")
+	w.wantCounts(good, counts{Views: 2})
+	if got := strings.Join(w.letters(""), " "); got != "1.1 1.2 2.0 3.0" {
+		t.Errorf("left are %s", got)
+	}
+	w.replay("dead-letters", "show", "1.2").exits(exitFine).says(`"id":"3"`, "waits")
+	// The producer sends the batch once more, where it belongs: it was counted.
+	n.publish(batch)
+	w.replay("dead-letters", "drop", "1.1", "--reason", "nobody knows when that was").exits(exitFine)
+	w.replay("dead-letters", "redrive", "1.2", "--reason", "its turn").exits(exitFine).says("1.2        applied")
+	w.wantCounts(good, counts{Views: 2})
+	w.wantCounts(bad, counts{Views: 1})
+	w.replay("verify").exits(exitFine).says("differences    0")
+	for video, sum := range map[string]string{good: "2 views", bad: "1 views"} {
+		w.replay("explain", "video", video).exits(exitFine).says(sum)
+	}
+}

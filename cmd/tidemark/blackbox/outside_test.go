@@ -64,6 +64,11 @@ func (n *outsideNATS) stop() {
 // publish sends a message past the service, as a producer with access would.
 func (n *outsideNATS) publish(data []byte) {
 	n.t.Helper()
+	n.publishTo("tidemark.events.0.batch", data)
+}
+
+func (n *outsideNATS) publishTo(subject string, data []byte) {
+	n.t.Helper()
 	nc, err := nats.Connect(n.url)
 	if err != nil {
 		n.t.Fatal(err)
@@ -73,7 +78,7 @@ func (n *outsideNATS) publish(data []byte) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	if _, err := js.Publish(context.Background(), "tidemark.events.0.batch", data); err != nil {
+	if _, err := js.Publish(context.Background(), subject, data); err != nil {
 		n.t.Fatal(err)
 	}
 }
