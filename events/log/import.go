@@ -88,10 +88,15 @@ func (l *Log) importFrom(ctx context.Context, from Original, read func(context.C
 	if err != nil {
 		return err
 	}
+	// What was read is stored before it is said that there was too little of it: the
+	// next try begins behind it.
+	if err := i.settle(ctx, 0); err != nil {
+		return err
+	}
 	if next != from.Last+1 && from.Last > 0 {
 		return fmt.Errorf("import up to message %d: what was read ends at %d", from.Last, next-1)
 	}
-	return i.settle(ctx, 0)
+	return nil
 }
 
 // beginImport writes into the stream's metadata what it will be a copy of, or
