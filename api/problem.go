@@ -94,11 +94,6 @@ func (s Slug) Because(cause error) *Problem {
 // Error makes a bare slug an error, for handlers that have nothing to add.
 func (s Slug) Error() string { return string(s) + ": " + s.kind().detail }
 
-// Invalid returns a 422 that names one place of the body.
-func Invalid(pointer, detail string) *Problem {
-	return InvalidFields(FieldError{Pointer: pointer, Detail: detail})
-}
-
 // InvalidFields returns a 422 that names places of the body, the first
 // maxFieldErrors of them.
 func InvalidFields(fields ...FieldError) *Problem {

@@ -38,7 +38,7 @@ func TestEveryKindIsComplete(t *testing.T) {
 }
 
 func TestFieldErrorsAreBounded(t *testing.T) {
-	one := Invalid("/video_ids/3", "is not a UUID")
+	one := InvalidFields(FieldError{Pointer: "/video_ids/3", Detail: "is not a UUID"})
 	if one.Status != 422 || len(one.Errors) != 1 || !strings.Contains(one.Detail, "/video_ids/3") {
 		t.Errorf("%+v", one)
 	}

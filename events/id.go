@@ -45,18 +45,9 @@ var ErrBadID = errors.New("is not a UUID in the 8-4-4-4-12 form")
 // idLen is the length of the canonical text form (RFC 9562, section 4).
 const idLen = 36
 
-// ParseID reads the canonical text form in either case of hex. Other
-// spellings of a UUID (braces, urn:uuid:, no dashes) are refused with ErrBadID.
-func ParseID[K kind](s string) (ID[K], error) {
-	var id ID[K]
-	if !ParseUUID((*[16]byte)(&id), []byte(s)) {
-		return ID[K]{}, ErrBadID
-	}
-	return id, nil
-}
-
-// ParseUUID reads the canonical text form into dst without allocating and
-// reports whether text had that form. dst is undefined where it had not.
+// ParseUUID reads the canonical text form, in either case of hex, into dst
+// without allocating, and reports whether text had that form: other spellings of
+// a UUID (braces, urn:uuid:, no dashes) have not. dst is undefined then.
 func ParseUUID[T string | []byte](dst *[16]byte, text T) bool {
 	if len(text) != idLen {
 		return false

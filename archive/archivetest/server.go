@@ -229,9 +229,6 @@ func (s *Server) Log() string {
 	return string(b)
 }
 
-// Data is the directory of the cluster.
-func (s *Server) Data() string { return s.data }
-
 // URL is the address of one of the server's databases.
 func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.dir}, "port": {strconv.Itoa(s.port)}, "user": {"tidemark"}, "sslmode": {"disable"}}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -124,9 +123,4 @@ func (s *Server) Stop() error {
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill() // one that has ended already is as good
 	<-s.exited
-}
-
-// Command returns how the server was started, for the results.
-func (s *Server) Command() string {
-	return strings.Join(append([]string{s.spec.Path}, s.spec.Args...), " ")
 }
