@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,13 @@ func (m month) start() time.Time {
 
 // suffix ends the name of the month's partitions.
 func (m month) suffix() string { return m.start().Format("y2006m01") }
+
+// monthNamed returns the month that a partition's name ends with.
+func monthNamed(partition string) (month, bool) {
+	at := strings.LastIndexByte(partition, '_')
+	t, err := time.Parse("y2006m01", partition[at+1:])
+	return monthOf(t), err == nil
+}
 
 var partitioned = []string{"messages", "events"}
 

@@ -13,15 +13,28 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 )
 
-// The columns of what is copied, in the order in which a chunk writes them.
-const (
-	copyMessages = "COPY messages (seq, stored_at, log, stored_nanos, batch_id, subject, data) FROM STDIN BINARY"
-	copyEvents   = `COPY events (seq, stored_at, time, log, idx, delta, effect, type, video_id, user_id, other_user_id, item_id, job_id, source, id, data) FROM STDIN BINARY`
-	copyDead     = "COPY dead_letters (log, seq, idx, stored_at, reason, raw) FROM STDIN BINARY"
-	copyAudit    = "COPY audit (log, number, seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash) FROM STDIN BINARY"
-	copyChanges  = "COPY counter_changes (log, seq, idx, hour, video_id, views, likes, comments, remixes, glitches) FROM STDIN BINARY"
-	copyHistory  = "COPY staged_history (video_id, hour, views, likes, comments, remixes, glitches) FROM STDIN BINARY"
+// table is a table with its columns in the order in which a chunk writes them.
+type table struct{ name, columns string }
+
+var (
+	messagesTable = table{"messages", "seq, stored_at, log, stored_nanos, batch_id, subject, data"}
+	eventsTable   = table{"events", "seq, stored_at, time, log, idx, delta, effect, type, video_id, user_id, other_user_id, item_id, job_id, source, id, data"}
+	deadTable     = table{"dead_letters", "log, seq, idx, stored_at, reason, raw"}
+	auditTable    = table{"audit", "log, number, seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash"}
+	changesTable  = table{"counter_changes", "log, seq, idx, hour, video_id, views, likes, comments, remixes, glitches"}
+	stagedTable   = table{"staged_history", "video_id, hour, views, likes, comments, remixes, glitches"}
 )
+
+// filled is a table with rows of it.
+type filled struct {
+	table
+	rows *copyRows
+}
+
+// tables are those that the chunk adds rows to.
+func (c *chunk) tables() []filled {
+	return []filled{{messagesTable, &c.messages}, {eventsTable, &c.events}, {deadTable, &c.dead}, {auditTable, &c.audit}, {changesTable, &c.changes}}
+}
 
 // stageHistory makes the session's staging table: sums are added to those that
 // are there, which COPY cannot.
@@ -102,11 +115,8 @@ func (s *session) add(ctx context.Context, tx pgx.Tx, c *chunk) error {
 	if err := ensurePartitions(ctx, tx, s.partitions, months...); err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		sql  string
-		rows *copyRows
-	}{{copyMessages, &c.messages}, {copyEvents, &c.events}, {copyDead, &c.dead}, {copyAudit, &c.audit}, {copyChanges, &c.changes}} {
-		if err := copyInto(ctx, tx.Conn().PgConn(), part.sql, part.rows); err != nil {
+	for _, t := range c.tables() {
+		if err := t.copyIn(ctx, tx.Conn().PgConn()); err != nil {
 			return err
 		}
 	}
@@ -120,7 +130,7 @@ func (s *session) addHistory(ctx context.Context, tx pgx.Tx) error {
 	if rows.rows == 0 {
 		return nil
 	}
-	if err := copyInto(ctx, tx.Conn().PgConn(), copyHistory, rows); err != nil {
+	if err := (filled{stagedTable, rows}).copyIn(ctx, tx.Conn().PgConn()); err != nil {
 		return err
 	}
 	return addStaged(ctx, tx)
@@ -152,16 +162,17 @@ func (p *Position) save(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-func copyInto(ctx context.Context, conn *pgconn.PgConn, sql string, rows *copyRows) error {
-	if rows.rows == 0 {
+// copyIn adds the rows to their table.
+func (f filled) copyIn(ctx context.Context, conn *pgconn.PgConn) error {
+	if f.rows.rows == 0 {
 		return nil
 	}
-	tag, err := conn.CopyFrom(ctx, rows.reader(), sql)
+	tag, err := conn.CopyFrom(ctx, f.rows.reader(), fmt.Sprintf("COPY %s (%s) FROM STDIN BINARY", f.name, f.columns))
 	if err != nil {
-		return fmt.Errorf("copy rows: %w", err)
+		return fmt.Errorf("copy rows of table %s: %w", f.name, err)
 	}
-	if tag.RowsAffected() != int64(rows.rows) {
-		return fmt.Errorf("copy rows: %d of %d arrived", tag.RowsAffected(), rows.rows)
+	if tag.RowsAffected() != int64(f.rows.rows) {
+		return fmt.Errorf("copy rows of table %s: %d of %d arrived", f.name, tag.RowsAffected(), f.rows.rows)
 	}
 	return nil
 }

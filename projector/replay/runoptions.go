@@ -143,6 +143,31 @@ type VerifyResult struct {
 	Differences Differences     `json:"differences"`
 }
 
+// ArchiveResult is what a comparison of the archive with the log found.
+type ArchiveResult struct {
+	// Last is the last message that was archived. Rows up to it were compared.
+	Last uint64 `json:"last_sequence"`
+	Rows int64  `json:"rows"`
+	// Count is how many rows are not what they should be; Differences names the first.
+	Count       int                 `json:"count"`
+	Differences []ArchiveDifference `json:"differences"`
+}
+
+// ArchiveDifference is a row of the archive that is not what it should be.
+type ArchiveDifference struct {
+	Table string `json:"table"`
+	// At is the position that it is of, or the video.
+	At   string `json:"at"`
+	What string `json:"what"`
+}
+
+// Differ notes a row.
+func (r *ArchiveResult) Differ(table, at, what string) {
+	if r.Count++; len(r.Differences) < namedDifferences {
+		r.Differences = append(r.Differences, ArchiveDifference{table, at, what})
+	}
+}
+
 // RepairResult is what a repair found and wrote anew.
 type RepairResult struct {
 	VerifyResult
