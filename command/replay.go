@@ -21,11 +21,12 @@ type runBody struct {
 	order              replay.Order
 	rate               int
 	fromSnapshot       bool
+	archive            bool
 	accept, hold, anew bool
 }
 
 func (b *runBody) verify() replay.VerifyOptions {
-	return replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot}
+	return replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, Archive: b.archive}
 }
 
 // startable is a kind of run: its name in the path, the members of its body,
@@ -49,7 +50,7 @@ func startables(r *replay.Runs) []startable {
 		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
-		{"verify", []string{"events_per_second", "from_snapshot"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"verify", []string{"events_per_second", "from_snapshot", "archive"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartVerify(ctx, b.verify())
 		}},
 		{"repair", []string{"reason", "events_per_second", "from_snapshot"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
@@ -132,6 +133,8 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 			b.rate = int(rate)
 		case name == "from_snapshot":
 			b.fromSnapshot, _ = j.Bool()
+		case name == "archive":
+			b.archive, _ = j.Bool()
 		case name == "accept":
 			b.accept, _ = j.Bool()
 		case name == "hold":

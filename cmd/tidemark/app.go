@@ -110,7 +110,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.runs = replay.NewRuns(replay.Config{
-		Projector: a.projector, Source: a.source(), Index: a.index(), Audit: recorder.Audit,
+		Projector: a.projector, Source: a.source(), Index: a.index(), Archive: a.verifiable(), Audit: recorder.Audit,
 		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
 		File:          filepath.Join(cfg.DataDir, runsFile),
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,

@@ -104,6 +104,14 @@ func (a *app) index() replay.Index {
 	return a.archive.Index()
 }
 
+// verifiable is the archive as verifications compare it with the log.
+func (a *app) verifiable() replay.Archive {
+	if a.archive == nil {
+		return nil
+	}
+	return a.archive
+}
+
 // auditCopy is the archive's copy of the audit, if there is one.
 func (a *app) auditCopy() query.AuditCopy {
 	if a.archive == nil {

@@ -11,6 +11,7 @@ import (
 type replayVerifyCmd struct {
 	adminFlags `embed:""`
 	foldFlags  `embed:""`
+	Archive    bool `help:"Compare the archive with the log too, row by row, and fold its messages in place of the log's."`
 }
 
 // Run compares, and ends with errDifferences where something differs.
@@ -19,7 +20,11 @@ func (v *replayVerifyCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, err := client.start(ctx, "verify", v.body(), v.Detach)
+	body := v.body()
+	if v.Archive {
+		body["archive"] = true
+	}
+	ended, err := client.start(ctx, "verify", body, v.Detach)
 	if err != nil {
 		return err
 	}
@@ -28,7 +33,7 @@ func (v *replayVerifyCmd) Run(ctx context.Context) error {
 	if err := v.printed(ended, func(w io.Writer) { writeVerified(w, ended, result) }); err != nil || failure != nil {
 		return firstError(err, failure)
 	}
-	if result.Differences.Count > 0 {
+	if result.Differences.Count > 0 || result.Archive != nil && result.Archive.Count > 0 {
 		return errDifferences
 	}
 	return nil
@@ -52,6 +57,19 @@ func writeVerified(w io.Writer, r *adminRun, result *replay.VerifyResult) {
 	rows(w, "folded", fmt.Sprintf("messages %d to %d, %d events in %.3f s", result.First, result.Last, result.Events, result.Seconds),
 		"compared", fmt.Sprintf("%d buckets", result.Buckets))
 	writeDifferences(w, &result.Differences)
+	if result.Archive != nil {
+		writeArchive(w, result.Archive)
+	}
+}
+
+// shownRows bounds what is printed of wrong rows; --json has more.
+const shownRows = 20
+
+func writeArchive(w io.Writer, a *replay.ArchiveResult) {
+	rows(w, "archive", fmt.Sprintf("messages up to %d, %d rows; %d are not what the log says", a.Last, a.Rows, a.Count))
+	for _, d := range a.Differences[:min(len(a.Differences), shownRows)] {
+		rows(w, "", fmt.Sprintf("%s %s: %s", d.Table, d.At, d.What))
+	}
 }
 
 type replayRepairCmd struct {

@@ -20,6 +20,8 @@ type Config struct {
 	// Snapshots and Index, where set, shorten the way of who looks back.
 	Snapshots *Snapshots
 	Index     Index
+	// Archive, where set, is a copy of the log that verifications may be asked for.
+	Archive Archive
 	// Audit writes down what was done, once it is decided and before it is
 	// done; nil writes nothing.
 	Audit func(ctx context.Context, a Action) error
@@ -96,6 +98,9 @@ type VerifyOptions struct {
 	EventsPerSecond int `json:"events_per_second,omitempty"`
 	// FromSnapshot: see RebuildOptions.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
+	// Archive compares the archive with the log as well, row by row, and folds its
+	// messages from the first in place of the log's. It fails with ErrNoArchive.
+	Archive bool `json:"archive,omitempty"`
 }
 
 // RepairOptions say how to repair: it verifies first.
@@ -141,31 +146,8 @@ type VerifyResult struct {
 	Seconds     float64         `json:"seconds"`
 	Buckets     int             `json:"buckets"`
 	Differences Differences     `json:"differences"`
-}
-
-// ArchiveResult is what a comparison of the archive with the log found.
-type ArchiveResult struct {
-	// Last is the last message that was archived. Rows up to it were compared.
-	Last uint64 `json:"last_sequence"`
-	Rows int64  `json:"rows"`
-	// Count is how many rows are not what they should be; Differences names the first.
-	Count       int                 `json:"count"`
-	Differences []ArchiveDifference `json:"differences"`
-}
-
-// ArchiveDifference is a row of the archive that is not what it should be.
-type ArchiveDifference struct {
-	Table string `json:"table"`
-	// At is the position that it is of, or the video.
-	At   string `json:"at"`
-	What string `json:"what"`
-}
-
-// Differ notes a row.
-func (r *ArchiveResult) Differ(table, at, what string) {
-	if r.Count++; len(r.Differences) < namedDifferences {
-		r.Differences = append(r.Differences, ArchiveDifference{table, at, what})
-	}
+	// Archive is what was found of the archive, where that was asked for.
+	Archive *ArchiveResult `json:"archive,omitempty"`
 }
 
 // RepairResult is what a repair found and wrote anew.

@@ -25,7 +25,10 @@ const (
 // a checkpoint, and then, while both are folded on in lockstep, everything that
 // is in them, bucket by bucket. It fails at once as StartRebuild does.
 func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) {
-	from, err := r.mayFold(ctx, o.FromSnapshot)
+	if o.Archive && r.cfg.Archive == nil {
+		return "", ErrNoArchive
+	}
+	from, err := r.mayFold(ctx, o.FromSnapshot && !o.Archive)
 	if err != nil {
 		return "", err
 	}
@@ -58,6 +61,12 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 
 // verifying folds a shadow, compares, and then has it still in lockstep for more.
 func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
+	source := r.cfg.Source
+	if o.Archive {
+		if source, err = r.compareArchive(ctx, o.EventsPerSecond, m, result); err != nil {
+			return err
+		}
+	}
 	shadow, base, err := from.begin(ctx, r, m, func(_ *Base, o projector.ShadowOptions) (*projector.Shadow, error) {
 		return r.cfg.Projector.ScratchShadow(ctx, o)
 	})
@@ -66,6 +75,7 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 		return err
 	}
 	b := r.foldBeside(shadow, m, o.EventsPerSecond)
+	b.source = source
 	defer func() {
 		result.Seconds = b.seconds()
 		err = errors.Join(err, b.close(ctx))
