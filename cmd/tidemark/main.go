@@ -59,7 +59,7 @@ func run(args []string) int {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "tidemark:", err)
-	if errors.Is(err, errDifferences) {
+	if errors.Is(err, errDifferences) || errors.Is(err, errArchiveDiffers) {
 		return exitDifferences
 	}
 	return exitFault

@@ -30,8 +30,12 @@ type replayCmd struct {
 // are not what the log says, for cron.
 const exitDifferences = 3
 
-// errDifferences ends a command with exitDifferences. What differs is printed.
-var errDifferences = errors.New("the read model differs from the log")
+// errDifferences and errArchiveDiffers end a command with exitDifferences. What
+// differs is printed.
+var (
+	errDifferences    = errors.New("the read model differs from the log")
+	errArchiveDiffers = errors.New("the archive differs from the log")
+)
 
 // printed writes v as JSON where that is asked for, else by text.
 func (a *adminFlags) printed(v any, text func(io.Writer)) error {

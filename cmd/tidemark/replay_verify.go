@@ -14,7 +14,7 @@ type replayVerifyCmd struct {
 	Archive    bool `help:"Compare the archive with the log too, row by row, and fold its messages in place of the log's."`
 }
 
-// Run compares, and ends with errDifferences where something differs.
+// Run compares, and ends with an error where something differs.
 func (v *replayVerifyCmd) Run(ctx context.Context) error {
 	client, err := v.client()
 	if err != nil {
@@ -33,8 +33,11 @@ func (v *replayVerifyCmd) Run(ctx context.Context) error {
 	if err := v.printed(ended, func(w io.Writer) { writeVerified(w, ended, result) }); err != nil || failure != nil {
 		return firstError(err, failure)
 	}
-	if result.Differences.Count > 0 || result.Archive != nil && result.Archive.Count > 0 {
+	switch {
+	case result.Differences.Count > 0:
 		return errDifferences
+	case result.Archive != nil && result.Archive.Count > 0:
+		return errArchiveDiffers
 	}
 	return nil
 }
