@@ -3,10 +3,12 @@ package projector
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // Checkpointed is what the checkpoint of a stopped service says of the log that
@@ -14,12 +16,20 @@ import (
 type Checkpointed struct {
 	// Incarnation is the log's at the time of the checkpoint.
 	Incarnation events.Incarnation
-	last        fingerprint
+	// SavedAt is when it was written.
+	SavedAt time.Time
+	last    fingerprint
 }
 
 // ReadCheckpoint reads what is to be known of the current model's checkpoint; ok
 // is false where there is none yet.
 func ReadCheckpoint(modelsDir string, logger *slog.Logger) (c Checkpointed, ok bool, err error) {
+	return PeekCheckpoint(modelsDir, logger, nil)
+}
+
+// PeekCheckpoint does as ReadCheckpoint does, and shows look, where that is set, what
+// the checkpoint holds in rows: for as long as look runs.
+func PeekCheckpoint(modelsDir string, logger *slog.Logger, look func(*readmodel.Snapshot) error) (c Checkpointed, ok bool, err error) {
 	name, path, err := checkpoint.Models{Dir: modelsDir}.Current()
 	if err != nil || name == "" {
 		return c, false, err
@@ -37,9 +47,28 @@ func ReadCheckpoint(modelsDir string, logger *slog.Logger) (c Checkpointed, ok b
 	if err != nil {
 		return c, false, err
 	}
-	c.last = m.Last
-	c.Incarnation, err = events.ParseIncarnation(m.Incarnation)
+	c.last, c.SavedAt = m.Last, m.SavedAt
+	if c.Incarnation, err = events.ParseIncarnation(m.Incarnation); err != nil || look == nil {
+		return c, err == nil, err
+	}
+	s, err := readmodel.Peek(m.Model, store.View())
+	if err == nil {
+		err = look(s)
+	}
 	return c, err == nil, err
+}
+
+// ModelNames are the directories of models that are kept; an empty name is of none.
+type ModelNames struct {
+	// Current serves, Previous served before it, and Rebuilding is being rebuilt or
+	// waits to be accepted.
+	Current, Previous, Rebuilding string
+}
+
+// ListModels returns the models in a directory.
+func ListModels(modelsDir string) (ModelNames, error) {
+	r, err := rolesOf(checkpoint.Models{Dir: modelsDir})
+	return ModelNames{r.current, r.previous, r.rebuilding}, err
 }
 
 // Seq is the last message that was folded.

@@ -132,6 +132,9 @@ func (p *Projector) beginWith(ctx context.Context, info *SnapshotInfo, first, la
 		l.Close()
 		return errors.Join(err, p.models.Remove(name))
 	}
+	if err := info.Verified(p.cfg.Now()); err != nil {
+		p.cfg.Logger.Warn("that a snapshot was verified could not be noted", "error", err)
+	}
 	p.live.name, p.live.store = name, l.store
 	p.live.take(l)
 	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())

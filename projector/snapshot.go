@@ -40,6 +40,34 @@ type SnapshotInfo struct {
 	FoldVersion int       `json:"fold_version"`
 	Digest      string    `json:"digest"`
 	SavedAt     time.Time `json:"saved_at"`
+	// VerifiedAt is when all of it was read last and had its digest; zero if nobody
+	// has needed it yet.
+	VerifiedAt time.Time `json:"verified_at,omitzero"`
+}
+
+// Verified notes that all of the snapshot was read and had its digest.
+func (i SnapshotInfo) Verified(at time.Time) error {
+	i.VerifiedAt = at.UTC()
+	return i.write(i.Path)
+}
+
+func (i *SnapshotInfo) write(dir string) error {
+	b, err := json.MarshalIndent(i, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, snapshotMark), append(b, '\n'))
+}
+
+// Bytes is what the snapshot's files hold. Some may be the checkpoint's too.
+func (i *SnapshotInfo) Bytes() (total int64, err error) {
+	files, err := os.ReadDir(i.Path)
+	for _, file := range files {
+		if info, err := file.Info(); err == nil { // else it has just been removed
+			total += info.Size()
+		}
+	}
+	return total, err
 }
 
 const (
@@ -165,11 +193,7 @@ func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, in
 	if err := view.CopyTo(s.ctx, half, note, checkpoint.Options{Logger: s.cfg.Logger}); err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(info, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteFile(filepath.Join(half, snapshotMark), append(b, '\n')); err != nil {
+	if err := info.write(half); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(info.Path); err != nil { // of the same position

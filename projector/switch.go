@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -106,14 +107,16 @@ type roles struct {
 	note                          []byte
 }
 
-func (p *Projector) roles() (r roles, err error) {
-	if r.current, _, err = p.models.Current(); err != nil {
+func (p *Projector) roles() (roles, error) { return rolesOf(p.models) }
+
+func rolesOf(models checkpoint.Models) (r roles, err error) {
+	if r.current, _, err = models.Current(); err != nil {
 		return r, err
 	}
-	if r.previous, err = p.models.Previous(); err != nil {
+	if r.previous, err = models.Previous(); err != nil {
 		return r, err
 	}
-	r.rebuilding, r.note, err = p.models.Rebuilding()
+	r.rebuilding, r.note, err = models.Rebuilding()
 	return r, err
 }
 

@@ -26,6 +26,8 @@ type Replay struct {
 	// Stats and Ready are the projector's.
 	Stats func() projector.Stats
 	Ready func() error
+	// ModelsDir is where the read models and their snapshots lie.
+	ModelsDir string
 	// Original returns all of a dead letter's bytes, or the beginning beside
 	// projector.ErrCut.
 	Original func(ctx context.Context, d *readmodel.DeadLetter) ([]byte, error)
@@ -67,9 +69,6 @@ func (s *Service) replayRoutes() []api.Route {
 	}
 }
 
-// countedDeadLetters bounds how many dead letters the status counts.
-const countedDeadLetters = 10_000
-
 // replayStatus answers GET /v1/admin/replay/status: where the log, the fold,
 // the checkpoint and the runs stand.
 func (s *Service) replayStatus(c *api.Call) error {
@@ -83,63 +82,22 @@ func (s *Service) replayStatus(c *api.Call) error {
 	snapshot := s.source.Hold()
 	defer snapshot.Release()
 	c.SetPosition(snapshot.TokenHeader())
-	letters, err := s.countDeadLetters(snapshot)
-	if err != nil {
+	stats, lag := s.replay.Stats(), s.source.Lag()
+	document := ReplayStatus{Runs: s.replay.Runs.List()}
+	document.SetLog(s.replay.Log, first, last, fault)
+	document.Folded.LagEvents, document.Folded.LagSeconds = lag.Events, rounded(lag.Seconds)
+	if err := s.replay.Ready(); err != nil {
+		document.Folded.Fault = err.Error()
+	}
+	document.Model.Rebuilds = stats.Rebuilds
+	document.Checkpoint = CheckpointStatus{
+		Sequence: stats.Saved.Seq, Written: stats.Checkpoints, Failed: stats.CheckpointsFailed,
+		Postponed: stats.CheckpointsPostponed, Seconds: rounded(stats.CheckpointSeconds),
+	}
+	if err := errors.Join(document.SetFolded(snapshot), document.SetModels(s.replay.ModelsDir)); err != nil {
 		return err
 	}
-	stats := s.replay.Stats()
-	document := ReplayStatus{
-		Log: s.logStatus(first, last, fault), Folded: s.foldStatus(snapshot),
-		Model: ModelStatus{
-			Generation: snapshot.Generation(), Videos: snapshot.Sizes.Videos, Users: snapshot.Sizes.Users,
-			Likes: snapshot.Sizes.Likes, Identities: snapshot.Sizes.Identities, Rebuilds: stats.Rebuilds,
-		},
-		Checkpoint: CheckpointStatus{
-			Sequence: stats.Saved.Seq, Written: stats.Checkpoints, Failed: stats.CheckpointsFailed,
-			Postponed: stats.CheckpointsPostponed, Seconds: rounded(stats.CheckpointSeconds),
-		},
-		DeadLetters: letters,
-		Runs:        s.replay.Runs.List(),
-	}
 	return answerDocument(c, &document)
-}
-
-func (s *Service) logStatus(first, last uint64, fault error) LogStatus {
-	l := s.replay.Log
-	status := LogStatus{Incarnation: l.Incarnation().String(), Embedded: l.Embedded(), FirstSequence: first, LastSequence: last, Lineage: []Ancestor{}}
-	if fault != nil {
-		status.Fault = fault.Error()
-		_, status.LastSequence = l.Contact()
-	}
-	for _, a := range l.Lineage() {
-		status.Lineage = append(status.Lineage, Ancestor{a.Incarnation.String(), a.Last})
-	}
-	return status
-}
-
-func (s *Service) foldStatus(snapshot *readmodel.Snapshot) FoldStatus {
-	lag := s.source.Lag()
-	status := FoldStatus{
-		Position: snapshot.TokenHeader()[0], Sequence: snapshot.At.Seq, Index: snapshot.At.Index, Events: snapshot.Folded,
-		LagEvents: lag.Events, LagSeconds: rounded(lag.Seconds),
-	}
-	if snapshot.LogTime != 0 {
-		status.LogTime = snapshot.LogTime.String()
-	}
-	if err := s.replay.Ready(); err != nil {
-		status.Fault = err.Error()
-	}
-	return status
-}
-
-func (s *Service) countDeadLetters(snapshot *readmodel.Snapshot) (status DeadLetterStatus, err error) {
-	letters, err := snapshot.DeadLetters(events.Position{}, countedDeadLetters+1)
-	if err != nil || len(letters) == 0 {
-		return status, err
-	}
-	return DeadLetterStatus{
-		Count: min(len(letters), countedDeadLetters), More: len(letters) > countedDeadLetters, Oldest: letters[0].Position.String(),
-	}, nil
 }
 
 // listRuns answers GET /v1/admin/replay/runs: those under way and the last

@@ -1,6 +1,14 @@
 package query
 
-import "github.com/tidemark-io/tidemark/projector/replay"
+import (
+	"fmt"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
 
 // ReplayStatus is the document of GET /v1/admin/replay/status.
 type ReplayStatus struct {
@@ -8,6 +16,7 @@ type ReplayStatus struct {
 	Folded      FoldStatus       `json:"folded"`
 	Model       ModelStatus      `json:"model"`
 	Checkpoint  CheckpointStatus `json:"checkpoint"`
+	Snapshots   []SnapshotStatus `json:"snapshots"`
 	DeadLetters DeadLetterStatus `json:"dead_letters"`
 	Runs        []replay.Run     `json:"runs"`
 }
@@ -55,11 +64,29 @@ type ModelStatus struct {
 
 // CheckpointStatus is where the newest checkpoint stands.
 type CheckpointStatus struct {
-	Sequence  uint64  `json:"sequence"`
+	// Model is the directory of the model that serves, Previous of the one that served
+	// before and is kept, Rebuilding of one under way or waiting to be accepted.
+	Model      string `json:"model,omitempty"`
+	Previous   string `json:"previous,omitempty"`
+	Rebuilding string `json:"rebuilding,omitempty"`
+	Sequence   uint64 `json:"sequence"`
+	// SavedAt is told of a stopped service, which has not counted the rest.
+	SavedAt   string  `json:"saved_at,omitempty"`
 	Written   int64   `json:"written"`
 	Failed    int64   `json:"failed"`
 	Postponed int64   `json:"postponed"`
 	Seconds   float64 `json:"seconds"`
+}
+
+// SnapshotStatus is a checkpoint that is kept.
+type SnapshotStatus struct {
+	Sequence uint64 `json:"sequence"`
+	LogTime  string `json:"log_time"`
+	SavedAt  string `json:"saved_at"`
+	Bytes    int64  `json:"bytes"`
+	Digest   string `json:"digest"`
+	// VerifiedAt is when all of it was read last and had its digest.
+	VerifiedAt string `json:"verified_at,omitempty"`
 }
 
 // DeadLetterStatus says how many dead letters there are.
@@ -69,3 +96,65 @@ type DeadLetterStatus struct {
 	More   bool   `json:"more"`
 	Oldest string `json:"oldest,omitempty"`
 }
+
+// SetFolded fills in how far the log is folded, and what is in the read model.
+func (d *ReplayStatus) SetFolded(s *readmodel.Snapshot) (err error) {
+	d.Folded.Position, d.Folded.Sequence, d.Folded.Index, d.Folded.Events = s.TokenHeader()[0], s.At.Seq, s.At.Index, s.Folded
+	if s.LogTime != 0 {
+		d.Folded.LogTime = s.LogTime.String()
+	}
+	d.Model.Generation, d.Model.Videos, d.Model.Users = s.Generation(), s.Sizes.Videos, s.Sizes.Users
+	d.Model.Likes, d.Model.Identities = s.Sizes.Likes, s.Sizes.Identities
+	letters, err := s.DeadLetters(events.Position{}, countedDeadLetters+1)
+	if err != nil || len(letters) == 0 {
+		return err
+	}
+	d.DeadLetters = DeadLetterStatus{
+		Count: min(len(letters), countedDeadLetters), More: len(letters) > countedDeadLetters, Oldest: letters[0].Position.String(),
+	}
+	return nil
+}
+
+// SetModels fills in which models and snapshots a directory of models holds.
+func (d *ReplayStatus) SetModels(dir string) error {
+	names, err := projector.ListModels(dir)
+	if err != nil {
+		return fmt.Errorf("list the read models: %w", err)
+	}
+	d.Checkpoint.Model, d.Checkpoint.Previous, d.Checkpoint.Rebuilding = names.Current, names.Previous, names.Rebuilding
+	list, err := projector.ListSnapshots(projector.SnapshotsDir(dir))
+	if err != nil {
+		return err
+	}
+	d.Snapshots = make([]SnapshotStatus, len(list))
+	for i := range list {
+		s := &list[i]
+		told := SnapshotStatus{Sequence: s.Seq, LogTime: rfc3339(s.LogTime), SavedAt: rfc3339(s.SavedAt), Digest: s.Digest}
+		if !s.VerifiedAt.IsZero() {
+			told.VerifiedAt = rfc3339(s.VerifiedAt)
+		}
+		if told.Bytes, err = s.Bytes(); err != nil {
+			return fmt.Errorf("measure a snapshot: %w", err)
+		}
+		d.Snapshots[i] = told
+	}
+	return nil
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// SetLog fills in where the log stands. With a fault, which says why it does not answer, last
+// is what was last known.
+func (d *ReplayStatus) SetLog(l Log, first, last uint64, fault error) {
+	d.Log = LogStatus{Incarnation: l.Incarnation().String(), Embedded: l.Embedded(), FirstSequence: first, LastSequence: last, Lineage: []Ancestor{}}
+	if fault != nil {
+		d.Log.Fault = fault.Error()
+		_, d.Log.LastSequence = l.Contact()
+	}
+	for _, a := range l.Lineage() {
+		d.Log.Lineage = append(d.Log.Lineage, Ancestor{a.Incarnation.String(), a.Last})
+	}
+}
+
+// countedDeadLetters bounds how many dead letters the status counts.
+const countedDeadLetters = 10_000

@@ -77,7 +77,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	if a.disk, err = newDiskGuard(cfg.DataDir, int64(cfg.MinFreeDisk), logger); err != nil {
 		return err
 	}
-	models := filepath.Join(cfg.DataDir, "models")
+	models := cfg.modelsDir()
 	logConfig := cfg.logConfig(logger)
 	logConfig.Existing = projector.Begun(models)
 	folding := projector.Config{
@@ -185,7 +185,8 @@ func (a *app) routes() ([]api.Route, error) {
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
 			Replay: &query.Replay{
-				Runs: a.runs, Log: a.log, Source: a.source(), Stats: a.projector.Stats, Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable,
+				Runs: a.runs, Log: a.log, Source: a.source(), ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats,
+				Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable,
 			},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),
 		}).Routes()...)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -76,7 +75,7 @@ func (l *logAdoptCmd) Run(ctx context.Context) error {
 	}
 	defer lock.Close() // releases the lock
 	a := &adoption{}
-	a.readCheckpoint(filepath.Join(l.DataDir, "models"))
+	a.readCheckpoint((&serveCmd{DataDir: l.DataDir}).modelsDir())
 	if err := l.inspect(ctx, a); err != nil {
 		return err
 	}

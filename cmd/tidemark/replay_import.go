@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -38,7 +37,7 @@ func (i *replayImportCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	models := filepath.Join(i.DataDir, "models")
+	models := service.modelsDir()
 	if projector.Begun(models) {
 		return fmt.Errorf("%s has folded a log already: import into another --data-dir, or move its folder models away", i.DataDir)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/tidemark-io/tidemark/archive"
@@ -85,7 +84,7 @@ func (l *lookFlags) openOffline(ctx context.Context) (o *offline, err error) {
 		Model: readmodel.Config{
 			Incarnation: o.log.Incarnation(), Lineage: o.log.Lineage(), DedupeHorizon: l.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		},
-		Snapshots: replay.NewSnapshots(projector.SnapshotsDir(filepath.Join(l.DataDir, "models")), logger),
+		Snapshots: replay.NewSnapshots(projector.SnapshotsDir(service.modelsDir()), logger),
 	}
 	return o, l.openArchive(o)
 }

@@ -12,20 +12,28 @@ import (
 )
 
 type replayStatusCmd struct {
-	adminFlags `embed:""`
+	lookFlags `embed:""`
 }
 
 // Run prints the status.
 func (s *replayStatusCmd) Run(ctx context.Context) error {
-	client, err := s.client()
+	status, err := s.read(ctx)
 	if err != nil {
 		return err
 	}
-	status := &query.ReplayStatus{}
-	if err := client.get(ctx, "/v1/admin/replay/status", status); err != nil {
-		return err
-	}
 	return s.printed(status, func(w io.Writer) { writeStatus(w, status) })
+}
+
+func (s *replayStatusCmd) read(ctx context.Context) (*query.ReplayStatus, error) {
+	if s.Offline {
+		return s.readOffline(ctx)
+	}
+	client, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	status := &query.ReplayStatus{}
+	return status, client.get(ctx, "/v1/admin/replay/status", status)
 }
 
 func writeStatus(w io.Writer, s *query.ReplayStatus) {
@@ -53,9 +61,16 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 		rows(w, "not ready", s.Folded.Fault)
 	}
 	m := &s.Model
-	rows(w, "read model", fmt.Sprintf("generation %d: %d videos, %d users, %d likes, %d identities", m.Generation, m.Videos, m.Users, m.Likes, m.Identities))
 	c := &s.Checkpoint
-	rows(w, "checkpoint", fmt.Sprintf("message %d; %d written, %d failed, %d put off; the last took %.3f s", c.Sequence, c.Written, c.Failed, c.Postponed, c.Seconds))
+	if c.SavedAt != "" { // of a stopped service: its tables are not loaded
+		rows(w, "read model", fmt.Sprintf("generation %d: %d videos, %d users", m.Generation, m.Videos, m.Users),
+			"checkpoint", fmt.Sprintf("message %d, written %s", c.Sequence, c.SavedAt))
+	} else {
+		rows(w, "read model", fmt.Sprintf("generation %d: %d videos, %d users, %d likes, %d identities", m.Generation, m.Videos, m.Users, m.Likes, m.Identities),
+			"checkpoint", fmt.Sprintf("message %d; %d written, %d failed, %d put off; the last took %.3f s", c.Sequence, c.Written, c.Failed, c.Postponed, c.Seconds))
+	}
+	writeModels(w, c)
+	writeSnapshots(w, s.Snapshots)
 	letters := fmt.Sprint(s.DeadLetters.Count)
 	if s.DeadLetters.More {
 		letters = "more than " + letters
@@ -64,12 +79,54 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 		letters += ", the oldest at " + s.DeadLetters.Oldest
 	}
 	rows(w, "dead letters", letters)
-	writeRuns(w, s.Runs)
+	shown := min(len(s.Runs), shownRuns)
+	writeRuns(w, s.Runs[:shown])
+	if more := len(s.Runs) - shown; more > 0 {
+		rows(w, "", fmt.Sprintf("and %d earlier ones: tidemark replay runs", more))
+	}
+}
+
+// shownRuns and shownSnapshots bound what the status lists as text.
+const (
+	shownRuns      = 5
+	shownSnapshots = 5
+)
+
+// writeModels names the read models on the disk.
+func writeModels(w io.Writer, c *query.CheckpointStatus) {
+	text := c.Model
+	if c.Previous != "" {
+		text += ", before it " + c.Previous
+	}
+	if c.Rebuilding != "" {
+		text += ", being rebuilt " + c.Rebuilding
+	}
+	if text != "" {
+		rows(w, "models", text)
+	}
+}
+
+// writeSnapshots lists snapshots, the newest first.
+func writeSnapshots(w io.Writer, list []query.SnapshotStatus) {
+	if len(list) == 0 {
+		rows(w, "snapshots", "none")
+	}
+	for i := range min(len(list), shownSnapshots) {
+		s := &list[len(list)-1-i]
+		verified := "not verified yet"
+		if s.VerifiedAt != "" {
+			verified = "verified " + s.VerifiedAt
+		}
+		rows(w, map[bool]string{true: "snapshots"}[i == 0], fmt.Sprintf("message %d, taken %s, %d bytes, %s", s.Sequence, s.SavedAt, s.Bytes, verified))
+	}
+	if more := len(list) - shownSnapshots; more > 0 {
+		rows(w, "", fmt.Sprintf("and %d earlier ones", more))
+	}
 }
 
 func writeRuns(w io.Writer, runs []replay.Run) {
 	if len(runs) == 0 {
-		rows(w, "runs", "none since the start")
+		rows(w, "runs", "none")
 	}
 	for i := range runs {
 		r := &runs[i]

@@ -79,6 +79,9 @@ type postgresFlags struct {
 	Schema string `default:"tidemark" help:"Schema that the archive has for itself."`
 }
 
+// modelsDir is where the read models lie.
+func (s *serveCmd) modelsDir() string { return filepath.Join(s.DataDir, "models") }
+
 // The roles of a process.
 const (
 	roleCommand = "command"

@@ -128,6 +128,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 		})
 		switch {
 		case err == nil:
+			r.cfg.Snapshots.verified(info)
 			m.Begin(base)
 			return s, base, nil
 		case ctx.Err() != nil:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -219,45 +218,4 @@ func TestExportedEventsCountAlike(t *testing.T) {
 			}
 		}
 	}
-}
-
-func FuzzExportedParts(f *testing.F) {
-	log := newHistory(1, time.Minute).grow(3)
-	for i, format := range []replay.Format{replay.FormatMessages, replay.FormatParquet} {
-		dir := f.TempDir()
-		m := export(f, log, dir, replay.ExportOptions{Format: format})
-		file, err := os.ReadFile(filepath.Join(dir, m.Parts[0].File))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(byte(i), file)
-	}
-	var line []byte
-	for i := range log {
-		line, _ = replay.AppendMessageLine(line, &log[i])
-	}
-	f.Add(byte(2), line)
-	f.Fuzz(func(t *testing.T, kind byte, file []byte) {
-		if kind == 2 {
-			for line := range bytes.Lines(file) {
-				m, err := replay.ParseMessageLine(line)
-				if err != nil {
-					continue
-				}
-				again, err := replay.AppendMessageLine(nil, &m)
-				if err != nil {
-					continue // a year that RFC 3339 cannot write
-				}
-				if back, err := replay.ParseMessageLine(again); err != nil || !cmp.Equal(m, back) && len(m.Data) > 0 {
-					t.Errorf("%+v was read back as %+v, %v", m, back, err)
-				}
-			}
-			return
-		}
-		format := []replay.Format{replay.FormatMessages, replay.FormatParquet}[int(kind)%2]
-		messages, err := replay.DecodePart(format, file, &replay.Part{First: 1, Last: 3})
-		if err == nil && (len(messages) != 3 || !slices.IsSortedFunc(messages, func(a, b eventlog.Message) int { return int(a.Seq) - int(b.Seq) })) {
-			t.Errorf("read %d messages", len(messages))
-		}
-	})
 }

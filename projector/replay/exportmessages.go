@@ -79,22 +79,26 @@ func (p *messagesPart) close() error { return p.packer.Close() }
 // lineLimit is the longest line of an export: a message of 1 MiB in base64.
 const lineLimit = 2 << 20
 
-// eachLine unpacks lines, up to limit bytes of them.
+// eachLine unpacks lines. It fails where they are more than limit bytes.
 func eachLine(packed []byte, limit int64, fn func(line []byte) error) error {
 	unpacker, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
 	if err != nil {
 		return fmt.Errorf("%w: unpack: %w", ErrExport, err)
 	}
 	defer unpacker.Close()
-	lines := bufio.NewScanner(io.LimitReader(unpacker, limit))
+	bounded := &io.LimitedReader{R: unpacker, N: limit}
+	lines := bufio.NewScanner(bounded)
 	lines.Buffer(make([]byte, 64<<10), lineLimit)
-	for lines.Scan() {
+	for lines.Scan() && bounded.N > 0 {
 		if err := fn(lines.Bytes()); err != nil {
 			return err
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("%w: unpack: %w", ErrExport, err)
+	}
+	if bounded.N <= 0 {
+		return fmt.Errorf("%w: it unpacks to %d bytes and more", ErrExport, limit)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
@@ -27,6 +28,13 @@ func NewSnapshots(dir string, logger *slog.Logger) *Snapshots {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	return &Snapshots{dir: dir, logger: logger, turn: make(chan struct{}, 1)}
+}
+
+// verified notes that a snapshot was read whole and holds.
+func (s *Snapshots) verified(info *projector.SnapshotInfo) {
+	if err := info.Verified(time.Now()); err != nil {
+		s.logger.Warn("that a snapshot was verified could not be noted", "path", info.Path, "error", err)
+	}
 }
 
 // List returns what there is, oldest first.
@@ -102,6 +110,7 @@ func (s *Snapshots) open(ctx context.Context, source Source, info projector.Snap
 		<-s.turn
 		return nil, err
 	}
+	s.verified(&info)
 	b := &base{model: snapshot.Model, at: snapshot.Seq(), close: func() {
 		_ = snapshot.Close() // it was only read
 		<-s.turn

@@ -1,0 +1,38 @@
+package blackbox
+
+import (
+	"testing"
+)
+
+// TestTheStatusOfAStoppedService is read from its data directory: what is not folded
+// yet, checkpoints, snapshots, dead letters and the last runs.
+func TestTheStatusOfAStoppedService(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--snapshot-interval", "1ns", "--checkpoint-interval", "1h")
+	w := worldOf(t, s)
+	video := newID()
+	w.service().views(video)
+	w.service().views(video)
+	w.replay("verify").exits(exitFine) // checkpoints, and so takes a snapshot
+	eventually(t, "a snapshot", func() (bool, string) {
+		list := w.admin().get("/v1/admin/replay/status").want(200).object()["snapshots"].([]any)
+		return len(list) > 0, ""
+	})
+	w.replay("status").exits(exitFine).says("messages 1 to 2", "snapshots      message ", " bytes, not verified yet", "models         model-000001", "verify done")
+	w.replay("verify", "--from-snapshot").exits(exitFine)
+	w.replay("status").exits(exitFine).says(" bytes, verified 2")
+	w.service().views(video)
+	w.replay("status", "--offline", "--data-dir", s.Dir).exits(exitFault).says("in use")
+	s.Kill() // what was viewed last is in no checkpoint
+	cli(t, "replay", "status", "--offline", "--data-dir", s.Dir).exits(exitFine).says(
+		"messages 1 to 3", "folded         2.0, 2 events", "lag            1 events", "checkpoint     message 2, written 2", "snapshots      message 2, taken 2",
+		"dead letters   0", "verify done")
+	status := cli(t, "replay", "status", "--offline", "--data-dir", s.Dir, "--json").exits(exitFine).json()
+	if folded, runs := status["folded"].(obj), status["runs"].([]any); folded["lag_events"] != 1.0 || len(runs) != 2 {
+		t.Errorf("%v", status)
+	}
+	s.Restart(t)
+	w = worldOf(t, s)
+	w.wantCounts(video, counts{Views: 3})
+	w.replay("runs").exits(exitFine).says("verify done")
+}

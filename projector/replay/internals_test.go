@@ -1,4 +1,0 @@
-package replay
-
-// DecodePart lets the tests outside read bytes that no export wrote.
-var DecodePart = decodePart
