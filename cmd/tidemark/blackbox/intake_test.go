@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -300,5 +301,41 @@ func TestRowsThatDoNotFitAreReportedAndTheRestIsIn(t *testing.T) {
 	if err == nil || !strings.Contains(said, `"5000": category`) || !strings.Contains(said, "1 rows are not in") {
 		t.Errorf("%v\n%s", err, served.Tail(said))
 	}
+	a.equals(w)
+}
+
+// TestIngestIsKilledAtAnyMoment of its import and of what it follows, and so is
+// the service under it.
+func TestIngestIsKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	a.fills(200, 300, 20_000)
+	w := worldOf(t, start(t))
+	conn, err := pgx.Connect(t.Context(), a.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	changed := make(chan error, 1)
+	go func() { changed <- changes(t.Context(), conn, 250) }()
+	atAnyMoment := func() { time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) }
+	for round := range 8 {
+		command := a.command(t.Context(), w.s, "ingest", "postgres")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		atAnyMoment()
+		if round%3 == 2 {
+			w.s.Kill()
+			w.s.Restart(t)
+			atAnyMoment()
+		}
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	}
+	if err := <-changed; err != nil {
+		t.Fatal(err)
+	}
+	a.succeeds(w.s, "ingest", "postgres", "--until-caught-up")
 	a.equals(w)
 }
