@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
-	"time"
 
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -25,8 +25,10 @@ const (
 	usualGarbage = 64 << 20
 	// leastHeap is the heap that the runtime scales by GOGC for its own minimum.
 	leastHeap = 4 << 20
-	// collectorPoll is how often the pace is fitted to the heap.
-	collectorPoll = time.Second
+	// mostGarbage is what may pile up at most, unless more than that lives: past it
+	// collections are rare enough, whatever GOGC says, and each page that garbage
+	// takes before it is used again has to come from the kernel first.
+	mostGarbage = 128 << 20
 )
 
 // About what a table takes for each entry, in bytes. It may be too little: what
@@ -64,7 +66,7 @@ func newCollector(gogc string, tables func() uint64) (collector, bool) {
 // gogc returns the percent to set where so much of the heap lives: at least 1.
 func (c *collector) gogc(live uint64) int {
 	heap := live - min(c.tables(), live)
-	garbage := max(heap*c.percent/100, c.least)
+	garbage := max(min(heap*c.percent/100, max(heap, mostGarbage)), c.least)
 	return int(max(100*garbage/max(live, leastHeap), 1))
 }
 
@@ -74,8 +76,8 @@ func (c *collector) run(ctx context.Context) error {
 	set := usualPercent
 	before := debug.SetGCPercent(set)
 	defer debug.SetGCPercent(before)
-	ticker := time.NewTicker(collectorPoll)
-	defer ticker.Stop()
+	collected := make(chan struct{}, 1)
+	tellCollection(ctx, collected)
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for {
 		metrics.Read(sample)
@@ -87,9 +89,26 @@ func (c *collector) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-collected:
 		}
 	}
+}
+
+// tellCollection tells of each collection, which alone changes what is known of the
+// heap, until the context ends.
+func tellCollection(ctx context.Context, collected chan<- struct{}) {
+	// What holds a pointer lies in memory of its own, so it is collected by itself.
+	type mark struct{ self *mark }
+	runtime.AddCleanup(new(mark), func(ctx context.Context) {
+		if ctx.Err() != nil {
+			return
+		}
+		tellCollection(ctx, collected) // of the next one, before anybody hears of this
+		select {
+		case collected <- struct{}{}:
+		default:
+		}
+	}, ctx)
 }
 
 // paceCollector runs a collector for this process's GOGC.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"testing"
 )
@@ -22,8 +23,10 @@ func TestGarbageIsCountedAgainstTheHeapWithoutTables(t *testing.T) {
 		{"rubbish", 128 * MiB, 0, 100},
 		{"100", 32 * MiB, 0, 100},
 		{"100", 128 * MiB, 96 * MiB, 25},
-		{"800", 32 * MiB, 0, 800},
-		{"800", 128 * MiB, 96 * MiB, 200},
+		{"800", 16 * MiB, 0, 800},
+		{"800", 32 * MiB, 0, 400},          // garbage past 128 MiB
+		{"800", 1024 * MiB, 512 * MiB, 50}, // or past what lives
+		{"800", 128 * MiB, 96 * MiB, 100},
 		{"800", 128 * MiB, 128 * MiB, 25}, // the runtime's least heap, 32 MiB
 		{"800", 64 * MiB, 96 * MiB, 50},   // tables that grew since the last collection
 	} {
@@ -34,6 +37,30 @@ func TestGarbageIsCountedAgainstTheHeapWithoutTables(t *testing.T) {
 		if got := pace.gogc(c.live); got != c.percent {
 			t.Errorf("GOGC=%q with %d MiB live, %d of it tables: %d, want %d", c.gogc, c.live/MiB, c.tables/MiB, got, c.percent)
 		}
+	}
+}
+
+func TestThePaceIsFittedAfterEachCollection(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	looked := make(chan struct{})
+	pace, _ := newCollector("", func() uint64 { looked <- struct{}{}; return 0 })
+	done := make(chan error)
+	go func() { done <- pace.run(ctx) }()
+	for range 3 {
+		<-looked
+		runtime.GC()
+	}
+	stop()
+	for {
+		select {
+		case <-looked: // of a collection before
+			continue
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return
 	}
 }
 
