@@ -21,7 +21,9 @@ import (
 const (
 	Views    = "replay/views"
 	Mix      = "replay/mix"
+	Saving   = "replay/checkpoints"
 	Tidemark = "tidemark"
+	Unsaved  = "tidemark, without checkpoints"
 	Raw      = "JetStream, consumed and not looked at"
 )
 
@@ -33,7 +35,7 @@ func Groups() []scenario.Group {
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 10_000_000, 2_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 1_000_000, 10_000)
-				return measure(ctx, env, Views, history.Views(n, history.Zipf(5, videos)), folding.Rare)
+				return measure(ctx, env, Views, history.Views(n, history.Zipf(5, videos)), folding.Rare, Raw)
 			},
 			Goals: []result.Goal{
 				{What: "replay of a view-heavy log of 10 million events, events/s", Figure: result.Events,
@@ -49,10 +51,20 @@ func Groups() []scenario.Group {
 				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)
 				// Shorter than the service's 10 s, so that some fall into every replay.
 				often := folding.Checkpoints{Interval: scenario.Pick(env, 2*time.Second, time.Second, 20*time.Millisecond), Bytes: folding.Default.Bytes}
-				return measure(ctx, env, Mix, history.Mixed(n, history.Zipf(6, videos)), often)
+				return measure(ctx, env, Mix, history.Mixed(n, history.Zipf(6, videos)), often, Raw)
 			},
 			Goals: []result.Goal{{What: "real mix with identities, likes, comments and repeats, checkpoints on, events/s", Figure: result.Events,
 				Of: result.Selector{Scenario: Mix, Subject: Tidemark}, Limit: 500_000, AtLeast: true}},
+		},
+		{
+			Name: Saving,
+			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
+				n := scenario.Pick(env, 8_000_000, 4_000_000, 50_000)
+				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)
+				return measure(ctx, env, Saving, history.Mixed(n, history.Zipf(6, videos)), folding.Default, Unsaved)
+			},
+			Goals: []result.Goal{{What: "the mix with the service's own checkpoints to none, events/s", Figure: result.Events,
+				Of: result.Selector{Scenario: Saving, Subject: Tidemark}, To: result.Selector{Scenario: Saving, Subject: Unsaved}, Limit: 0.9, AtLeast: true}},
 		},
 	}}, rebuildGroup()}
 }
@@ -67,7 +79,8 @@ type replay struct {
 	checkpoints bool
 }
 
-func measure(ctx context.Context, env *scenario.Env, name string, h history.History, every folding.Checkpoints) ([]result.Row, error) {
+// measure folds a history, beside another subject in turn.
+func measure(ctx context.Context, env *scenario.Env, name string, h history.History, every folding.Checkpoints, beside string) ([]result.Row, error) {
 	restore, err := folding.Collector(env.GOGC)
 	if err != nil {
 		return nil, err
@@ -85,14 +98,17 @@ func measure(ctx context.Context, env *scenario.Env, name string, h history.Hist
 	parameters := map[string]string{"events": strconv.Itoa(h.Events), "batch_bytes": strconv.Itoa(int(written.BatchBytes))}
 	rows := []result.Row{
 		{Scenario: name, Subject: Tidemark, Parameters: parameters},
-		{Scenario: name, Subject: Raw, Parameters: parameters},
+		{Scenario: name, Subject: beside, Parameters: parameters},
 	}
 	r := &replay{dir: dir, history: h, every: every}
 	// A smoke may be over before the first is due.
 	r.checkpoints = every.Interval < folding.Rare.Interval && env.Size != scenario.Smoke
 	err = env.Interleave(ctx, len(rows), func(ctx context.Context, _, subject int) error {
-		if subject == 0 {
-			return r.fold(ctx, &rows[0])
+		switch {
+		case subject == 0:
+			return r.fold(ctx, r.every, &rows[0])
+		case beside == Unsaved:
+			return r.fold(ctx, folding.Rare, &rows[1])
 		}
 		return r.consume(ctx, &rows[1])
 	})
@@ -101,12 +117,12 @@ func measure(ctx context.Context, env *scenario.Env, name string, h history.Hist
 
 // fold folds the log into a new read model, and checks that the same log gives
 // the same state every time.
-func (r *replay) fold(ctx context.Context, row *result.Row) (err error) {
+func (r *replay) fold(ctx context.Context, every folding.Checkpoints, row *result.Row) (err error) {
 	models := history.ModelsDir(r.dir)
 	if err := os.RemoveAll(models); err != nil {
 		return fmt.Errorf("begin a new read model: %w", err)
 	}
-	f, err := folding.Run(ctx, r.dir, r.every)
+	f, err := folding.Run(ctx, r.dir, every)
 	if err != nil {
 		return err
 	}
@@ -117,7 +133,7 @@ func (r *replay) fold(ctx context.Context, row *result.Row) (err error) {
 	if err := f.Check(r.history.Events); err != nil {
 		return err
 	}
-	if r.checkpoints && checkpoints == 0 {
+	if r.checkpoints && every != folding.Rare && checkpoints == 0 {
 		return errors.New("the replay ended before its first checkpoint, so it says nothing of replays with checkpoints")
 	}
 	sum := f.Digest.Sum()
