@@ -98,7 +98,7 @@ func (c *collector) run(ctx context.Context) error {
 // heap, until the context ends.
 func tellCollection(ctx context.Context, collected chan<- struct{}) {
 	// What holds a pointer lies in memory of its own, so it is collected by itself.
-	type mark struct{ self *mark }
+	type mark struct{ _ *mark }
 	runtime.AddCleanup(new(mark), func(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
