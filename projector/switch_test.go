@@ -300,6 +300,57 @@ func TestCrashBetweenNamingAndSwitching(t *testing.T) {
 	w.equal("after the crash")
 }
 
+// The files that name the models are written one after the other: whichever was
+// the last before a crash, what serves is not taken for what is being rebuilt or
+// was left, and all can be done once more.
+func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
+	for _, files := range []string{"CURRENT", "CURRENT and PREVIOUS"} {
+		t.Run(files, func(t *testing.T) {
+			w := newWorld(t)
+			w.openLog("log")
+			w.start()
+			w.commits(0, 20)
+			s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
+			w.must(err)
+			if !w.compare(s) {
+				t.Error("another digest")
+			}
+			before, name := w.named(), s.Name()
+			w.must(w.p.models.Use(name))
+			if files != "CURRENT" {
+				w.must(w.p.models.SetPrevious(before.current))
+			}
+			w.must(s.letGo())
+			w.commits(20, 5)
+			w.crash()
+
+			w.start()
+			w.equal("after the crash")
+			if _, err := w.p.Rebuilding(); !errors.Is(err, ErrNoRebuild) {
+				t.Errorf("what serves is being rebuilt: %v", err)
+			}
+			if _, err := w.p.ResumeShadow(testContext(t), w.read); !errors.Is(err, ErrNoRebuild) {
+				t.Errorf("what serves is gone on with: %v", err)
+			}
+			w.must(w.p.AbandonRebuild())
+			previous, err := w.p.PreviousShadow(testContext(t), w.read)
+			if files == "CURRENT" && !errors.Is(err, ErrNoPrevious) {
+				t.Errorf("there is something to go back to: %v", err)
+			} else if files != "CURRENT" {
+				w.must(err)
+				w.must(previous.Close())
+			}
+			s, err = w.p.NewShadow(testContext(t), nil, ShadowOptions{})
+			w.must(err)
+			if !w.compare(s) {
+				t.Error("another digest")
+			}
+			w.switchTo(s)
+			w.equal("after another switch")
+		})
+	}
+}
+
 func TestReadersOfTheOldModelEndInPeace(t *testing.T) {
 	w := newWorld(t)
 	w.openLog("log")

@@ -43,14 +43,10 @@ type Models struct {
 // none was chosen yet. It fails with ErrDamaged if CURRENT names none, and with
 // an error that is fs.ErrNotExist if the directory is gone.
 func (m Models) Current() (name, path string, err error) {
-	b, err := os.ReadFile(filepath.Join(m.Dir, currentFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", "", nil
+	name, chosen, err := m.inUse()
+	if err != nil || !chosen {
+		return "", "", err
 	}
-	if err != nil {
-		return "", "", fmt.Errorf("read current model: %w", err)
-	}
-	name = strings.TrimSuffix(string(b), "\n")
 	if _, ok := modelNumber(name); !ok {
 		return "", "", damaged("%s names %.40q, which is no model", currentFile, name)
 	}
@@ -59,6 +55,18 @@ func (m Models) Current() (name, path string, err error) {
 		return "", "", fmt.Errorf("find current model: %w", err)
 	}
 	return name, path, nil
+}
+
+// inUse returns what CURRENT says, whatever that is, and whether there is such a file.
+func (m Models) inUse() (name string, chosen bool, err error) {
+	b, err := os.ReadFile(filepath.Join(m.Dir, currentFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("read current model: %w", err)
+	}
+	return strings.TrimSuffix(string(b), "\n"), true, nil
 }
 
 // Create makes the directory of a new model, with a number never used before
@@ -140,11 +148,11 @@ func (m Models) Remove(name string) error {
 		return err
 	}
 	// Whatever CURRENT says counts, also if its directory is gone.
-	b, err := os.ReadFile(filepath.Join(m.Dir, currentFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read current model: %w", err)
+	current, _, err := m.inUse()
+	if err != nil {
+		return err
 	}
-	if strings.TrimSuffix(string(b), "\n") == name {
+	if current == name {
 		return fmt.Errorf("remove %s: %w", name, ErrCurrent)
 	}
 	if err := os.RemoveAll(path); err != nil {

@@ -41,7 +41,8 @@ func (m Models) Previous() (string, error) {
 func (m Models) Rebuilding() (name string, note []byte, err error) { return m.role(rebuildingFile) }
 
 // role reads a file that names a model. One that names none any more, since the
-// directory is gone or the file is damaged, names none.
+// directory is gone or the file is damaged, names none; nor does one that names
+// the current model, which a crash left behind CURRENT.
 func (m Models) role(file string) (name string, note []byte, err error) {
 	b, err := os.ReadFile(filepath.Join(m.Dir, file))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,6 +59,10 @@ func (m Models) role(file string) (name string, note []byte, err error) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", nil, nil
+	}
+	current, _, err := m.inUse()
+	if err != nil || name == current {
+		return "", nil, err
 	}
 	return name, note, nil
 }
