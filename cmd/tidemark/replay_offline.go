@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tidemark-io/tidemark/archive"
@@ -85,8 +86,27 @@ func (l *lookFlags) openOffline(ctx context.Context) (o *offline, err error) {
 			Incarnation: o.log.Incarnation(), Lineage: o.log.Lineage(), DedupeHorizon: l.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		},
 		Snapshots: replay.NewSnapshots(projector.SnapshotsDir(service.modelsDir()), logger),
+		Room:      replay.Room(modelBytes(service.modelsDir())),
 	}
 	return o, l.openArchive(o)
+}
+
+// modelBytes is about what the read model takes in memory whose checkpoint lies there:
+// twice what its tables hold on the disk, since rows take more in memory. Without one it
+// is not known.
+func modelBytes(models string) (total uint64) {
+	names, err := projector.ListModels(models)
+	if err != nil || names.Current == "" {
+		return 0
+	}
+	files, _ := os.ReadDir(filepath.Join(models, names.Current)) // an estimate
+	for _, file := range files {
+		info, err := file.Info()
+		if kind := filepath.Ext(file.Name()); err == nil && kind != ".vlog" && kind != ".mem" { // made large in advance
+			total += 2 * uint64(info.Size())
+		}
+	}
+	return total
 }
 
 // openArchive has an archive, where there is one, complete and index the log.

@@ -117,7 +117,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 			return fmt.Errorf("%w: message %d comes after message %d", ErrOrder, ends[i-1], end)
 		}
 	}
-	base, err := o.base(ctx, s, ends[0])
+	base, err := o.roomyBase(ctx, s, ends[0], len(videos) > 0)
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,22 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 	}
 	return nil
 }
+
+// roomyBase returns the nearest snapshot if its model fits into memory. Where only some
+// videos are asked for, what bears on them alone is folded else.
+func (o *Options) roomyBase(ctx context.Context, s Source, upTo uint64, narrow bool) (*base, error) {
+	err := o.room(1, insteadOfMovers)
+	switch {
+	case err == nil:
+		return o.base(ctx, s, upTo)
+	case narrow:
+		return &base{}, nil
+	}
+	return nil, err
+}
+
+// insteadOfMovers is what to do where a ranking, which folds everything, does not fit.
+const insteadOfMovers = "name the videos, so that only what bears on them is folded, or run this where there is more"
 
 // stopsOfClosure is stops for what bears on some videos alone.
 func (o *Options) stopsOfClosure(ctx context.Context, s Source, ends []uint64, videos []events.VideoID, stop atStop) error {

@@ -35,7 +35,7 @@ type DiffRequest struct {
 
 // look returns what folds that look back have in common.
 func (r *Runs) look(m *Meter) Options {
-	return Options{Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index, Meter: m}
+	return Options{Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index, Room: r.room, Meter: m}
 }
 
 // StartExplain explains an entity. Its result is an *Explanation.
@@ -59,7 +59,7 @@ func (r *Runs) StartAt(_ context.Context, order Order, q AtRequest) (RunID, erro
 // fit.
 func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, error) {
 	if len(q.Videos) == 0 {
-		if err := r.checkMemory(); err != nil {
+		if err := r.room(1, insteadOfMovers); err != nil {
 			return "", err
 		}
 	}
@@ -77,7 +77,7 @@ func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, 
 // *Reported. It fails with ErrMemory where that model does not fit.
 func (r *Runs) StartReport(_ context.Context, order Order, q ReportRequest) (RunID, error) {
 	if len(q.Only) == 0 {
-		if err := r.checkMemory(); err != nil {
+		if err := r.room(q.models(), insteadOfReport); err != nil {
 			return "", err
 		}
 	}

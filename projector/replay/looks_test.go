@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -58,5 +59,45 @@ func TestRunsThatLookBack(t *testing.T) {
 	}
 	if run, err := s.runs.Wait(testContext(t), id); err != nil || run.State != replay.StateFailed || !errors.Is(run.Err(), replay.ErrBeyond) {
 		t.Errorf("behind the end: %+v, %v", run, err)
+	}
+}
+
+// TestLooksAreRefusedWhereMemoryDoesNotSuffice for what they fold; what bears on some
+// videos is folded all the same, and without the snapshot that would be shorter.
+func TestLooksAreRefusedWhereMemoryDoesNotSuffice(t *testing.T) {
+	s := newService(t)
+	s.stop()
+	s.snapshots, s.free = 3, 1<<20
+	s.start()
+	s.say(4)
+	if err := s.p.WaitFor(testContext(t), events.Position{Seq: 20}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.p.Checkpoint(testContext(t), 20); err != nil { // and so a snapshot
+		t.Fatal(err)
+	}
+	ctx, video := testContext(t), numbered[events.VideoID]('v', 1)
+	excluded := map[events.UserID]bool{numbered[events.UserID]('u', 1): true}
+	_, movers := s.runs.StartDiff(ctx, replay.Order{}, replay.DiffRequest{From: replay.Point{Seq: 1}, Top: 5})
+	_, all := s.runs.StartReport(ctx, replay.Order{}, replay.ReportRequest{})
+	_, without := s.runs.StartReport(ctx, replay.Order{}, replay.ReportRequest{ExcludeUsers: excluded})
+	offline := replay.Options{Model: s.p.ModelConfig(), Room: replay.Room(1 << 60)}
+	_, movedOffline := replay.Movers(ctx, s.source, replay.Point{Seq: 1}, replay.Point{}, events.Views, 5, offline)
+	_, withoutOffline := replay.Report(ctx, s.source, replay.ReportRequest{ExcludeUsers: excluded}, offline)
+	for says, err := range map[string]error{
+		"a read model that is folded for it: it may take ": movers, "the test leaves 1 MiB: narrow it down (--only video:ID), fold on disk (--on-disk)": all,
+		"2 read models that are folded for it": without, "name the videos": movedOffline, "narrow it down": withoutOffline,
+	} {
+		if !errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v; want %q", err, says)
+		}
+	}
+	id, err := s.runs.StartAt(ctx, replay.Order{}, replay.AtRequest{At: replay.Point{}, Videos: []events.VideoID{video}})
+	if c := ended[replay.CountsAt](s, id, err); c.Videos[0].Views != 2 || c.Span.Snapshot != 0 {
+		t.Errorf("counted %+v", c)
+	}
+	id, err = s.runs.StartReport(ctx, replay.Order{}, replay.ReportRequest{Only: []replay.Entity{replay.Video(video)}, ExcludeUsers: excluded})
+	if r := ended[replay.Reported](s, id, err); r.Excluded == 0 {
+		t.Errorf("reported %+v", r)
 	}
 }

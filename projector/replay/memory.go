@@ -7,9 +7,8 @@ import (
 	"runtime/metrics"
 )
 
-// ErrMemory is returned for a fold beside the serving model that memory does not
-// suffice for.
-var ErrMemory = errors.New("memory does not suffice for a second read model")
+// ErrMemory is returned for a fold that memory does not suffice for.
+var ErrMemory = errors.New("memory does not suffice")
 
 // shadowBase is what a shadow takes beside its tables: the buffers and caches of
 // its store, what is read ahead, and what has changed since its last checkpoint.
@@ -18,13 +17,37 @@ const shadowBase = 256 << 20
 // checkMemory refuses a second model where it could take more than there is. It
 // will hold what the serving one does, of which all that lives on the heap is
 // more than enough.
-func (r *Runs) checkMemory() error {
-	need := uint64(shadowBase) + readMetric("/gc/heap/live:bytes")
-	if free, whose := r.cfg.FreeMemory(); free < need {
-		return fmt.Errorf("%w: it may take %d MiB, and %s leaves %d MiB: give the service more, or run this where there is more",
-			ErrMemory, need>>20, whose, free>>20)
+func (r *Runs) checkMemory() error { return r.room(1, insteadOfBeside) }
+
+// insteadOfBeside is what to do where a model beside the serving one does not fit.
+const insteadOfBeside = "give the service more, or run this where there is more"
+
+// room refuses so many models of the serving one's size.
+func (r *Runs) room(models int, instead string) error {
+	return checkRoom(models, shadowBase+readMetric("/gc/heap/live:bytes"), r.cfg.FreeMemory, instead)
+}
+
+// Room refuses looks that fold everything where so many models, each of which takes so
+// many bytes, are more than the machine, the process's control groups or GOMEMLIMIT
+// leave. It is an Options.Room for who has no serving model to go by.
+func Room(each uint64) func(models int, instead string) error {
+	return func(models int, instead string) error { return checkRoom(models, lookBase+each, freeMemory, instead) }
+}
+
+// lookBase is what a fold that only looks takes beside its tables.
+const lookBase = 64 << 20
+
+func checkRoom(models int, each uint64, left func() (uint64, string), instead string) error {
+	need := uint64(models) * each
+	free, whose := left()
+	if free >= need {
+		return nil
 	}
-	return nil
+	what := "a read model that is folded for it"
+	if models > 1 {
+		what = fmt.Sprintf("%d read models that are folded for it", models)
+	}
+	return fmt.Errorf("%w for %s: it may take %d MiB, and %s leaves %d MiB: %s", ErrMemory, what, need>>20, whose, free>>20, instead)
 }
 
 // usedMemory is what the process holds of memory, as far as Go knows of it.

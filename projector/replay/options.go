@@ -17,10 +17,21 @@ type Options struct {
 	Snapshots *Snapshots
 	// Index, where set, replaces scans of the source.
 	Index Index
+	// Room, where set, refuses with ErrMemory a fold of everything into so many models for
+	// which memory does not suffice, and says what to do instead.
+	Room func(models int, instead string) error
 	// Meter, where set, is told how far it got.
 	Meter *Meter
 
 	reading Reading
+}
+
+// room asks whether so many models of everything may be folded.
+func (o *Options) room(models int, instead string) error {
+	if o.Room == nil {
+		return nil
+	}
+	return o.Room(models, instead)
 }
 
 // pass folds the messages of a source from one sequence to another. before,

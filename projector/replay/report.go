@@ -46,6 +46,18 @@ type Reported struct {
 
 const defaultReported = 1000
 
+// models is how many models of everything the report folds: one with all events beside
+// the one without those of the users excluded.
+func (q *ReportRequest) models() int {
+	if len(q.ExcludeUsers) > 0 {
+		return 2
+	}
+	return 1
+}
+
+// insteadOfReport is what to do where the models of a report do not fit.
+const insteadOfReport = "narrow it down (--only video:ID), fold on disk (--on-disk), or run this where there is more"
+
 // Report folds a source up to a point into a model that is thrown away: what
 // counts were then, or would be without some accounts. It holds one model of
 // everything that it folds, and a second one where something is excluded.
@@ -64,6 +76,9 @@ func Report(ctx context.Context, s Source, q ReportRequest, o Options) (*Reporte
 		c := closing{Options: &o, source: s, entities: q.Only, to: span.Last, begin: r.begin, before: r.message}
 		f, err = c.fold(ctx)
 	} else {
+		if err := o.room(q.models(), insteadOfReport); err != nil {
+			return nil, err
+		}
 		var options projector.FoldOptions
 		r.begin(&options)
 		f = projector.NewFold(readmodel.New(o.Model), options)
