@@ -74,6 +74,9 @@ func writeExplanation(w io.Writer, x *replay.Explanation) {
 
 // writeReading says how an answer was found.
 func writeReading(w io.Writer, r *replay.Reading) {
+	if r.Passes == 0 {
+		return // a snapshot said it all
+	}
 	times := map[int]string{1: "once", 2: "twice"}[r.Passes]
 	if times == "" {
 		times = fmt.Sprintf("%d times", r.Passes)

@@ -131,6 +131,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 		}
 		base.model = readmodel.New(o.Model)
 	}
+	o.reading.Way = WayScan
 	f := projector.NewFold(base.model, projector.FoldOptions{})
 	next := base.at + 1
 	for i, end := range ends {
