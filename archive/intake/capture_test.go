@@ -53,6 +53,7 @@ func TestCaptureMissesNothingBetweenImportAndChanges(t *testing.T) {
 // too: it is stopped, its sink fails before or after taking a batch, its state
 // is lost, Postgres is killed.
 func TestCaptureIsExactWhateverBreaks(t *testing.T) {
+	t.Parallel()
 	s := archivetest.Start(t)
 	w := newWorldOn(t, s.URL("postgres"))
 	w.seed()
@@ -150,6 +151,7 @@ func TestCaptureRefusesTablesThatDoNotTellEnough(t *testing.T) {
 }
 
 func TestCaptureNeedsALogicalLog(t *testing.T) {
+	t.Parallel()
 	s := archivetest.Start(t)
 	s.Stop(archivetest.Fast)
 	s.Configure("wal_level = replica")
@@ -228,6 +230,27 @@ func TestCaptureStopsAtATruncation(t *testing.T) {
 	if before != after {
 		t.Errorf("counts after the truncation %v, want %v", after, before)
 	}
+}
+
+// TestATruncationThatWasPassedOverIsNotSaidAgain, though a crash has Postgres tell
+// it once more.
+func TestATruncationThatWasPassedOverIsNotSaidAgain(t *testing.T) {
+	t.Parallel()
+	s := archivetest.Start(t)
+	w := newWorldOn(t, s.URL("postgres"))
+	w.mapsLikes("app.likes")
+	w.captures()
+	w.exec(`TRUNCATE app.likes`)
+	capture := w.capture(w.counts)
+	capture.SkipTruncate = true
+	if err := capture.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart()
+	w.conn = w.connect()
+	w.exec(`INSERT INTO app.likes VALUES (1, 1)`)
+	w.captures()
+	w.wantLikes(1, 1)
 }
 
 func TestCaptureNoticesThatItsSlotIsGone(t *testing.T) {
@@ -315,6 +338,7 @@ func TestPostgresMayBeAheadOfTheService(t *testing.T) {
 // TestALongTransactionIsTakenWhateverTimeTheServiceTakes: longer for each batch
 // than Postgres waits for a word.
 func TestALongTransactionIsTakenWhateverTimeTheServiceTakes(t *testing.T) {
+	t.Parallel()
 	s := archivetest.Start(t)
 	s.Stop(archivetest.Fast)
 	s.Configure("wal_sender_timeout = 1s")

@@ -207,7 +207,9 @@ func (f *follower) change(ctx context.Context, message pgoutput.Message) error {
 	case pgoutput.Relation:
 		return f.relation(m)
 	case pgoutput.Truncate:
-		return f.truncated(m)
+		if !f.tx.known {
+			return f.truncated(m)
+		}
 	case pgoutput.Insert, pgoutput.Update, pgoutput.Delete:
 		if !f.tx.known {
 			f.tx.changes++

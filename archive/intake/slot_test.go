@@ -63,6 +63,7 @@ func TestAPublicationOfAnotherIsLeftAlone(t *testing.T) {
 // TestASlotThatFellBehindIsNoticed: Postgres throws away what it would keep beyond
 // its bound.
 func TestASlotThatFellBehindIsNoticed(t *testing.T) {
+	t.Parallel()
 	s := archivetest.Start(t)
 	s.Stop(archivetest.Fast)
 	s.Configure("max_slot_wal_keep_size = 2MB\nmax_wal_size = 2MB")
@@ -116,6 +117,7 @@ func TestASecondCaptureWaitsForTheFirst(t *testing.T) {
 func TestAnOlderDatabaseIsNoticed(t *testing.T) {
 	for name, goesOn := range map[string]int{"at once": 0, "after it has gone on": 40} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := archivetest.Start(t)
 			w := newWorldOn(t, s.URL("postgres"))
 			w.mapsLikes("app.likes")
