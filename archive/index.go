@@ -37,6 +37,9 @@ func (x index) Find(ctx context.Context, q replay.IndexQuery, last uint64) (foun
 	defer cancel()
 	by := conditionsOf(&q)
 	_, err = x.reading(ctx, func(tx pgx.Tx, _ uint64) error {
+		if err := wholeEvents(ctx, tx); err != nil {
+			return err
+		}
 		// The server cannot tell how much the filters leave out, and expects little of them.
 		if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
 			return err
@@ -52,6 +55,24 @@ func (x index) Find(ctx context.Context, q replay.IndexQuery, last uint64) (foun
 		return err
 	})
 	return found, err
+}
+
+// droppedMonths counts the months of which the archive keeps messages and no events.
+const droppedMonths = `SELECT count(*) FROM pg_inherits m JOIN pg_class kept ON kept.oid = m.inhrelid WHERE m.inhparent = 'messages'::regclass
+AND NOT EXISTS (SELECT FROM pg_inherits e JOIN pg_class part ON part.oid = e.inhrelid WHERE e.inhparent = 'events'::regclass
+	AND pg_get_expr(part.relpartbound, part.oid) = pg_get_expr(kept.relpartbound, kept.oid))`
+
+// wholeEvents fails where somebody has dropped old months of events, whose messages a
+// scan still reads.
+func wholeEvents(ctx context.Context, tx pgx.Tx) error {
+	var dropped int
+	if err := tx.QueryRow(ctx, droppedMonths).Scan(&dropped); err != nil {
+		return fmt.Errorf("look for months that were dropped: %w", err)
+	}
+	if dropped > 0 {
+		return fmt.Errorf("the events of %d months were dropped from the archive", dropped)
+	}
+	return nil
 }
 
 // reach is the last message of the log that the archive holds.

@@ -232,6 +232,19 @@ func TestAKeyThatWasUsedForTwoRequests(t *testing.T) {
 	}
 }
 
+// TestAMonthOfEventsThatWasDropped is told by a scan of its messages.
+func TestAMonthOfEventsThatWasDropped(t *testing.T) {
+	w := newWorld(t, database(t))
+	w.start()
+	w.commit(newTraffic(6), 30)
+	w.caughtUp()
+	w.sql("DROP TABLE events_" + monthOf(time.Now()).suffix())
+	_, x := w.explained(w.messages(), replay.Video(id16('v', 1)))
+	if x.Reading.Way != replay.WayScan || !strings.Contains(x.Reading.Because, "were dropped") {
+		t.Errorf("read by %+v", x.Reading)
+	}
+}
+
 // TestExplanationsGoOnWithoutADatabase by scans, which say why.
 func TestExplanationsGoOnWithoutADatabase(t *testing.T) {
 	server := archivetest.New(t, t.TempDir())
