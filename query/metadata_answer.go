@@ -68,9 +68,9 @@ func (q *metadataQuery) appendAnswer(dst []byte) []byte {
 			removed = removed || delta && slot.Deleted()
 			continue
 		}
-		if cap(dst)-len(dst) < entrySize {
+		if cap(dst)-len(dst) < roomSize {
 			// For all that is left, by one growth.
-			dst = slices.Grow(dst, (len(q.list.Entries)-i)*entrySize)
+			dst = slices.Grow(dst, (len(q.list.Entries)-i)*entrySize+roomSize)
 		}
 		dst = appendEntry(dst, &e.Text, &slot.Counts)
 	}

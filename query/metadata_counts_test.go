@@ -4,7 +4,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // TestCountsAreWrittenAsTheLibraryDoes tries every number of digits, the
@@ -21,13 +25,20 @@ func TestCountsAreWrittenAsTheLibraryDoes(t *testing.T) {
 	for range 100_000 {
 		values = append(values, random.Int64N(100_000_000), random.Int64()>>random.IntN(63))
 	}
-	roomy := make([]byte, 0, 64)
-	for _, value := range values {
-		want := "x" + strconv.FormatInt(value, 10)
-		if got := string(appendCount(append(roomy, 'x'), value)); got != want {
+	names := [events.CounterCount]string{"view", "like", "comment", "remix", "glitch"}
+	roomy := make([]byte, 0, 512)
+	for i := range values {
+		var counts readmodel.Counts
+		want := "x"
+		for c := range counts {
+			counts[c] = values[(i+c*c)%len(values)]
+			want += `,"` + names[c] + `_count":` + strconv.FormatInt(counts[c], 10)
+		}
+		want = strings.Replace(want, ",", "", 1) + "}"
+		if got := string(appendCounts(append(roomy, 'x'), &counts)); got != want {
 			t.Fatalf("%s, want %s", got, want)
 		}
-		if got := string(appendCount([]byte("x"), value)); got != want {
+		if got := string(appendCounts([]byte("x"), &counts)); got != want {
 			t.Fatalf("without room: %s, want %s", got, want)
 		}
 	}

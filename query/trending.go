@@ -109,7 +109,7 @@ func appendTrending(dst []byte, shown []ranked) []byte {
 		}
 		dst = shown[i].id.AppendTo(append(dst, `{"video_id":"`...))
 		dst = strconv.AppendInt(append(dst, `","score":`...), int64(shown[i].score), 10)
-		dst = append(appendCounts(dst, `,"view_count":`, &shown[i].slot.Counts), '}')
+		dst = appendCounts(append(dst, ','), &shown[i].slot.Counts)
 	}
 	return append(dst, `]}`...)
 }

@@ -69,27 +69,38 @@ func (l *List[T]) Reset() {
 // returns false where text is no UUID.
 func (l *List[T]) Add(text *Spelling) bool {
 	hi, lo, ok := events.ParseUUIDWords((*[SpellingLen]byte)(text))
-	if !ok {
-		return false
+	if ok {
+		l.add(text, hi, lo)
 	}
+	return ok
+}
+
+func (l *List[T]) add(text *Spelling, hi, lo uint64) {
 	if len(l.Entries) >= shortList {
 		l.addLong(text, hi, lo)
 	} else if !l.filter.mayHave(hi, lo) || !l.repeats(text, hi, lo) {
 		l.put(text, hi, lo)
 	}
-	return true
 }
 
 // put takes an ID that is not listed.
 func (l *List[T]) put(text *Spelling, hi, lo uint64) {
 	n, id := len(l.Entries), len(l.IDs)
+	if n == cap(l.Entries) || id == cap(l.IDs) {
+		l.reserve(1)
+	}
 	// Written where they stay: a copy by way of the stack would wait for itself.
-	l.Entries = slices.Grow(l.Entries, 1)[:n+1]
+	l.Entries = l.Entries[:n+1]
 	e := &l.Entries[n]
 	e.Text, e.ID = *text, uint32(id)
-	l.IDs = slices.Grow(l.IDs, 1)[:id+1]
+	l.IDs = l.IDs[:id+1]
 	binary.BigEndian.PutUint64(l.IDs[id][:8], hi)
 	binary.BigEndian.PutUint64(l.IDs[id][8:], lo)
+}
+
+// reserve makes room for some more entries.
+func (l *List[T]) reserve(more int) {
+	l.Entries, l.IDs = slices.Grow(l.Entries, more), slices.Grow(l.IDs, more)
 }
 
 // is reports whether the ID at that place is the given one.
@@ -212,28 +223,32 @@ func (l *List[T]) Scan(s *strictjson.Scanner, limit int) (sent int) {
 // it. Before an element it takes one space at most. Text that is a UUID has
 // nothing in it that the scanner must look at.
 func (l *List[T]) scanPlain(s *strictjson.Scanner, limit int) (sent int) {
-	const quoted = SpellingLen + 2
+	const widest = len(`, "`) + SpellingLen + len(`"`)
 	ahead := s.Ahead()
-	end := 0
-	for ; sent < limit; sent++ {
-		at := end
+	rest := ahead
+	for sent < limit && len(rest) >= widest {
+		w := rest[:widest]
 		if sent > 0 {
-			if at == len(ahead) || ahead[at] != ',' {
+			if w[0] != ',' {
 				break
 			}
-			at++
+			w = w[1:]
 		}
-		if at < len(ahead) && ahead[at] == ' ' {
-			at++
+		if w[0] == ' ' {
+			w = w[1:]
 		}
-		if len(ahead)-at < quoted || ahead[at] != '"' || ahead[at+quoted-1] != '"' ||
-			!l.Add((*Spelling)(ahead[at+1:at+1+SpellingLen])) {
+		quoted := (*[SpellingLen + 2]byte)(w)
+		text := (*Spelling)(quoted[1:])
+		hi, lo, ok := events.ParseUUIDWords((*[SpellingLen]byte)(text))
+		if !ok || quoted[0] != '"' || quoted[SpellingLen+1] != '"' {
 			break
 		}
-		end = at + quoted
+		l.add(text, hi, lo)
+		rest = rest[widest-len(w)+len(quoted):]
+		sent++
 	}
 	if sent > 0 {
-		s.Advance(end, sent)
+		s.Advance(len(ahead)-len(rest), sent)
 	}
 	return sent
 }
