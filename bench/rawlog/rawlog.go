@@ -120,10 +120,24 @@ type Consumed struct {
 	Took            time.Duration
 }
 
+// errLost says that the client library dropped a message: its buffer has room
+// for what was pulled, and for none of the server's words between that.
+var errLost = errors.New("messages were not delivered")
+
 // Consume reads a stream from its beginning to its present end through a pull
 // consumer without acknowledgements, as fast as the client library delivers, and
-// looks at nothing but the length of messages.
-func (l *Log) Consume(ctx context.Context, stream string) (Consumed, error) {
+// looks at nothing but the length of messages. Where one was dropped, it begins
+// again.
+func (l *Log) Consume(ctx context.Context, stream string) (c Consumed, err error) {
+	for range 5 {
+		if c, err = l.consume(ctx, stream); !errors.Is(err, errLost) {
+			break
+		}
+	}
+	return c, err
+}
+
+func (l *Log) consume(ctx context.Context, stream string) (Consumed, error) {
 	var c Consumed
 	s, err := l.js.Stream(ctx, stream)
 	if err != nil {
@@ -144,7 +158,10 @@ func (l *Log) Consume(ctx context.Context, stream string) (Consumed, error) {
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
 	for uint64(c.Messages) < last {
-		m, err := messages.Next()
+		m, err := messages.Next(jetstream.NextMaxWait(3 * time.Second))
+		if errors.Is(err, nats.ErrTimeout) {
+			return c, fmt.Errorf("consume %s: %w: %d of %d", stream, errLost, last-uint64(c.Messages), last)
+		}
 		if err != nil {
 			return c, fmt.Errorf("consume %s: %w", stream, err)
 		}

@@ -50,7 +50,7 @@ func Groups() []scenario.Group {
 				n := scenario.Pick(env, 10_000_000, 1_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)
 				// Shorter than the service's 10 s, so that some fall into every replay.
-				often := folding.Checkpoints{Interval: scenario.Pick(env, 2*time.Second, time.Second, 20*time.Millisecond), Bytes: folding.Default.Bytes}
+				often := folding.Checkpoints{Interval: scenario.Pick(env, 2*time.Second, 200*time.Millisecond, 20*time.Millisecond), Bytes: folding.Default.Bytes}
 				return measure(ctx, env, Mix, history.Mixed(n, history.Zipf(6, videos)), often, Raw)
 			},
 			Goals: []result.Goal{{What: "real mix with identities, likes, comments and repeats, checkpoints on, events/s", Figure: result.Events,
