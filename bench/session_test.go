@@ -103,3 +103,11 @@ func TestWhatIsNotInstalledIsNoFailure(t *testing.T) {
 		t.Errorf("missing are %q", part.Missing)
 	}
 }
+
+func TestEveryScenarioSaysHowLongItTakes(t *testing.T) {
+	for _, s := range scenarios(groups()) {
+		if s.Takes.Full <= 0 || s.Takes.Quick <= 0 {
+			t.Errorf("%s does not say how long it takes", s.Name)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func Groups() []scenario.Group {
 				Of: result.Selector{Scenario: Mix, Subject: Tidemark}, Limit: 500_000, AtLeast: true}},
 		},
 		{
-			Name: Saving,
+			Name: Saving, Takes: scenario.Takes{Full: 150 * time.Second, Quick: 40 * time.Second},
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 8_000_000, 4_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)
