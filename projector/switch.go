@@ -84,7 +84,7 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 	}
 	s.e.saver.settle()
 	s.e.saver.bytes = math.MaxInt // the next checkpoint is the serving model's
-	result.Pause, err = p.lockstep(ctx, s, func(_, _ *readmodel.Model) { p.adopt(s.e) })
+	result.Pause, err = p.lockstep(ctx, s, func(_, _ *readmodel.Model) { p.serveFrom(s.e) })
 	if err != nil {
 		s.e.saver.bytes = shadowBytes
 		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.name(before))
@@ -131,9 +131,9 @@ func (p *Projector) name(r roles) error {
 	return p.models.SetRebuilding(r.rebuilding, r.note)
 }
 
-// adopt makes an edition the one that is folded into and serves. Both are at one
+// serveFrom makes an edition the one that is folded into and serves. Both are at one
 // position. In the fold.
-func (p *Projector) adopt(e *edition) {
+func (p *Projector) serveFrom(e *edition) {
 	old := p.live
 	e.saver.timer.Stop()
 	old.stats, e.stats = new(stats), &p.stats
