@@ -27,7 +27,7 @@ type Base interface {
 // wrote to the layer below, and publishes a view of it. It goes on in the same
 // layer as long as nobody has read that, and copies on write where somebody has:
 // there are a thousand record batches a second and few readers of rows, and to
-// copy the nodes around each new row cost ten times as much as to write it.
+// copy the nodes around each new row cost four times as much as to write it.
 type Rows struct {
 	batch  *layer
 	active *layer
