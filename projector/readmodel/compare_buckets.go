@@ -175,10 +175,11 @@ func (c *Comparison) trending() step {
 		places = places[1:]
 		a, b := c.live.Trending.take(p.r, p.w, p.at), c.log.Trending.take(p.r, p.w, p.at)
 		return func() error {
-			if live, log := a.sum(&c.spare), b.sum(&c.spare); !slices.Equal(live, log) {
-				c.noteTrending(p.r, p.w, p.at, live, log)
-			}
-			return nil
+			return GuardRows(func() {
+				if live, log := a.sum(&c.spare), b.sum(&c.spare); !slices.Equal(live, log) {
+					c.noteTrending(p.r, p.w, p.at, live, log)
+				}
+			})
 		}, len(places) > 0
 	}
 }
@@ -187,16 +188,20 @@ func (c *Comparison) trending() step {
 type taken struct {
 	scores []score
 	moves  []move
+	away   func() []score
 }
 
 func (t *Trending) take(r, w int, at int64) (k taken) {
 	if b := t.parts[r][w].buckets[at]; b != nil {
-		k = taken{b.scores, slices.Clone(b.moves)}
+		k = taken{b.scores, slices.Clone(b.moves), b.away}
 	}
 	return k
 }
 
 func (k taken) sum(spare *moveSorter) []score {
+	if k.away != nil {
+		k.scores = k.away()
+	}
 	if len(k.moves) == 0 {
 		return k.scores
 	}
@@ -227,9 +232,9 @@ func (t *Trending) takeOver(r, w int, at int64, log *Trending) {
 		return // it has left its window meanwhile
 	}
 	own = t.parts[r][w].bucket(at)
-	own.scores, own.moves = nil, nil
+	own.scores, own.moves, own.away = nil, nil, nil
 	if from != nil {
-		own.scores = taken{from.scores, slices.Clone(from.moves)}.sum(&t.spare)
+		own.scores = taken{from.scores, slices.Clone(from.moves), from.away}.sum(&t.spare)
 	}
 	own.touch()
 	t.last = [rankingCount]lastBucket{}

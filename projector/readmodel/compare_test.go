@@ -78,7 +78,7 @@ var damages = map[string]struct {
 		c := m.Users.entry(2).likes.cell(2)
 		version := c.version()
 		m.Users.entry(2).likes.remove(2)
-		m.Users.entry(2).likes.set(39, version)
+		m.Users.entry(2).likes.set(nil, 39, version)
 	}, "like 75330000-\nlike 75330000-"},
 	"the flags of a user": {func(m *Model) { m.Users.entry(1).flags.Store(userBlocked) }, "user 75320000-"},
 	"a row": {func(m *Model) {
@@ -232,7 +232,7 @@ func TestLikesAreTakenOut(t *testing.T) {
 				s.remove(video)
 				delete(want, video)
 			} else {
-				s.set(video, likeVersion(video)+7)
+				s.set(nil, video, likeVersion(video)+7)
 				want[video] = likeVersion(video) + 7
 			}
 			if int(s.used) != len(want) {

@@ -208,6 +208,9 @@ func (m *Model) Kept(base Base) {
 	m.rows.frozen = nil
 	m.rows.setBase(rowsOf(base))
 	m.seen.kept(base)
+	if m.Trending.lean {
+		m.Trending.keepAway(base)
+	}
 	if m.image != nil {
 		m.Videos.kept(m.image)
 		m.Users.kept(m.image)

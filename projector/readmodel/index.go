@@ -32,6 +32,8 @@ type index struct {
 	seed [2]uint64
 	// key reads the key of an entry. It must be readable before the entry is added.
 	key func(number uint32) (hi, lo uint64)
+	// space is where cells lie.
+	space Space
 }
 
 // directory is where readers begin. Its length is a power of two; the upper
@@ -59,9 +61,9 @@ const (
 	segmentFull = segmentCells / 4 * 3
 )
 
-func newIndex(key func(uint32) (hi, lo uint64)) *index {
-	x := &index{seed: [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}, key: key}
-	first := &segment{cells: new(cells)}
+func newIndex(space Space, key func(uint32) (hi, lo uint64)) *index {
+	x := &index{seed: [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}, key: key, space: space}
+	first := &segment{cells: &alloc[cells](space, 1)[0]}
 	x.segments = []*segment{first, first}
 	d := &directory{shift: 63, entries: make([]atomic.Pointer[cells], 2)}
 	for i := range d.entries {
@@ -183,6 +185,7 @@ func (x *index) split(at int, old *segment) {
 		x.segments[first+i] = half
 		d.entries[first+i].Store(half.cells)
 	}
+	release(x.space, unsafe.Slice(old.cells, 1))
 }
 
 // cellsAtOnce bounds how many segments are made in one piece, of 16 MiB.
@@ -191,6 +194,9 @@ func (x *index) split(at int, old *segment) {
 const cellsAtOnce = 16 << 20 / (8 * segmentCells)
 
 func (x *index) newCells() *cells {
+	if x.space != nil {
+		return &alloc[cells](x.space, 1)[0] // each is given back by itself
+	}
 	if len(x.spare) == 0 {
 		x.spare = tablePiece[cells](min(cellsAtOnce, 1+len(x.segments)/4))
 	}

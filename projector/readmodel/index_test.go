@@ -12,7 +12,7 @@ import (
 // videos through several splits, what was added before the look-up began.
 func TestReadersMissNothingWhileTheIndexGrows(t *testing.T) {
 	const videos = 8 * segmentCells
-	v := newVideos()
+	v := newVideos(nil)
 	var added atomic.Uint64
 	var group sync.WaitGroup
 	for reader := range uint64(2) {
@@ -51,7 +51,7 @@ func TestReadersMissNothingWhileTheIndexGrows(t *testing.T) {
 // TestEntriesOfOneTagAreToldApart gives two keys one tag.
 func TestEntriesOfOneTagAreToldApart(t *testing.T) {
 	keys := [3][2]uint64{{1, 2}, {3, 4}, {5, 6}}
-	x := newIndex(func(n uint32) (uint64, uint64) { return keys[n][0], keys[n][1] })
+	x := newIndex(nil, func(n uint32) (uint64, uint64) { return keys[n][0], keys[n][1] })
 	const hash = 0x12345678_00000000
 	x.add(hash, 0)
 	x.add(hash|1, 1)
@@ -69,7 +69,7 @@ func TestEntriesOfOneTagAreToldApart(t *testing.T) {
 // which the directory doubles, finds all keys, and lets them grow on.
 func TestIndexIsFilledAsItWouldHaveGrown(t *testing.T) {
 	for _, count := range []uint32{0, 1, segmentFull, segmentFull + 1, 2*segmentFull - 200, 5 * segmentFull, 13 * segmentFull} {
-		x := newIndex(func(n uint32) (uint64, uint64) { return words(numberedID(uint64(n))) })
+		x := newIndex(nil, func(n uint32) (uint64, uint64) { return words(numberedID(uint64(n))) })
 		sizes := newKeyCounts(count)
 		for n := range count {
 			sizes.note(x.hash(x.key(n)))

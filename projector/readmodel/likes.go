@@ -43,10 +43,10 @@ func (s *likeSet) get(video uint32) (likeVersion, bool) {
 	return 0, false
 }
 
-func (s *likeSet) set(video uint32, v likeVersion) {
+func (s *likeSet) set(space Space, video uint32, v likeVersion) {
 	c := s.cell(video)
 	if c == nil || c.video == 0 && int(s.used) >= len(s.cells)-len(s.cells)/8-1 {
-		s.grow()
+		s.grow(space)
 		c = s.cell(video)
 	}
 	if c.video == 0 {
@@ -109,14 +109,15 @@ func between(place, from, to int) bool {
 	return from < place || place <= to
 }
 
-func (s *likeSet) grow() {
+func (s *likeSet) grow(space Space) {
 	old := s.cells
-	s.cells = make([]likeCell, max(4, len(old)+len(old)/2))
+	s.cells = alloc[likeCell](space, max(4, len(old)+len(old)/2))
 	for i := range old {
 		if old[i].video != 0 {
 			*s.cell(old[i].video - 1) = old[i]
 		}
 	}
+	release(space, old)
 }
 
 // each calls fn for every pair, in the order of the cells, which the history

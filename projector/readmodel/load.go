@@ -35,7 +35,10 @@ func Load(cfg Config, state []byte, src Source) (*Model, error) {
 	m.rows.digest = want.Tables[4]
 	var loaders errgroup.Group
 	for _, load := range []func(Source) error{m.Videos.load, m.Users.load, m.seen.load, m.Trending.load} {
-		loaders.Go(func() error { return load(src) })
+		loaders.Go(func() (err error) {
+			noRoom := GuardRows(func() { err = load(src) })
+			return errors.Join(err, noRoom)
+		})
 	}
 	if err := loaders.Wait(); err != nil {
 		return nil, fmt.Errorf("load the read model: %w", err)

@@ -12,7 +12,7 @@ const idsPerLookup = 20
 
 // benchVideos returns a table of that many videos.
 func benchVideos(videos uint64) *Videos {
-	v := newVideos()
+	v := newVideos(nil)
 	for n := range videos {
 		v.change(v.intern(numberedID(n)), Counts{1}, slotKnown, events.Position{Seq: n + 1})
 		if n%100_000 == 0 {
@@ -40,7 +40,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 func TestALookupMeetsAChunkThatIsNew(t *testing.T) {
 	ids := slices.Repeat([]events.VideoID{numberedID(1)}, len(probes{}.hashes))
 	for range 100 {
-		v := newVideos()
+		v := newVideos(nil)
 		v.reserve(0)
 		v.count = chunkSize - 1
 		v.intern(numberedID(0))

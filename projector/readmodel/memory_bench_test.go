@@ -30,7 +30,7 @@ func BenchmarkMemoryPerVideo(b *testing.B) {
 	const videos = 1_000_000
 	for range b.N {
 		before := heapBytes()
-		v := newVideos()
+		v := newVideos(nil)
 		for n := range uint64(videos) {
 			v.change(v.intern(numberedID(n)), Counts{1}, slotKnown, events.Position{Seq: n + 1})
 			if n%100_000 == 0 {
@@ -50,7 +50,7 @@ func BenchmarkMemoryPerLike(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range b.N {
 		before := heapBytes()
-		u := newUsers()
+		u := newUsers(nil)
 		for n := range uint64(users) {
 			number := u.intern(numberedID(n))
 			for range each {

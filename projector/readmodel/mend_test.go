@@ -12,7 +12,7 @@ import (
 func TestReadersOfASlotThatIsMendedFindItWhole(t *testing.T) {
 	const reads = 30_000 // of each reader, while the slot is mended without a pause
 	at, ids := events.Position{Seq: 7}, []events.VideoID{numberedID(1)}
-	v := newVideos()
+	v := newVideos(nil)
 	number := v.intern(ids[0])
 	v.change(number, Counts{1, 1, 1, 1, 1}, slotKnown, at)
 	wrong := v.slot(number).words()

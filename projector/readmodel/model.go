@@ -29,6 +29,8 @@ type Config struct {
 	// Generation of a new model: higher than that of any other that served this
 	// incarnation. A model that is loaded keeps its own.
 	Generation uint32
+	// Space is where the flat tables lie; nil for the heap.
+	Space Space
 }
 
 const defaultIdentityBytes = 256 << 20
@@ -100,9 +102,10 @@ type Sizes struct {
 // New returns an empty read model, before the first event of the log.
 func New(cfg Config) *Model {
 	m := &Model{
-		Videos: newVideos(), Users: newUsers(), Trending: newTrending(),
+		Videos: newVideos(cfg.Space), Users: newUsers(cfg.Space), Trending: newTrending(),
 		seen: newSeen(cfg.DedupeHorizon, cmp.Or(cfg.IdentityBytes, defaultIdentityBytes)), rows: newRows(), cfg: cfg, generation: cfg.Generation,
 	}
+	m.Trending.lean = cfg.Space != nil
 	m.publish(0)
 	return m
 }

@@ -1,6 +1,7 @@
 package readmodel
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -105,16 +106,16 @@ func side[S any](n uint32, work func(state *S, job uint32) error, done func(stat
 	states := make([]S, workers)
 	for w := range workers {
 		group.Go(func() error {
-			for {
-				job := next.Add(1) - 1
-				if job >= n {
-					return nil
+			var err error
+			noRoom := GuardRows(func() {
+				for job := next.Add(1) - 1; job < n && err == nil; job = next.Add(1) - 1 {
+					err = work(&states[w], job)
 				}
-				if err := work(&states[w], job); err != nil {
-					next.Store(n) // the others need not go on
-					return err
-				}
+			})
+			if err = cmp.Or(err, noRoom); err != nil {
+				next.Store(n) // the others need not go on
 			}
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -161,7 +162,7 @@ func (v *Videos) load(src Source) error {
 // given back.
 func (v *Videos) grow(count uint32) {
 	chunks := make([]*videoChunk, (int(count)+chunkSize-1)/chunkSize)
-	all := tablePiece[videoChunk](len(chunks))
+	all := allocPiece[videoChunk](v.space, len(chunks))
 	for c := range chunks {
 		chunks[c] = &all[c]
 	}
@@ -259,7 +260,7 @@ func (u *Users) load(src Source) error {
 func (u *Users) grow(count uint32) {
 	chunks := make([]*userChunk, (int(count)+userChunkSize-1)/userChunkSize)
 	for c := range chunks {
-		chunks[c] = new(userChunk)
+		chunks[c] = &alloc[userChunk](u.space, 1)[0]
 	}
 	u.chunks.Store(&chunks)
 }
@@ -306,10 +307,10 @@ func (u *Users) loadWhole(p *piece, body []byte, first, end uint32) error {
 			return p.broken("has another number of likes")
 		}
 		if cells > 0 {
-			e.likes.cells = make([]likeCell, cells)
+			e.likes.cells = alloc[likeCell](u.space, int(cells))
 		}
 		for ; used > 0; used-- {
-			e.likes.set(binary.LittleEndian.Uint32(body), likeVersion(binary.LittleEndian.Uint64(body[4:])))
+			e.likes.set(u.space, binary.LittleEndian.Uint32(body), likeVersion(binary.LittleEndian.Uint64(body[4:])))
 			body = body[wholeLikeSize:]
 		}
 	}
@@ -337,7 +338,7 @@ func (u *Users) loadDelta(p *piece, body []byte, first, end uint32) error {
 			e.hi, e.lo = binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
 			e.flags.Store(binary.LittleEndian.Uint32(rest[16:]))
 		case recordLike:
-			e.likes.set(binary.LittleEndian.Uint32(rest), likeVersion(binary.LittleEndian.Uint64(rest[4:])))
+			e.likes.set(u.space, binary.LittleEndian.Uint32(rest), likeVersion(binary.LittleEndian.Uint64(rest[4:])))
 		case recordForget:
 			e.likes.remove(binary.LittleEndian.Uint32(rest))
 		}

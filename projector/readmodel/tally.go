@@ -12,6 +12,8 @@ type tally struct {
 	// replaced and never written to: readers keep it.
 	scores []score
 	moves  []move
+	// away reads the scores from the checkpoint, where they were left (here).
+	away   func() []score
 	saved  bool   // as it is, by the last checkpoint
 	values uint32 // that the last checkpoint has it in
 	summed bool   // digest is of the present scores
@@ -53,9 +55,13 @@ func (b *tally) settle(spare *moveSorter) {
 	if len(b.moves) == 0 {
 		return
 	}
+	b.here()
 	b.scores = merge(b.scores, spare.count(b.moves))
 	b.moves = b.moves[:0]
 }
+
+// partOf numbers the parts of trending.
+func partOf(r, w int) uint64 { return uint64(r)<<8 | uint64(w) }
 
 // sum returns the digest of the settled scores, each with its place.
 func (b *tally) sum(part uint64, at int64, spare *moveSorter) uint64 {
@@ -63,6 +69,7 @@ func (b *tally) sum(part uint64, at int64, spare *moveSorter) uint64 {
 	if b.summed {
 		return b.digest
 	}
+	b.here()
 	b.digest, b.summed = 0, true
 	if len(b.scores) > 0 {
 		d := digestStart(tableTrending).word(part).word(uint64(at))

@@ -55,6 +55,10 @@ type Trending struct {
 	// last is where the last event went: most go there again.
 	last  [rankingCount]lastBucket
 	spare moveSorter
+	// base is where buckets are that were left in the checkpoint, as is done where
+	// lean says so.
+	base Base
+	lean bool
 	// sums are lent to readers. What lies in the pool is all zero.
 	sums sync.Pool
 }
@@ -142,6 +146,7 @@ func (t *Trending) rollUp(r Ranking, w Window) {
 		}
 		if w+1 < windowCount {
 			b.settle(&t.spare)
+			b.here()
 			next := floorDiv(at*p.width, windowShape[w+1].width)
 			whole[next] = append(whole[next], b.scores)
 		}
@@ -150,6 +155,7 @@ func (t *Trending) rollUp(r Ranking, w Window) {
 	}
 	for at, parts := range whole {
 		b := t.parts[r][w+1].bucket(at)
+		b.here()
 		b.scores = mergeAll(append(parts, b.scores))
 		b.touch()
 	}
@@ -208,6 +214,7 @@ func (t *Trending) collect(r Ranking, w Window, now time.Time) (scores [][]score
 	for v := range w + 1 {
 		for at, b := range t.parts[r][v].buckets {
 			if floorDiv(at*windowShape[v].width, shape.width) >= first {
+				b.mustBeHere()
 				scores, moves = append(scores, b.scores), append(moves, b.moves...)
 			}
 		}
@@ -223,7 +230,7 @@ func (t *Trending) digest() (sum uint64) {
 	for r := range t.parts {
 		for w := range t.parts[r] {
 			for at, b := range t.parts[r][w].buckets {
-				sum += b.sum(uint64(r)<<8|uint64(w), at, &t.spare)
+				sum += b.sum(partOf(r, w), at, &t.spare)
 			}
 		}
 	}

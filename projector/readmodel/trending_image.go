@@ -35,6 +35,7 @@ func (t *Trending) freeze(i *Image) {
 func (p *part) freeze(i *Image, r, w int, spare *moveSorter) {
 	for _, d := range p.dropped {
 		if b := p.buckets[d.at]; b != nil { // it has come back since
+			b.here()
 			b.values, b.saved = max(b.values, d.values), false
 			continue
 		}
@@ -45,6 +46,9 @@ func (p *part) freeze(i *Image, r, w int, spare *moveSorter) {
 	p.dropped = nil
 	for at, b := range p.buckets {
 		b.settle(spare)
+		if b.away != nil {
+			continue // as it is in the checkpoint before
+		}
 		if !b.saved || len(b.scores) == 0 {
 			b.write(i, r, w, at)
 		}
@@ -104,6 +108,8 @@ func inOrder(scores []score) bool {
 func (t *Trending) load(src Source) error {
 	var (
 		bucket *tally
+		r, w   byte
+		at     int64
 		values [][]score
 		broken error
 	)
@@ -115,16 +121,22 @@ func (t *Trending) load(src Source) error {
 		if !inOrder(bucket.scores) {
 			broken = fmt.Errorf("%w: a bucket of trending is out of order", ErrState)
 		}
+		if t.lean {
+			bucket.sum(partOf(int(r), int(w)), at, &t.spare)
+			t.leave(bucket, int(r), int(w), at)
+		}
 	}
+	t.base = src
 	err := src.Scan([]byte{spaceTrending}, []byte{spaceTrending}, func(key, value []byte) bool {
 		if len(key) != trendingKeySize || key[1] >= byte(rankingCount) || key[2] >= byte(windowCount) {
 			broken = fmt.Errorf("%w: a key of trending is cut short", ErrState)
 			return false
 		}
 		f := fields(key[3:])
-		if b := t.parts[key[1]][key[2]].bucket(int64(f.uint64() ^ 1<<63)); b != bucket {
+		n := int64(f.uint64() ^ 1<<63)
+		if b := t.parts[key[1]][key[2]].bucket(n); b != bucket {
 			put()
-			bucket, values = b, values[:0]
+			bucket, r, w, at, values = b, key[1], key[2], n, values[:0]
 		}
 		scores, ok := decodeScores(value)
 		if !ok || f.uint32() != uint32(len(values)) {

@@ -14,6 +14,7 @@ import (
 // Flags are read without locks; likes are the fold's alone.
 type Users struct {
 	index   *index
+	space   Space
 	chunks  atomic.Pointer[[]*userChunk]
 	count   uint32
 	pairs   int // likes and unlikes kept
@@ -42,10 +43,10 @@ const (
 	userRetracted             // and the user's contributions do not count
 )
 
-func newUsers() *Users {
-	u := &Users{log: tableLog{table: tableUsers, size: stripeUsers}}
+func newUsers(space Space) *Users {
+	u := &Users{space: space, log: tableLog{table: tableUsers, size: stripeUsers}}
 	u.chunks.Store(&[]*userChunk{})
-	u.index = newIndex(func(n uint32) (uint64, uint64) {
+	u.index = newIndex(space, func(n uint32) (uint64, uint64) {
 		e := u.entry(n)
 		return e.hi, e.lo
 	})
@@ -102,7 +103,7 @@ func (u *Users) reserve(number uint32) {
 	}
 	grown := make([]*userChunk, len(chunks), len(chunks)+1)
 	copy(grown, chunks)
-	grown = append(grown, new(userChunk))
+	grown = append(grown, &alloc[userChunk](u.space, 1)[0])
 	u.chunks.Store(&grown)
 }
 
@@ -122,7 +123,7 @@ func (u *Users) setLike(number, video uint32, old likeVersion, had bool, next li
 	} else {
 		u.pairs++
 	}
-	e.likes.set(video, next)
+	e.likes.set(u.space, video, next)
 	u.digest += e.likeDigest(video, next)
 	u.changes.like(number, video, next)
 }

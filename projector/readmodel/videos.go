@@ -19,6 +19,7 @@ type Counts [events.CounterCount]int64
 // visible (see Slot).
 type Videos struct {
 	index  *index
+	space  Space
 	chunks atomic.Pointer[[]*videoChunk]
 	// mends counts the slots that were written anew at no position, which the slot
 	// itself does not show.
@@ -101,10 +102,10 @@ func (s *Slot) Deleted() bool { return s.state&slotDeleted != 0 }
 // Visible reports whether the video may stand in an answer.
 func (s *Slot) Visible() bool { return visible(s.state) }
 
-func newVideos() *Videos {
-	v := &Videos{log: tableLog{table: tableVideos, size: stripeVideos}}
+func newVideos(space Space) *Videos {
+	v := &Videos{space: space, log: tableLog{table: tableVideos, size: stripeVideos}}
 	v.chunks.Store(&[]*videoChunk{})
-	v.index = newIndex(func(n uint32) (uint64, uint64) {
+	v.index = newIndex(space, func(n uint32) (uint64, uint64) {
 		s := v.slot(n)
 		return s.hi, s.lo
 	})
@@ -188,7 +189,7 @@ func (v *Videos) reserve(number uint32) {
 		return
 	}
 	// Half as much again, up to a limit: a few hundred pieces hold any table.
-	more := tablePiece[videoChunk](min(max(len(chunks)/2, 1), chunksAtOnce))
+	more := allocPiece[videoChunk](v.space, min(max(len(chunks)/2, 1), chunksAtOnce))
 	grown := make([]*videoChunk, len(chunks), len(chunks)+len(more))
 	copy(grown, chunks)
 	for c := range more {

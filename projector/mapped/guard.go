@@ -1,0 +1,34 @@
+package mapped
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// ErrFault is returned where memory in a file could not be read or written: the
+// disk is at fault.
+var ErrFault = errors.New("memory in a file could not be reached: the disk is at fault")
+
+// Guard runs fn, which touches memory in files. A fault of the disk, which would
+// end the process, ends fn instead: with ErrFault, or by a panic where fn recovers
+// those itself.
+func Guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		at, ok := fault.(interface {
+			runtime.Error
+			Addr() uintptr
+		})
+		if !ok {
+			panic(fault)
+		}
+		err = fmt.Errorf("%w: %w", ErrFault, at)
+	}()
+	return fn()
+}
