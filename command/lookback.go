@@ -110,6 +110,8 @@ func (s *Service) startReport(c *api.Call) error {
 			}
 		case "limit":
 			q.Limit = readLimit(j)
+		case "on_disk":
+			q.OnDisk, _ = j.Bool()
 		default:
 			return false
 		}

@@ -22,11 +22,14 @@ type runBody struct {
 	rate               int
 	fromSnapshot       bool
 	archive            bool
+	onDisk             bool
 	accept, hold, anew bool
 }
 
 func (b *runBody) verify() replay.VerifyOptions {
-	return replay.VerifyOptions{Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, Archive: b.archive}
+	return replay.VerifyOptions{
+		Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, OnDisk: b.onDisk, Archive: b.archive,
+	}
 }
 
 // startable is a kind of run: its name in the path, the members of its body,
@@ -39,21 +42,21 @@ type startable struct {
 
 func startables(r *replay.Runs) []startable {
 	return []startable{
-		{"rebuild", []string{"reason", "events_per_second", "from_snapshot", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"rebuild", []string{"reason", "events_per_second", "from_snapshot", "on_disk", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRebuild(ctx, replay.RebuildOptions{
-				Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, Accept: b.accept, Hold: b.hold, Fresh: b.anew,
+				Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, OnDisk: b.onDisk, Accept: b.accept, Hold: b.hold, Fresh: b.anew,
 			})
 		}},
-		{"switch", []string{"reason", "accept"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return r.StartSwitch(ctx, replay.SwitchOptions{Order: b.order, Accept: b.accept})
+		{"switch", []string{"reason", "accept", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartSwitch(ctx, replay.SwitchOptions{Order: b.order, Accept: b.accept, OnDisk: b.onDisk})
 		}},
 		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
-		{"verify", []string{"events_per_second", "from_snapshot", "archive"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"verify", []string{"events_per_second", "from_snapshot", "on_disk", "archive"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartVerify(ctx, b.verify())
 		}},
-		{"repair", []string{"reason", "events_per_second", "from_snapshot"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"repair", []string{"reason", "events_per_second", "from_snapshot", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRepair(ctx, replay.RepairOptions{VerifyOptions: b.verify()})
 		}},
 	}
@@ -135,6 +138,8 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 			b.fromSnapshot, _ = j.Bool()
 		case name == "archive":
 			b.archive, _ = j.Bool()
+		case name == "on_disk":
+			b.onDisk, _ = j.Bool()
 		case name == "accept":
 			b.accept, _ = j.Bool()
 		case name == "hold":

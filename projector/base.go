@@ -31,7 +31,7 @@ func (p *Projector) shadowOfSnapshot(ctx context.Context, role shadowRole, o Sha
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.loadShadow(ctx, name, role, o.Read)
+	s, err := p.loadShadow(ctx, name, role, o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("begin with snapshot %s: %w", o.From.Path, err), p.models.Remove(name))
 	}

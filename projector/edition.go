@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -19,6 +20,10 @@ type edition struct {
 	model *readmodel.Model
 	fold  *Fold
 	store *checkpoint.Store
+	// space is where the flat tables lie of an edition on disk, and memory what it
+	// may take; nil and 0 for one in memory.
+	space  *mapped.Space
+	memory int
 	// foldVersion is that of the binary that folded it from the beginning.
 	foldVersion int
 
@@ -94,11 +99,13 @@ func (e *edition) drain() (written bool, err error) {
 
 // saveNow writes a checkpoint where no fold runs.
 func (e *edition) saveNow(f frozen) error {
-	f, view, err := e.save(f, func(fn func()) error { fn(); return nil })
-	if err == nil {
-		e.kept(f.image, view)
-	}
-	return err
+	return e.guard(func() error {
+		f, view, err := e.save(f, func(fn func()) error { fn(); return nil })
+		if err == nil {
+			e.kept(f.image, view)
+		}
+		return err
+	})
 }
 
 // writeFirst checkpoints the empty model, so that the directory knows which log

@@ -73,7 +73,6 @@ func (f *Fold) message(msg *decodedMessage) (err error) {
 	if f.judgement != nil {
 		f.judgement.begin(msg.Seq, events.TimeOf(msg.Stored))
 	}
-	f.model.Begin(msg.Seq, msg.Stored)
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = foldFault(fault)
@@ -83,6 +82,7 @@ func (f *Fold) message(msg *decodedMessage) (err error) {
 			err = fmt.Errorf("fold message %d: %w", msg.Seq, err)
 		}
 	}()
+	f.model.Begin(msg.Seq, msg.Stored)
 	f.subject = msg.Subject
 	f.stored, f.tag = events.TimeOf(msg.Stored), msg.batch.ID.Tag()
 	if err := f.batch(msg); err != nil {

@@ -96,10 +96,14 @@ func (p *Projector) lockstep(ctx context.Context, s *Shadow, fn func(live, shado
 			if err != nil || eventsOf(todo) > budget {
 				return
 			}
-			if err = s.foldAll(todo); err == nil {
+			err = s.e.guard(func() error {
+				if err := s.foldAll(todo); err != nil {
+					return err
+				}
 				fn(p.live.model, s.e.model)
 				done = true
-			}
+				return nil
+			})
 		})
 		if asked != nil || err != nil || done {
 			return waited, errors.Join(asked, err)

@@ -8,8 +8,9 @@ import (
 
 // Needs returns the first message that the read models of this directory may
 // want of the log again: the one that the oldest of their checkpoints ends with,
-// by which a start knows the log. The model that is kept to go back to counts; while
-// one is being rebuilt, all messages are needed. It is for one goroutine.
+// by which a start knows the log. The model that is kept to go back to counts, and
+// the one that the next start takes; while one is being rebuilt, all messages are
+// needed. It is for one goroutine.
 func (p *Projector) Needs() (seq uint64, err error) {
 	r, err := p.roles()
 	if err != nil {
@@ -18,18 +19,26 @@ func (p *Projector) Needs() (seq uint64, err error) {
 	if r.rebuilding != "" {
 		return 1, nil
 	}
+	next, err := p.models.Next()
+	if err != nil {
+		return 0, err
+	}
 	seq = p.Stats().Saved.Seq
-	if r.previous == "" {
-		return max(seq, 1), nil
-	}
-	if p.previous.name != r.previous {
-		at, err := p.savedBy(r.previous)
-		if err != nil {
-			return 0, err
+	for i, name := range []string{r.previous, next} {
+		if name == "" {
+			continue
 		}
-		p.previous = kept{r.previous, at}
+		k := &p.kept[i]
+		if k.name != name {
+			at, err := p.savedBy(name)
+			if err != nil {
+				return 0, err
+			}
+			*k = kept{name, at}
+		}
+		seq = min(seq, k.at)
 	}
-	return max(min(seq, p.previous.at), 1), nil
+	return max(seq, 1), nil
 }
 
 // kept is a model that is kept, and the message that its checkpoint ends with.
@@ -42,7 +51,7 @@ type kept struct {
 func (p *Projector) savedBy(name string) (uint64, error) {
 	store, err := checkpoint.Open(p.models.Path(name), checkpoint.Options{Logger: p.cfg.Logger})
 	if err != nil {
-		return 0, fmt.Errorf("open the model that served before: %w", err)
+		return 0, fmt.Errorf("open model %s, which is kept: %w", name, err)
 	}
 	defer func() { _ = store.Close() }() // it is only read
 	version, data := store.Latest()
@@ -51,7 +60,7 @@ func (p *Projector) savedBy(name string) (uint64, error) {
 	}
 	mark, err := decodeMarker(data)
 	if err != nil {
-		return 0, fmt.Errorf("read the checkpoint of the model that served before: %w", err)
+		return 0, fmt.Errorf("read the checkpoint of model %s, which is kept: %w", name, err)
 	}
 	return mark.Last.Seq, nil
 }

@@ -14,6 +14,7 @@ import (
 type Loading struct {
 	name, path string // of the current model's directory; empty if there is none
 	currentErr error
+	next       bool // it is not the current one, but the one that this start is to take
 
 	opened  chan struct{} // closed when the fields below hold
 	store   *checkpoint.Store
@@ -27,10 +28,15 @@ type Loading struct {
 	loadErr error
 }
 
-// Preload begins to load the current read model: pass it to New in the same
-// configuration, or Close it.
+// Preload begins to load the current read model, or the one that this start is to
+// take: pass it to New in the same configuration, or Close it.
 func Preload(cfg Config) *Loading {
-	name, path, err := checkpoint.Models{Dir: cfg.ModelsDir}.Current()
+	models := checkpoint.Models{Dir: cfg.ModelsDir}
+	next, err := models.Next()
+	if err == nil && next != "" {
+		return begin(cfg, &Loading{name: next, path: models.Path(next), next: true})
+	}
+	name, path, err := models.Current()
 	return begin(cfg, &Loading{name: name, path: path, currentErr: err})
 }
 
@@ -53,7 +59,7 @@ func (l *Loading) run(cfg Config) {
 		return
 	}
 	l.model, l.loadErr = readmodel.Load(readmodel.Config{
-		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: cfg.OutcomeHorizon, IdentityBytes: cfg.IdentityBytes,
+		DedupeHorizon: cfg.DedupeHorizon, OutcomeHorizon: cfg.OutcomeHorizon, IdentityBytes: cfg.IdentityBytes, Space: spaceOf(cfg.space),
 	}, l.mark.Model, l.store.View())
 }
 

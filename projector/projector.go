@@ -12,6 +12,7 @@ import (
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -48,6 +49,9 @@ type Config struct {
 	Judge  func(*Judgement)
 	Logger *slog.Logger
 	Now    func() time.Time
+
+	// space is where the flat tables of a model lie that is not to lie in memory.
+	space *mapped.Space
 }
 
 const (
@@ -97,7 +101,7 @@ type Projector struct {
 	stats    stats
 	asOf     asOf
 	wg       sync.WaitGroup
-	previous kept // what Needs knows of the model to go back to
+	kept     [2]kept // what Needs knows of the model to go back to, and of the next
 
 	snapshots snapshotter
 }

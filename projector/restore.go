@@ -82,6 +82,15 @@ func (p *Projector) saverOf(e *edition) *saver {
 
 func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	l := p.cfg.Loading
+	if l.next {
+		if p.takeNext(ctx, l, first, last) {
+			return p.sweep()
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l = Preload(p.cfg)
+	}
 	<-l.opened
 	p.live.store = l.store
 	name, path, err := l.name, l.path, l.currentErr
@@ -95,7 +104,9 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	case name == "":
 		return p.fresh(ctx, first, last, "", "")
 	}
-	err = p.resume(ctx, l, first, last)
+	if err = p.resume(ctx, l, first, last); err == nil {
+		err = p.sweep()
+	}
 	var doubt errDoubt
 	if !errors.As(err, &doubt) {
 		p.live.name = name
@@ -225,7 +236,7 @@ func (p *Projector) resume(ctx context.Context, l *Loading, first, last uint64) 
 	l.model.Adopt(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
 	p.live.begin(l.model)
 	p.live.take(l)
-	return p.sweep()
+	return nil
 }
 
 // sweep removes the models that a crash left, once the current one is good.

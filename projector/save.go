@@ -90,7 +90,12 @@ func (s *saver) begin() {
 	again := s.frozen
 	s.wg.Go(func() {
 		start := s.e.cfg.Now()
-		f, view, err := s.e.save(again, s.ask)
+		var f frozen
+		var view *checkpoint.View
+		err := s.e.guard(func() (err error) {
+			f, view, err = s.e.save(again, s.ask)
+			return err
+		})
 		if err == nil && s.beside != nil {
 			s.beside(s.e.store, view)
 		}

@@ -56,8 +56,12 @@ type ShadowOptions struct {
 	// From is the snapshot that it begins with a copy of. It is read, and no other
 	// may have it open meanwhile.
 	From *SnapshotInfo
-	// Read reads the log. The last message of the snapshot is compared with it.
+	// Read reads the log. The last message of what it begins with is compared with it.
 	Read ReadFunc
+	// OnDisk has the model folded on disk, with so many bytes of memory, at least
+	// MinOnDisk; 0 folds in memory. Such a shadow cannot take the serving model's
+	// place at once (ServeNext).
+	OnDisk int
 }
 
 // NewShadow begins a model that may take the serving one's place. It can be gone
@@ -101,7 +105,14 @@ func (p *Projector) createShadow(ctx context.Context, role shadowRole, o ShadowO
 	if s.e.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger}); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the shadow's checkpoint: %w", err), p.models.Remove(name))
 	}
-	s.begin(readmodel.New(p.modelConfig(generation)))
+	var m *readmodel.Model
+	if err = s.e.openSpace(path, o.OnDisk); err == nil {
+		m, err = s.e.emptyModel(p.modelConfig(generation))
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.e.close(), p.models.Remove(name))
+	}
+	s.begin(m)
 	if err := s.e.writeFirst(); err != nil {
 		return nil, errors.Join(err, s.Discard())
 	}
@@ -116,7 +127,7 @@ func (p *Projector) shadowEdition() *edition {
 
 func (s *Shadow) begin(m *readmodel.Model) {
 	s.e.begin(m)
-	s.e.saver = newSaver(s.e, shadowInterval, shadowBytes, func() error { return nil })
+	s.e.saver = newSaver(s.e, shadowInterval, s.e.changeBytes(shadowBytes), func() error { return nil })
 }
 
 // Rebuilding returns the note of a rebuild that was begun and did not get to its
@@ -132,7 +143,7 @@ func (p *Projector) Rebuilding() (note []byte, err error) {
 // ResumeShadow goes on with a rebuild from its own checkpoint. It fails with
 // ErrNoRebuild, also where what is there cannot be gone on with: it was folded
 // by another binary, or from another log, or is damaged; that is removed.
-func (p *Projector) ResumeShadow(ctx context.Context, read ReadFunc) (*Shadow, error) {
+func (p *Projector) ResumeShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
 	name, _, err := p.models.Rebuilding()
 	if err != nil {
 		return nil, err
@@ -140,7 +151,7 @@ func (p *Projector) ResumeShadow(ctx context.Context, read ReadFunc) (*Shadow, e
 	if name == "" {
 		return nil, ErrNoRebuild
 	}
-	s, err := p.loadShadow(ctx, name, shadowRebuilt, read)
+	s, err := p.loadShadow(ctx, name, shadowRebuilt, o)
 	var doubt errDoubt
 	if !errors.As(err, &doubt) {
 		return s, err
@@ -159,7 +170,7 @@ func (p *Projector) AbandonRebuild() error {
 }
 
 // PreviousShadow is the model that served before the present one, as it was kept.
-func (p *Projector) PreviousShadow(ctx context.Context, read ReadFunc) (*Shadow, error) {
+func (p *Projector) PreviousShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
 	p.retiring.Wait() // it may be just about to be closed
 	name, err := p.models.Previous()
 	if err != nil {
@@ -168,21 +179,28 @@ func (p *Projector) PreviousShadow(ctx context.Context, read ReadFunc) (*Shadow,
 	if name == "" {
 		return nil, ErrNoPrevious
 	}
-	return p.loadShadow(ctx, name, shadowPrevious, read)
+	return p.loadShadow(ctx, name, shadowPrevious, o)
 }
 
 // loadShadow loads a model and checks that it fits the log.
-func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole, read ReadFunc) (s *Shadow, err error) {
+func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole, o ShadowOptions) (s *Shadow, err error) {
 	if !p.CaughtUp() {
 		return nil, ErrNotCaughtUp
 	}
 	s = &Shadow{p: p, role: role, e: p.shadowEdition()}
-	l := load(p.cfg, name, p.models.Path(name))
+	if err := s.e.openSpace(p.models.Path(name), o.OnDisk); err != nil {
+		return nil, err
+	}
+	l := load(s.e.loadingConfig(), name, p.models.Path(name))
 	<-l.done
 	s.e.name, s.e.store = name, l.store
+	e := s.e
 	defer func() {
-		if err != nil && l.store != nil {
-			_ = l.store.Close() // it was only read
+		switch {
+		case err != nil && l.store != nil:
+			_ = e.close() // it was only read
+		case err != nil && e.space != nil:
+			_ = e.space.Close() // of no use to anybody
 		}
 	}()
 	if err := l.usable(); err != nil {
@@ -195,7 +213,7 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 		return nil, errDoubt{fmt.Errorf("it was folded by fold version %d", l.mark.FoldVersion)}
 	}
 	if last := l.mark.Last; last.Seq > 0 {
-		err := read(ctx, last.Seq, last.Seq, func(m eventlog.Message) error {
+		err := o.Read(ctx, last.Seq, last.Seq, func(m eventlog.Message) error {
 			if !last.is(&m) {
 				return errDoubt{fmt.Errorf("message %d is not the one that was folded", last.Seq)}
 			}
@@ -260,7 +278,10 @@ func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each fun
 			if !more {
 				return <-ended
 			}
-			if err := s.foldAll([]*decodedMessage{msg}); err != nil {
+			if err := s.e.guard(func() error { return s.foldAll([]*decodedMessage{msg}) }); err != nil {
+				return err
+			}
+			if err := s.e.relieve(); err != nil {
 				return err
 			}
 			if err := each(msg.Seq, msg.batch.Events); err != nil {
@@ -345,7 +366,7 @@ func (s *Shadow) Discard() error {
 }
 
 func (s *Shadow) letGo() error {
-	store := s.e.store
+	e := s.e
 	s.e = nil
-	return store.Close()
+	return e.close()
 }

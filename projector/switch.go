@@ -68,6 +68,9 @@ func (s *Shadow) SaveToServe() (readmodel.Digest, error) {
 // starts after a crash in between begins with the new model's checkpoint, which
 // is of the same log.
 func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
+	if s.e.space != nil {
+		return Switched{}, ErrOnDisk
+	}
 	result := Switched{Model: s.e.name, Generation: s.e.model.Snapshot().Generation()}
 	before, err := p.roles()
 	if err != nil {
@@ -90,6 +93,9 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.name(before))
 	}
 	s.e = nil
+	if err := p.forgetNext(); err != nil {
+		p.cfg.Logger.Warn("a model that the next start was to take could not be removed", "error", err)
+	}
 	// Others may be there that are only compared with: they are not to be touched.
 	if old := before.previous; old != "" && old != result.Model {
 		if err := p.models.Remove(old); err != nil {

@@ -117,7 +117,7 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 	}
 	w.commits(50, 5)
 
-	previous, err := w.p.PreviousShadow(testContext(t), w.read)
+	previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
 	w.must(err)
 	if at := previous.At().Seq; at == 0 || at >= w.end() {
 		t.Errorf("the previous model was kept at %d", at)
@@ -242,7 +242,7 @@ func TestRebuildThatWasKilledIsGoneOnWith(t *testing.T) {
 
 	w.start()
 	w.equal("after the crash")
-	s, err = w.p.ResumeShadow(testContext(t), w.read)
+	s, err = w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read})
 	w.must(err)
 	if s.Name() != name || s.At().Seq != 10 {
 		t.Errorf("goes on with %s at %v", s.Name(), s.At())
@@ -265,7 +265,7 @@ func TestRebuildOfAnotherFoldIsNotGoneOnWith(t *testing.T) {
 	w.catchUp(s, 3)
 	path := w.p.models.Path(s.Name())
 	w.must(s.Close())
-	if _, err := w.p.ResumeShadow(testContext(t), w.read); !errors.Is(err, ErrNoRebuild) {
+	if _, err := w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}); !errors.Is(err, ErrNoRebuild) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -329,11 +329,11 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 			if _, err := w.p.Rebuilding(); !errors.Is(err, ErrNoRebuild) {
 				t.Errorf("what serves is being rebuilt: %v", err)
 			}
-			if _, err := w.p.ResumeShadow(testContext(t), w.read); !errors.Is(err, ErrNoRebuild) {
+			if _, err := w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}); !errors.Is(err, ErrNoRebuild) {
 				t.Errorf("what serves is gone on with: %v", err)
 			}
 			w.must(w.p.AbandonRebuild())
-			previous, err := w.p.PreviousShadow(testContext(t), w.read)
+			previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
 			if files == "CURRENT" && !errors.Is(err, ErrNoPrevious) {
 				t.Errorf("there is something to go back to: %v", err)
 			} else if files != "CURRENT" {

@@ -109,6 +109,14 @@ func modelBytes(models string) (total uint64) {
 	return total
 }
 
+// foldOnDisk has folds of everything done in that directory.
+func (o *offline) foldOnDisk(dir string) {
+	cfg := projector.Config{ModelsDir: dir, MayWrite: func() error { return nil }, Now: time.Now}
+	o.options.OnDisk = func(f projector.FoldOptions) (*projector.Scratch, error) {
+		return projector.OpenScratch(cfg, o.options.Model, replay.OnDiskBytes, f)
+	}
+}
+
 // openArchive has an archive, where there is one, complete and index the log.
 func (l *lookFlags) openArchive(o *offline) (err error) {
 	if o.source = replay.FromLog(o.log); l.Postgres.URL == "" {

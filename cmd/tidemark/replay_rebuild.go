@@ -13,6 +13,7 @@ import (
 type foldFlags struct {
 	Throttle     int  `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
 	FromSnapshot bool `help:"Begin with the nearest snapshot, and not with the log's beginning; that is done in any case where the log does not hold it."`
+	OnDisk       bool `help:"Fold on disk, with little memory; a read model that is rebuilt so serves from the next start on, and not before."`
 	Detach       bool `help:"Begin the run and do not wait for its end."`
 }
 
@@ -24,6 +25,9 @@ func (f *foldFlags) body() map[string]any {
 	}
 	if f.FromSnapshot {
 		body["from_snapshot"] = true
+	}
+	if f.OnDisk {
+		body["on_disk"] = true
 	}
 	return body
 }
@@ -56,7 +60,7 @@ func (r *replayRebuildCmd) Validate() error {
 // Run rebuilds, switches or goes back, or reports.
 func (r *replayRebuildCmd) Run(ctx context.Context) error {
 	if r.asked() {
-		return r.report(ctx, &r.lookFlags)
+		return r.report(ctx, &r.lookFlags, r.OnDisk)
 	}
 	if r.DryRun {
 		dry := replayVerifyCmd{adminFlags: r.adminFlags, foldFlags: r.foldFlags}
@@ -70,7 +74,7 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 	body["reason"], body["accept"], body["hold"], body["fresh"] = r.Reason, r.Accept, r.Hold, r.Fresh
 	switch {
 	case r.Switch:
-		kind, body = "switch", map[string]any{"reason": r.Reason, "accept": r.Accept}
+		kind, body = "switch", map[string]any{"reason": r.Reason, "accept": r.Accept, "on_disk": r.OnDisk}
 	case r.Rollback:
 		kind, body = "rollback", map[string]any{"reason": r.Reason}
 	}
@@ -107,9 +111,12 @@ func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {
 	if result.Differences != nil {
 		writeDifferences(w, result.Differences)
 	}
-	if result.Switched {
+	switch {
+	case result.Switched:
 		rows(w, "switched", fmt.Sprintf("generation %d serves in place of %s; the fold stood still for %.6f s", result.Generation, result.Replaced, result.PauseSeconds))
-	} else {
+	case result.NextStart:
+		rows(w, "switched", fmt.Sprintf("at the next start, which takes %s; the read model of before serves until then", result.Model))
+	default:
 		rows(w, "switched", "no: the read model of before serves")
 	}
 }

@@ -23,12 +23,23 @@ type reportFlags struct {
 func (r *reportFlags) asked() bool { return r.Until != "" || len(r.Only) > 0 || r.ExcludeUsers != "" }
 
 // report prints what a fold comes to that never serves.
-func (r *reportFlags) report(ctx context.Context, l *lookFlags) error {
+func (r *reportFlags) report(ctx context.Context, l *lookFlags, onDisk bool) error {
 	q, body, err := r.request()
 	if err != nil {
 		return err
 	}
+	if onDisk {
+		body["on_disk"] = true
+	}
 	reported, err := answer(ctx, l, "report", body, func(opened *offline) (*replay.Reported, error) {
+		if onDisk {
+			dir, err := os.MkdirTemp(l.DataDir, "report-")
+			if err != nil {
+				return nil, err
+			}
+			defer os.RemoveAll(dir)
+			opened.foldOnDisk(dir)
+		}
 		return replay.Report(ctx, opened.source, q, opened.options)
 	})
 	if err != nil {

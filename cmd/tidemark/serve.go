@@ -42,6 +42,7 @@ type serveCmd struct {
 	ScrubInterval      time.Duration `default:"0" group:"Storage" help:"How often the read model is verified against the log, at a low rate and beside everything else; 0 is never."`
 	SnapshotInterval   time.Duration `default:"0s" group:"Storage" help:"How often a checkpoint is kept as a snapshot, from which earlier counts are found quickly; 0 keeps none."`
 	SnapshotsKept      int           `default:"24" group:"Storage" help:"Snapshots that are kept."`
+	ReplayMemory       byteSize      `default:"0" group:"Storage" help:"What a second read model may take beside the serving one; 0 is what the machine leaves. What does not fit is folded on disk (tidemark replay rebuild --on-disk)."`
 
 	LogKeep time.Duration `group:"Archive" help:"How long the log keeps messages, such as 720h; then it forgets those that are archived and that no read model needs. 0 keeps all."`
 

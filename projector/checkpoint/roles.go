@@ -14,11 +14,13 @@ import (
 	"github.com/tidemark-io/tidemark/durable"
 )
 
-// Beside the current model there may be two more that are kept: the one that
-// served before it, to go back to, and one that is being rebuilt, to go on with.
+// Beside the current model there may be more that are kept: the one that served
+// before it, to go back to, one that is being rebuilt, to go on with, and one that
+// the next start takes.
 //
 //	Dir/PREVIOUS    the name of the one that served before
 //	Dir/REBUILDING  the name of the one being rebuilt, and a note of how
+//	Dir/NEXT        the name of the one that the next start takes
 //	Dir/GENERATION  the highest generation that was given to a model
 //
 // Each file is written, fsynced and renamed. A directory that none of them nor
@@ -26,6 +28,7 @@ import (
 const (
 	previousFile   = "PREVIOUS"
 	rebuildingFile = "REBUILDING"
+	nextFile       = "NEXT"
 	generationFile = "GENERATION"
 )
 
@@ -75,6 +78,16 @@ func (m Models) SetRebuilding(name string, note []byte) error {
 // SetPrevious names the model to go back to; an empty name forgets it.
 func (m Models) SetPrevious(name string) error { return m.setRole(previousFile, name, nil) }
 
+// Next returns the name of the model that the next start takes; an empty string if
+// that is the current one.
+func (m Models) Next() (string, error) {
+	name, _, err := m.role(nextFile)
+	return name, err
+}
+
+// SetNext names the model that the next start takes; an empty name forgets it.
+func (m Models) SetNext(name string) error { return m.setRole(nextFile, name, nil) }
+
 // EndRebuilding forgets that a model is being rebuilt.
 func (m Models) EndRebuilding() error { return m.setRole(rebuildingFile, "", nil) }
 
@@ -96,8 +109,8 @@ func (m Models) setRole(file, name string, note []byte) error {
 }
 
 // Sweep removes the directories of models that are neither the current one, nor
-// to go back to, nor being rebuilt, and returns their names. Call it only where
-// the current one is good.
+// to go back to, nor being rebuilt, nor the next, and returns their names. Call it
+// only where the current one is good.
 func (m Models) Sweep() (removed []string, err error) {
 	current, _, err := m.Current()
 	if err != nil {
@@ -111,12 +124,16 @@ func (m Models) Sweep() (removed []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	next, err := m.Next()
+	if err != nil {
+		return nil, err
+	}
 	names, err := m.List()
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if name == current || name == previous || name == rebuilding {
+		if name == current || name == previous || name == rebuilding || name == next {
 			continue
 		}
 		if err := m.Remove(name); err != nil {

@@ -132,7 +132,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 		base.model = readmodel.New(o.Model)
 	}
 	o.reading.Way = WayScan
-	f := projector.NewFold(base.model, projector.FoldOptions{})
+	f := inMemory{projector.NewFold(base.model, projector.FoldOptions{})}
 	next := base.at + 1
 	for i, end := range ends {
 		if err := o.pass(ctx, s, f, next, end, nil); err != nil {

@@ -42,6 +42,8 @@ type bases struct {
 	passedOver []string
 	// refused is the error where none of them can be used.
 	refused error
+	// onDisk is the memory of a fold on disk; 0 for one in memory.
+	onDisk int
 }
 
 // findBases looks for what a fold up to the serving model's position may begin
@@ -115,7 +117,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 	if len(b.list) == 0 {
 		base = &Base{}
 		m.Begin(base)
-		s, err = shadow(base, projector.ShadowOptions{})
+		s, err = shadow(base, projector.ShadowOptions{OnDisk: b.onDisk})
 		return s, base, err
 	}
 	for i := range b.list {
@@ -123,7 +125,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 		m.Phase(fmt.Sprintf("loading the snapshot of message %d", info.Seq))
 		base = &Base{Snapshot: info.Seq, PassedOver: b.passedOver}
 		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
-			s, err = shadow(base, projector.ShadowOptions{From: info, Read: r.readBack})
+			s, err = shadow(base, projector.ShadowOptions{From: info, Read: r.readBack, OnDisk: b.onDisk})
 			return err
 		})
 		switch {
@@ -142,9 +144,14 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 
 // mayFold finds what a fold beside the serving model may begin with, and whether
 // memory suffices for it.
-func (r *Runs) mayFold(ctx context.Context, fromSnapshot bool) (*bases, error) {
+func (r *Runs) mayFold(ctx context.Context, fromSnapshot, onDisk bool) (*bases, error) {
 	from, err := r.findBases(ctx, fromSnapshot)
-	return from, errors.Join(err, r.checkMemory())
+	memory, noMemory := r.memoryFor(onDisk, 1, insteadOfBeside)
+	if err := errors.Join(err, noMemory); err != nil {
+		return nil, err
+	}
+	from.onDisk = memory
+	return from, nil
 }
 
 // readBack reads a message that was folded before, to compare it: one that was

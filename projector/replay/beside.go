@@ -84,7 +84,10 @@ func (b *beside) foldTo(ctx context.Context, to uint64) error {
 	})
 }
 
-func (b *beside) notePeak() { b.peak = max(b.peak, usedMemory()) }
+func (b *beside) notePeak() {
+	tables, _ := b.shadow.OnDisk()
+	b.peak = max(b.peak, usedMemory()+uint64(tables))
+}
 
 // lockstep runs fn in the serving fold while the shadow is at its position. One
 // that has fallen behind catches up first.

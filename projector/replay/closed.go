@@ -67,7 +67,7 @@ func (c *closing) passes(ctx context.Context, byIndex bool) (*projector.Fold, er
 		if c.before != nil {
 			each = func(m *eventlog.Message) { c.before(f, m) }
 		}
-		if err := c.pass(ctx, from, f, 1, c.to, each); err != nil {
+		if err := c.pass(ctx, from, inMemory{f}, 1, c.to, each); err != nil {
 			return nil, err
 		}
 		if !closure.grew {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
 )
 
 // The kinds of runs that look back. They change nothing.
@@ -76,13 +77,21 @@ func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, 
 // StartReport folds into a model that is thrown away. Its result is a
 // *Reported. It fails with ErrMemory where that model does not fit.
 func (r *Runs) StartReport(_ context.Context, order Order, q ReportRequest) (RunID, error) {
+	memory := 0
 	if len(q.Only) == 0 {
-		if err := r.room(q.models(), insteadOfReport); err != nil {
+		var err error
+		if memory, err = r.memoryFor(q.OnDisk, q.models(), insteadOfReport); err != nil {
 			return "", err
 		}
 	}
 	return r.Start(KindReport, order, func(ctx context.Context, m *Meter) (any, error) {
-		reported, err := Report(ctx, r.cfg.Source, q, r.look(m))
+		o := r.look(m)
+		if memory > 0 {
+			o.OnDisk = func(f projector.FoldOptions) (*projector.Scratch, error) {
+				return r.cfg.Projector.NewScratch(memory, f)
+			}
+		}
+		reported, err := Report(ctx, r.cfg.Source, q, o)
 		return result(reported, err)
 	})
 }

@@ -22,6 +22,8 @@ type Options struct {
 	Room func(models int, instead string) error
 	// Meter, where set, is told how far it got.
 	Meter *Meter
+	// OnDisk, where set, begins folds on disk; nil folds everything in memory.
+	OnDisk func(projector.FoldOptions) (*projector.Scratch, error)
 
 	reading Reading
 }
@@ -34,9 +36,33 @@ func (o *Options) room(models int, instead string) error {
 	return o.Room(models, instead)
 }
 
+// folding is a fold under way, in memory or on disk.
+type folding interface {
+	Message(m eventlog.Message) error
+	Model() *readmodel.Model
+	// Guard runs fn, which looks into the tables of the model.
+	Guard(fn func() error) error
+	Close() error
+}
+
+// inMemory is a fold whose model is the collector's.
+type inMemory struct{ *projector.Fold }
+
+func (inMemory) Guard(fn func() error) error { return fn() }
+
+func (inMemory) Close() error { return nil }
+
+// fold begins a fold of everything, on disk where that is set.
+func (o *Options) fold(options projector.FoldOptions) (folding, error) {
+	if o.OnDisk == nil {
+		return inMemory{projector.NewFold(readmodel.New(o.Model), options)}, nil
+	}
+	return o.OnDisk(options)
+}
+
 // pass folds the messages of a source from one sequence to another. before,
 // where set, is called ahead of each message.
-func (o *Options) pass(ctx context.Context, s Source, f *projector.Fold, from, to uint64, before func(*eventlog.Message)) error {
+func (o *Options) pass(ctx context.Context, s Source, f folding, from, to uint64, before func(*eventlog.Message)) error {
 	if from > to {
 		return nil
 	}

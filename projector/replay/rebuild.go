@@ -32,7 +32,7 @@ func (n note) encode() []byte {
 // was begun before is gone on with, unless told otherwise. It fails at once where
 // the source or memory does not suffice (ErrNotCovered, ErrMemory).
 func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error) {
-	from, err := r.mayFold(ctx, o.FromSnapshot)
+	from, err := r.mayFold(ctx, o.FromSnapshot, o.OnDisk)
 	if err != nil {
 		return "", err
 	}
@@ -54,16 +54,17 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 	if _, err := r.cfg.Projector.Rebuilding(); err != nil {
 		return "", err
 	}
-	if err := r.checkMemory(); err != nil {
+	memory, err := r.memoryFor(o.OnDisk, 1, insteadOfBeside)
+	if err != nil {
 		return "", err
 	}
 	return r.Start(KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.ResumeShadow(ctx, r.readBack)
+		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: r.readBack, OnDisk: memory})
 		if err != nil {
 			return nil, err
 		}
-		return r.rebuild(ctx, KindSwitch, RebuildOptions{Order: o.Order, Accept: o.Accept}, shadow, r.begunWith(), m)
+		return r.rebuild(ctx, KindSwitch, RebuildOptions{Order: o.Order, Accept: o.Accept, OnDisk: o.OnDisk}, shadow, r.begunWith(), m)
 	})
 }
 
@@ -75,7 +76,7 @@ func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error
 	}
 	return r.Start(KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.PreviousShadow(ctx, r.readBack)
+		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: r.readBack})
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +89,7 @@ func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error
 func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases, m *Meter) (*projector.Shadow, *Base, error) {
 	p := r.cfg.Projector
 	m.Phase("loading")
-	shadow, err := p.ResumeShadow(ctx, r.readBack)
+	shadow, err := p.ResumeShadow(ctx, projector.ShadowOptions{Read: r.readBack, OnDisk: from.onDisk})
 	switch {
 	case err == nil && !o.Fresh:
 		base := r.begunWith()
@@ -138,17 +139,26 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow 
 		return result, b.hold(ctx, o, result)
 	}
 	m.Phase("switching")
-	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result)}); err != nil {
+	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result, o.OnDisk)}); err != nil {
 		return result, fmt.Errorf("write the switch into the audit: %w", err)
+	}
+	if o.OnDisk {
+		b.notePeak()
+		result.NextStart = true
+		return result, b.p.ServeNext(b.shadow)
 	}
 	return result, b.switchOver(ctx, result)
 }
 
-func switchOutcome(r *RebuildResult) string {
-	if r.Equal {
-		return fmt.Sprintf("%s serves: equal at %v", r.Model, r.At)
+func switchOutcome(r *RebuildResult, onDisk bool) string {
+	serves := r.Model + " serves"
+	if onDisk {
+		serves += " from the next start on"
 	}
-	return fmt.Sprintf("%s serves: accepted although it differs at %v", r.Model, r.At)
+	if r.Equal {
+		return fmt.Sprintf("%s: equal at %v", serves, r.At)
+	}
+	return fmt.Sprintf("%s: accepted although it differs at %v", serves, r.At)
 }
 
 // compare brings the shadow to a checkpoint of the serving model and compares the
@@ -237,7 +247,13 @@ func (r *Runs) goOn(ctx context.Context) {
 	default:
 		return
 	}
-	if _, err := r.StartRebuild(ctx, o); err != nil {
+	_, err = r.StartRebuild(ctx, o)
+	if errors.Is(err, ErrMemory) && !o.OnDisk {
+		r.cfg.Logger.Warn("memory does not suffice for a rebuild that is called for: it is done on disk", "reason", o.Reason)
+		o.OnDisk = true
+		_, err = r.StartRebuild(ctx, o)
+	}
+	if err != nil {
 		r.cfg.Logger.Error("a rebuild that is called for cannot be started", "reason", o.Reason, "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,6 +25,8 @@ type ReportRequest struct {
 	ExcludeUsers map[events.UserID]bool
 	// Limit bounds the videos that are listed; 0 for 1,000.
 	Limit int
+	// OnDisk folds on disk, with little memory.
+	OnDisk bool
 }
 
 // Reported is what a fold that never serves came to.
@@ -61,29 +64,22 @@ const insteadOfReport = "narrow it down (--only video:ID), fold on disk (--on-di
 // Report folds a source up to a point into a model that is thrown away: what
 // counts were then, or would be without some accounts. It holds one model of
 // everything that it folds, and a second one where something is excluded.
-func Report(ctx context.Context, s Source, q ReportRequest, o Options) (*Reported, error) {
+func Report(ctx context.Context, s Source, q ReportRequest, o Options) (result *Reported, err error) {
 	q.Limit = cmp.Or(q.Limit, defaultReported)
 	span, err := full(ctx, s, q.Until)
 	if err != nil {
 		return nil, err
 	}
-	r := &reporting{ReportRequest: &q, model: o.Model, result: &Reported{Span: span, Differences: []Moved{}}}
+	r := &reporting{ReportRequest: &q, result: &Reported{Span: span, Differences: []Moved{}}}
 	if len(q.ExcludeUsers) > 0 {
 		o.Index = nil // nobody knows what the fold that serves would have made of the rest
 	}
-	var f *projector.Fold
 	if len(q.Only) > 0 {
-		c := closing{Options: &o, source: s, entities: q.Only, to: span.Last, begin: r.begin, before: r.message}
-		f, err = c.fold(ctx)
-	} else {
-		if err := o.room(q.models(), insteadOfReport); err != nil {
-			return nil, err
-		}
-		var options projector.FoldOptions
-		r.begin(&options)
-		f = projector.NewFold(readmodel.New(o.Model), options)
-		err = o.pass(ctx, s, f, 1, span.Last, func(m *eventlog.Message) { r.message(f, m) })
+		o.OnDisk = nil // little is held
 	}
+	r.options = &o
+	defer func() { err = errors.Join(err, r.close()) }()
+	f, err := r.fold(ctx, s, span.Last)
 	if err == nil {
 		err = r.err
 	}
@@ -91,17 +87,59 @@ func Report(ctx context.Context, s Source, q ReportRequest, o Options) (*Reporte
 		return nil, err
 	}
 	r.result.Reading = o.reading
-	r.finish(f.Model())
-	return r.result, nil
+	return r.result, f.Guard(func() error {
+		r.finish(f.Model())
+		return nil
+	})
+}
+
+// fold folds what the report is of.
+func (r *reporting) fold(ctx context.Context, s Source, last uint64) (folding, error) {
+	if len(r.Only) > 0 {
+		c := closing{Options: r.options, source: s, entities: r.Only, to: last, begin: r.begin, before: func(_ *projector.Fold, m *eventlog.Message) { r.message(m) }}
+		f, err := c.fold(ctx)
+		return inMemory{f}, err
+	}
+	if r.options.OnDisk == nil {
+		if err := r.options.room(r.models(), insteadOfReport); err != nil {
+			return nil, err
+		}
+	}
+	var options projector.FoldOptions
+	if r.begin(&options); r.err != nil {
+		return nil, r.err
+	}
+	f, err := r.options.fold(options)
+	if err != nil {
+		return nil, err
+	}
+	r.opened(f)
+	return f, r.options.pass(ctx, s, f, 1, last, r.message)
+}
+
+// opened notes a fold to be closed: those in memory are the collector's.
+func (r *reporting) opened(f folding) {
+	if r.options.OnDisk != nil {
+		r.folds = append(r.folds, f)
+	}
+}
+
+// close lets go of folds on disk.
+func (r *reporting) close() (err error) {
+	for _, f := range r.folds {
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }
 
 // reporting is a report under way.
 type reporting struct {
 	*ReportRequest
-	model  readmodel.Config
-	result *Reported
+	options *Options
+	result  *Reported
 	// all is the fold with nothing excluded; nil where nothing is.
-	all   *projector.Fold
+	all   folding
+	folds []folding // on disk, to be closed
 	err   error
 	named named
 }
@@ -114,7 +152,10 @@ func (r *reporting) begin(options *projector.FoldOptions) {
 		return
 	}
 	only := options.Only
-	r.all = projector.NewFold(readmodel.New(r.model), projector.FoldOptions{Only: only})
+	if r.all, r.err = r.options.fold(projector.FoldOptions{Only: only}); r.err != nil {
+		return
+	}
+	r.opened(r.all)
 	options.Only = func(e *events.Event) bool {
 		if only != nil && !only(e) {
 			return false
@@ -128,7 +169,7 @@ func (r *reporting) begin(options *projector.FoldOptions) {
 }
 
 // message folds a message into the fold of everything.
-func (r *reporting) message(_ *projector.Fold, m *eventlog.Message) {
+func (r *reporting) message(m *eventlog.Message) {
 	if r.all != nil && r.err == nil {
 		r.err = r.all.Message(*m)
 	}

@@ -31,6 +31,10 @@ type Config struct {
 	// File, where set, is where runs, and the keys of the requests that began them, are
 	// remembered across restarts.
 	File string
+	// MemoryLimit bounds what FreeMemory says; 0 does not. OnDiskBytes is the memory
+	// of folds on disk; 0 is 256 MiB, or what there is.
+	MemoryLimit uint64
+	OnDiskBytes int
 	// ScrubInterval is how often the serving model is verified at a low rate in the
 	// background; 0 is never.
 	ScrubInterval time.Duration
@@ -44,6 +48,14 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FreeMemory == nil {
 		c.FreeMemory = freeMemory
+	}
+	if ask, limit := c.FreeMemory, c.MemoryLimit; limit > 0 {
+		c.FreeMemory = func() (uint64, string) {
+			if free, whose := ask(); free < limit {
+				return free, whose
+			}
+			return limit, "the limit for replays"
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -80,12 +92,17 @@ type RebuildOptions struct {
 	// FromSnapshot begins with the nearest snapshot, and not with the log. That is
 	// done in any case where the log does not hold its beginning.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
+	// OnDisk folds on disk, with little memory. What serves is replaced at the next
+	// start, and not before.
+	OnDisk bool `json:"on_disk,omitempty"`
 }
 
 // SwitchOptions say how to switch to a rebuilt model that was held back.
 type SwitchOptions struct {
 	Order
 	Accept bool `json:"accept,omitempty"`
+	// OnDisk: see RebuildOptions.
+	OnDisk bool `json:"on_disk,omitempty"`
 }
 
 // RollbackOptions are who wants to go back, and why.
@@ -96,11 +113,12 @@ type VerifyOptions struct {
 	Order
 	// EventsPerSecond bounds the rate; 0 does not.
 	EventsPerSecond int `json:"events_per_second,omitempty"`
-	// FromSnapshot: see RebuildOptions.
+	// FromSnapshot and OnDisk: see RebuildOptions.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
 	// Archive compares the archive with the log as well, row by row, and folds its
 	// messages from the first in place of the log's. It fails with ErrNoArchive.
 	Archive bool `json:"archive,omitempty"`
+	OnDisk  bool `json:"on_disk,omitempty"`
 }
 
 // RepairOptions say how to repair: it verifies first.
@@ -116,6 +134,8 @@ type RebuildResult struct {
 	Base *Base `json:"base,omitempty"`
 	// Switched: the model serves now.
 	Switched bool `json:"switched"`
+	// NextStart: the model serves from the next start on.
+	NextStart bool `json:"next_start,omitempty"`
 	// Events were folded, in Seconds.
 	Events  int64   `json:"events"`
 	Seconds float64 `json:"seconds"`

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type service struct {
 	runs   *replay.Runs
 	audit  []replay.Action
 	free   uint64 // bytes of memory; 0 for as many as it takes
+	onDisk int    // bytes for folds on disk; 0 for the default
 	source replay.Source
 	scrub  time.Duration
 	// snapshots is how many are kept, of every checkpoint; 0 for none.
@@ -66,6 +68,7 @@ func (s *service) start() {
 		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
+	cfg.OnDiskBytes = s.onDisk
 	if s.free > 0 {
 		cfg.FreeMemory = func() (uint64, string) { return s.free, "the test" }
 	}
@@ -82,6 +85,9 @@ func (s *service) start() {
 		})
 	}
 	<-p.Live()
+	for s.runs.Accepts() != nil {
+		runtime.Gosched()
+	}
 }
 
 // stop ends what runs, the last first.

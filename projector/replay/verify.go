@@ -28,7 +28,7 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 	if o.Archive && r.cfg.Archive == nil {
 		return "", ErrNoArchive
 	}
-	from, err := r.mayFold(ctx, o.FromSnapshot && !o.Archive)
+	from, err := r.mayFold(ctx, o.FromSnapshot && !o.Archive, o.OnDisk)
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +43,7 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 // StartRepair verifies, and writes the keys that differ anew in the serving model,
 // until none does.
 func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) {
-	from, err := r.mayFold(ctx, o.FromSnapshot)
+	from, err := r.mayFold(ctx, o.FromSnapshot, o.OnDisk)
 	if err != nil {
 		return "", err
 	}

@@ -163,6 +163,7 @@ var scriptKinds = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "HEX"},
+	{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "SUM"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
 	{regexp.MustCompile(`\b[0-9]+ events in [0-9.]+ s\b`), "N events in T s"},
 	{regexp.MustCompile(`\b[0-9]+ a second\b`), "N a second"},

@@ -1,0 +1,70 @@
+package projector
+
+import (
+	"context"
+	"errors"
+)
+
+// A model that was rebuilt on disk waits for the next start, which loads it into
+// memory in place of the current one. It becomes the current one when it is loaded
+// and fits the log; else the start goes on as if there were none.
+
+// takeNext takes the model that this start is to take, and reports whether it did.
+func (p *Projector) takeNext(ctx context.Context, l *Loading, first, last uint64) bool {
+	<-l.done
+	p.live.name, p.live.store = l.name, l.store
+	err := l.usable()
+	if err == nil {
+		err = p.resume(ctx, l, first, last)
+	}
+	if err == nil {
+		err = p.nextIsCurrent(l.name)
+	}
+	if err == nil {
+		p.cfg.Logger.Info("this start takes a read model that was rebuilt on disk", "name", l.name, "position", p.live.model.At().String())
+		return true
+	}
+	l.Close()
+	p.live = p.edition()
+	p.cfg.Logger.Error("the read model that this start was to take cannot be used; the one of before serves on", "name", l.name, "reason", err)
+	var doubt errDoubt
+	if errors.As(err, &doubt) { // else the machine is in trouble: the next start may take it
+		if err := p.forgetNext(); err != nil {
+			p.cfg.Logger.Warn("it could not be removed", "name", l.name, "error", err)
+		}
+	}
+	return false
+}
+
+// nextIsCurrent gives the model a generation above all that served, and writes the
+// files that name the models, the one that counts first.
+func (p *Projector) nextIsCurrent(name string) error {
+	generation, err := p.models.NextGeneration()
+	if err != nil {
+		return err
+	}
+	p.live.model.SetGeneration(generation)
+	if err := p.live.writeFirst(); err != nil {
+		return err
+	}
+	r, err := p.roles()
+	if err != nil {
+		return err
+	}
+	if r.current != name {
+		r.current, r.previous = name, r.current
+	}
+	if r.rebuilding == name {
+		r.rebuilding, r.note = "", nil
+	}
+	return errors.Join(p.name(r), p.models.SetNext(""))
+}
+
+// forgetNext removes a model that no start is to take any more.
+func (p *Projector) forgetNext() error {
+	name, err := p.models.Next()
+	if err != nil || name == "" {
+		return err
+	}
+	return errors.Join(p.models.SetNext(""), p.models.Remove(name))
+}

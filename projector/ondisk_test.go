@@ -1,0 +1,146 @@
+package projector
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
+)
+
+// little is so little memory that all that can be let go of is, at every message.
+const little = 64 << 10
+
+func TestScratchOnDiskEqualsTheFoldInMemory(t *testing.T) {
+	log := manyEvents(t, 1, 600)
+	for i := range log { // so that buckets are forgotten and rolled up
+		log[i].Stored = log[i].Stored.Add(time.Duration(i) * 85 * time.Second)
+	}
+	cfg := testModelConfig()
+	dir := t.TempDir()
+	s, err := OpenScratch(Config{ModelsDir: dir, Now: time.Now, MayWrite: func() error { return nil }}, cfg, little, FoldOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := NewFold(readmodel.New(cfg), FoldOptions{})
+	for _, m := range log {
+		if err := errors.Join(f.Message(m), s.Message(m)); err != nil {
+			t.Fatal(err)
+		}
+		if m.Seq%50 == 0 && s.Model().Digest() != f.Model().Digest() {
+			t.Fatalf("after message %d: %v on disk, %v in memory", m.Seq, s.Model().Digest(), f.Model().Digest())
+		}
+	}
+	if s.e.version < 10 {
+		t.Errorf("%d checkpoints: nothing was let go of", s.e.version)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A shadow on disk is interrupted, gone on with, compared with the serving model,
+// and taken by the next start.
+func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 200)
+	w.equal("before")
+	o := ShadowOptions{Read: w.read, OnDisk: little}
+	s, err := w.p.NewShadow(testContext(t), []byte("how"), o)
+	w.must(err)
+	w.catchUp(s, w.end()/2)
+	half := s.At()
+	w.must(s.Close())
+	generation := w.p.Snapshot().Generation()
+	w.stop()
+	w.start()
+	<-w.p.Live()
+	s, err = w.p.ResumeShadow(testContext(t), o)
+	w.must(err)
+	if s.At() != half {
+		t.Errorf("it goes on at %v, and was left at %v", s.At(), half)
+	}
+	w.commits(200, 20)
+	if !w.compare(s) {
+		t.Error("it differs from the serving model")
+	}
+	unfollow := w.p.Follow()
+	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
+	w.catchUp(s, w.p.Snapshot().At.Seq)
+	differences := 0
+	for c, more := (*readmodel.Comparison)(nil), true; more; {
+		var beside func() error
+		var err error
+		w.must(w.p.Lockstep(testContext(t), s, func(live, shadow *readmodel.Model) {
+			if c == nil {
+				c = readmodel.Compare(live, shadow)
+			}
+			beside, more, err = c.Next()
+			_, differences = c.Found()
+		}))
+		w.must(err)
+		if beside != nil {
+			w.must(beside())
+		}
+	}
+	unfollow()
+	if differences != 0 {
+		t.Errorf("%d keys differ", differences)
+	}
+	if _, err := w.p.Switch(testContext(t), s); !errors.Is(err, ErrOnDisk) {
+		t.Errorf("it takes the serving model's place at once: %v", err)
+	}
+	name := s.Name()
+	w.must(w.p.ServeNext(s))
+	w.commits(220, 10)
+	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
+	if needs, err := w.p.Needs(); err != nil || needs > w.end()-10 {
+		t.Errorf("the log is needed from message %d on, %v", needs, err)
+	}
+	w.stop()
+	w.start()
+	w.equal("taken by the next start")
+	if r := w.named(); r.current != name || r.previous != "model-000001" || r.rebuilding != "" {
+		t.Errorf("%+v", r)
+	}
+	if next, err := w.p.models.Next(); err != nil || next != "" || w.p.Snapshot().Generation() <= generation {
+		t.Errorf("next is %q, generation %d: %v", next, w.p.Snapshot().Generation(), err)
+	}
+	back, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
+	w.must(err)
+	w.compare(back)
+	w.switchTo(back)
+	w.equal("and back")
+}
+
+// A model that the next start cannot take leaves the one of before serving.
+func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 20)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: little})
+	w.must(err)
+	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
+	w.catchUp(s, w.end())
+	w.compare(s)
+	path := w.p.models.Path(s.Name())
+	w.must(w.p.ServeNext(s))
+	w.stop()
+	flipBytes(t, path, "*.flat")
+	w.start()
+	w.equal("the one of before")
+	if r := w.named(); r.current != "model-000001" {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the damaged one is kept: %v", err)
+	}
+}

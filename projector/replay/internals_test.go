@@ -1,0 +1,4 @@
+package replay
+
+// Accepts returns nil once runs can be started.
+func (r *Runs) Accepts() error { return r.accepts() }
