@@ -115,7 +115,8 @@ JOIN pg_am ON pg_am.oid = relam WHERE amname = 'brin' AND relkind = 'i'`)
 }
 
 // TestTheIndexExplainsAsAScanDoes, for everything that the log names, and what came of
-// each event is what the fold that serves made of it.
+// each event is what the fold that serves made of it. Some keys stand for two requests,
+// which no index names: a scan then takes over, and most must not need one.
 func TestTheIndexExplainsAsAScanDoes(t *testing.T) {
 	for seed := range uint64(2) {
 		w := newWorld(t, database(t))
@@ -126,11 +127,16 @@ func TestTheIndexExplainsAsAScanDoes(t *testing.T) {
 		w.caughtUp()
 		w.summarize()
 		effects, log := w.effects(), w.messages()
+		indexed, asked := 0, 0
 		for n := range 3 {
 			for _, e := range []replay.Entity{replay.Video(id16('v', n)), replay.User(id16('u', n)), replay.Job(id16('j', n))} {
 				scanned, found := w.explained(log, e)
-				if found.Reading.Way != replay.WayIndex {
-					t.Errorf("seed %d, %v: %+v", seed, e, found.Reading)
+				asked++
+				switch r := found.Reading; {
+				case r.Way == replay.WayIndex:
+					indexed++
+				case r.Because == "":
+					t.Errorf("seed %d, %v: scanned without a reason: %+v", seed, e, r)
 				}
 				for _, x := range scanned.Events {
 					if effects[x.Position] != x.Effect {
@@ -138,6 +144,9 @@ func TestTheIndexExplainsAsAScanDoes(t *testing.T) {
 					}
 				}
 			}
+		}
+		if indexed <= asked/2 {
+			t.Errorf("seed %d: only %d of %d were explained by the index", seed, indexed, asked)
 		}
 	}
 }
