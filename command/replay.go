@@ -174,7 +174,7 @@ func (s *Service) answerRun(c *api.Call, id replay.RunID, err error) error {
 func runProblem(err error) error {
 	switch {
 	case errors.Is(err, replay.ErrNoRun):
-		return api.NotFound.With("There is no such run: too many have ended since.")
+		return api.NotFound.With("There is no such run, or so many have ended since that it is forgotten.")
 	case errors.Is(err, replay.ErrNotRunning):
 		return api.NotReady.With("The service is starting or stopping: no run is begun now.")
 	case errors.Is(err, replay.ErrKeyReused):

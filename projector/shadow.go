@@ -41,7 +41,7 @@ var (
 	// ErrNoPrevious is returned where no model served before the present one.
 	ErrNoPrevious = errors.New("there is no model that served before this one")
 	// ErrNoRebuild is returned where no rebuild was begun that could be gone on with.
-	ErrNoRebuild = errors.New("no rebuild was begun that could be gone on with")
+	ErrNoRebuild = errors.New("no rebuild was begun that could be gone on with: begin one (tidemark replay rebuild --hold)")
 	// ErrNotCaughtUp is returned while the serving model is still catching up.
 	ErrNotCaughtUp = errors.New("the serving model has not caught up with the log yet: try again once the service is ready")
 )

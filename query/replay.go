@@ -116,7 +116,7 @@ func (s *Service) getRun(c *api.Call) error {
 	}
 	run, err := s.replay.Runs.Status(replay.RunID(c.Param("id")))
 	if errors.Is(err, replay.ErrNoRun) {
-		return api.NotFound.With("There is no such run: too many have ended since.")
+		return api.NotFound.With("There is no such run, or so many have ended since that it is forgotten.")
 	}
 	if err != nil {
 		return err

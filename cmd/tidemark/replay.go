@@ -34,7 +34,7 @@ const exitDifferences = 3
 // differs is printed.
 var (
 	errDifferences    = errors.New("the read model differs from the log")
-	errArchiveDiffers = errors.New("the archive differs from the log")
+	errArchiveDiffers = errors.New("the archive differs from the log: see docs/postgres.md, \"Is it what the log says?\"")
 )
 
 // printed writes v as JSON where that is asked for, else by text.

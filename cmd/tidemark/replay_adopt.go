@@ -22,7 +22,7 @@ type replayLogCmd struct {
 type logAdoptCmd struct {
 	DataDir string    `default:"./tidemark-data" help:"Data directory of the service, which is stopped."`
 	NATS    natsFlags `embed:"" prefix:"nats-" group:"Event log"`
-	Reason  string    `required:"" help:"Why, for the audit."`
+	Reason  string    `help:"Why, for the audit; --dry-run needs none."`
 	Actor   string    `placeholder:"UUID" default:"00000000-0000-0000-0000-000000000000" help:"The administrator whom the audit names."`
 	DryRun  bool      `help:"Check and say what would be done, and change nothing."`
 	JSON    bool      `name:"json" help:"Print what was found as JSON."`
@@ -264,8 +264,11 @@ func (l *logAdoptCmd) record(ctx context.Context, a *adoption) error {
 	return errors.Join(err, <-done)
 }
 
-// Validate refuses an actor that is no UUID.
+// Validate refuses an adoption without a reason, and an actor that is no UUID.
 func (l *logAdoptCmd) Validate() error {
+	if l.Reason == "" && !l.DryRun {
+		return errors.New("--reason is missing: the audit keeps why a log was adopted")
+	}
 	var actor events.UserID
 	if !events.ParseUUID((*[16]byte)(&actor), l.Actor) {
 		return fmt.Errorf("--actor %w", events.ErrBadID)

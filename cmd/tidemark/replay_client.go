@@ -91,7 +91,13 @@ type problem struct {
 
 func (p *problem) Error() string {
 	text := fmt.Sprintf("%s (%d): %s", p.Title, p.Status, p.Detail)
+	if p.Status == http.StatusUnauthorized {
+		text += " Give the service's own --data-dir or --jwt-secret, or a --token with the role admin."
+	}
 	for _, e := range p.Errors {
+		if e.Pointer == "" && e.Detail == p.Detail {
+			continue // it is about the whole body, and is said
+		}
 		text += fmt.Sprintf("\n  %s: %s", e.Pointer, e.Detail)
 	}
 	return text
@@ -148,7 +154,7 @@ func (c *adminClient) open(ctx context.Context, method, path string, body any) (
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("ask the service: %w", err)
+		return nil, fmt.Errorf("ask the service: %w; is it running, and is --url its address? (%s)", err, "status, explain, at and diff read a stopped one with --offline")
 	}
 	if answer.StatusCode/100 == 2 {
 		return answer.Body, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -116,6 +117,14 @@ type letterFlags struct {
 	Limit      int      `default:"1000" help:"How many at the most."`
 }
 
+// Validate refuses a command that does not select dead letters.
+func (l *letterFlags) Validate() error {
+	if len(l.Positions) == 0 && l.Type == "" && l.Contains == "" && l.From == "" && l.To == "" && !l.All {
+		return errors.New("must say which dead letters: positions, --type, --contains, --from, --to or --all")
+	}
+	return l.adminFlags.Validate()
+}
+
 // lettersAtOnce is how many dead letters one request takes.
 const lettersAtOnce = 400
 
@@ -179,9 +188,17 @@ func (l *letterFlags) run(ctx context.Context, what string) error {
 			rows(w, word, counts[word])
 		}
 		if len(results) == 0 {
-			fmt.Fprintln(w, "no dead letter matches")
+			fmt.Fprintln(w, l.none(what))
 		}
 	})
+}
+
+// none says that nothing was done.
+func (l *letterFlags) none(what string) string {
+	if l.All && what == "redrive" {
+		return "no dead letter can be redriven: tidemark replay dead-letters list names them, and show POSITION says why"
+	}
+	return "no dead letter matches: tidemark replay dead-letters list names all"
 }
 
 func (l *letterFlags) body(from string, limit int) map[string]any {

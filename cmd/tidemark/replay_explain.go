@@ -112,9 +112,14 @@ func writeCounters(w io.Writer, name string, c replay.Counters) {
 
 func writeJob(w io.Writer, j *replay.JobShown) {
 	if !j.Created {
-		fmt.Fprintln(w, "not created yet: updates are kept for it")
+		fmt.Fprintln(w, "not created yet: updates that come before wait for it")
+	} else {
+		rows(w, "owner", j.Owner)
 	}
-	rows(w, "owner", j.Owner, "status", fmt.Sprintf("%s, %d %%, attempt %d", j.Status, j.Progress, j.Attempt))
+	if j.Status == "" {
+		return
+	}
+	rows(w, "status", fmt.Sprintf("%s, %d %%, attempt %d", j.Status, j.Progress, j.Attempt))
 	for name, text := range map[string]*string{"result": j.ResultURL, "error": j.Error} {
 		if text != nil {
 			rows(w, name, *text)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/tidemark-io/tidemark/projector/replay"
@@ -135,7 +136,7 @@ func writeRuns(w io.Writer, runs []replay.Run) {
 			text += fmt.Sprintf(": %s, %d events", r.Progress.Phase, r.Progress.Events)
 		}
 		if r.Error != "" {
-			text += ": " + r.Error
+			text += ": " + strings.Join(strings.Fields(r.Error), " ")
 		}
 		rows(w, map[bool]string{true: "runs"}[i == 0], text)
 	}
@@ -184,9 +185,17 @@ func (r *replayCancelCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	run, err := client.run(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if run.State != replay.StateRunning {
+		fmt.Fprintf(os.Stderr, "the run has ended already: %s\n", run.State)
+		return nil
+	}
 	if err := client.remove(ctx, "/v1/admin/replay/runs/"+r.ID, nil); err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stderr, "the run is being cancelled")
+	fmt.Fprintf(os.Stderr, "the run is being cancelled: tidemark replay runs %s follows it to its end\n", r.ID)
 	return nil
 }

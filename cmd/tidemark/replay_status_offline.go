@@ -45,7 +45,12 @@ func (s *replayStatusCmd) readOffline(ctx context.Context) (*query.ReplayStatus,
 	case err != nil:
 		status.Folded.Fault = err.Error()
 	case !ok:
-		status.Folded.Fault = "nothing was checkpointed yet: the next start folds the log from its beginning"
+		if err := readLag(ctx, o, &status.Folded, &c, at, logTime, first, last); err != nil {
+			return nil, err
+		}
+		if status.Folded.Fault == "" {
+			status.Folded.Fault = "nothing was checkpointed yet: the next start folds the log from its beginning"
+		}
 	default:
 		status.Checkpoint.Sequence, status.Checkpoint.SavedAt = at.Seq, c.SavedAt.UTC().Format(time.RFC3339Nano)
 		if err := readLag(ctx, o, &status.Folded, &c, at, logTime, first, last); err != nil {

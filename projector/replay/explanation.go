@@ -62,9 +62,10 @@ type VideoShown struct {
 
 // JobShown is what is shown of a job.
 type JobShown struct {
-	Created   bool    `json:"created"`
-	Owner     string  `json:"owner_id,omitempty"`
-	Status    string  `json:"status"`
+	Created bool   `json:"created"`
+	Owner   string `json:"owner_id,omitempty"`
+	// Status is empty where nobody has said anything of the job.
+	Status    string  `json:"status,omitempty"`
 	Progress  int     `json:"progress"`
 	Attempt   int     `json:"attempt"`
 	ResultURL *string `json:"result_url"`

@@ -24,7 +24,10 @@ func (t *teller) show(x *Explanation, m *readmodel.Model) error {
 		if err != nil {
 			return err
 		}
-		x.Job = &JobShown{Created: created, Status: j.Status.String(), Progress: int(j.Progress), Attempt: int(j.Attempt)}
+		x.Job = &JobShown{Created: created, Progress: int(j.Progress), Attempt: int(j.Attempt)}
+		if j.Status != 0 {
+			x.Job.Status = j.Status.String()
+		}
 		if created {
 			x.Job.Owner = j.Owner.String()
 		}

@@ -41,9 +41,9 @@ type GapError struct {
 
 func (e *GapError) Error() string {
 	if e.First > e.Last {
-		return fmt.Sprintf("%s: message %d is needed, it holds none", ErrGap, e.Need)
+		return fmt.Sprintf("%s: message %d is needed, it holds none; the archive may have it (--postgres-url)", ErrGap, e.Need)
 	}
-	return fmt.Sprintf("%s: message %d is needed, it holds %d to %d", ErrGap, e.Need, e.First, e.Last)
+	return fmt.Sprintf("%s: message %d is needed, it holds %d to %d; the archive may have it (--postgres-url)", ErrGap, e.Need, e.First, e.Last)
 }
 
 // Is reports whether target is ErrGap.

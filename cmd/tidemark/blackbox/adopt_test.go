@@ -44,7 +44,7 @@ func TestARestoredOlderLogIsAdopted(t *testing.T) {
 
 	// A rehearsal changes nothing.
 	for range 2 {
-		cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "restored from Monday's backup", "--dry-run").exits(exitFine).
+		cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--dry-run").exits(exitFine).
 			says("messages 1 to 3", "up to message 7", "this was a rehearsal", "will rebuild: the log ends at message 3, and message 7 was folded")
 	}
 	adopted := cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "restored from Monday's backup", "--json").exits(exitFine).json()

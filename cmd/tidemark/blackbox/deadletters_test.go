@@ -126,7 +126,8 @@ func TestCommandsOnDeadLettersAreRefusedForWhatIsWrongWithThem(t *testing.T) {
 	admin.get("/v1/admin/dead-letters/x").want(422)
 	admin.get("/v1/admin/dead-letters?limit=0").want(422)
 	admin.get("/v1/admin/dead-letters?cursor=x").want(422)
-	w.replay("dead-letters", "drop", "--reason", "r").exits(exitFault).says("must say which dead letters")
+	w.replay("dead-letters", "drop", "--reason", "r").exits(exitUsage).says("must say which dead letters")
+	w.replay("dead-letters", "drop", "--contains", "nothing has this reason", "--reason", "r").exits(exitFine).says("no dead letter matches")
 	w.replay("dead-letters", "redrive", "--all").exits(exitUsage).says("--reason")
 
 	// A repeat under its key is told the same, and has no second effect.

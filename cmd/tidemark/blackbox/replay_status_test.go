@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"path/filepath"
 	"testing"
 )
 
@@ -23,6 +24,8 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 	w.replay("status").exits(exitFine).says(" bytes, verified 2")
 	w.service().views(video)
 	w.replay("status", "--offline", "--data-dir", s.Dir).exits(exitFault).says("in use")
+	run := w.admin().get("/v1/admin/replay/runs").want(200).object()["runs"].([]any)[0].(obj)["run_id"].(string)
+	w.replay("cancel", run).exits(exitFine).says("has ended already: done")
 	s.Kill() // what was viewed last is in no checkpoint
 	cli(t, "replay", "status", "--offline", "--data-dir", s.Dir).exits(exitFine).says(
 		"messages 1 to 3", "folded         2.0, 2 events", "lag            1 events", "checkpoint     message 2, written 2", "snapshots      message 2, taken 2",
@@ -35,4 +38,16 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 	w = worldOf(t, s)
 	w.wantCounts(video, counts{Views: 3})
 	w.replay("runs").exits(exitFine).says("verify done")
+}
+
+// TestTheStatusOfALogThatNothingFoldedYet counts what waits in it.
+func TestTheStatusOfALogThatNothingFoldedYet(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.service().views(newID())
+	exported, copied := filepath.Join(t.TempDir(), "exported"), t.TempDir()
+	w.replay("export", exported).exits(exitFine)
+	cli(t, "replay", "import", exported, "--data-dir", copied).exits(exitFine)
+	cli(t, "replay", "status", "--offline", "--data-dir", copied).exits(exitFine).says(
+		"lag            1 events", "nothing was checkpointed yet")
 }

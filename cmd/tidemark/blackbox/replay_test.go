@@ -108,8 +108,8 @@ func TestReplayCommandsSayWhyTheyFail(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"no service", []string{"status", "--url", "http://127.0.0.1:1", "--jwt-secret", secret}, exitFault, "ask the service"},
-		{"another secret", []string{"status", "--url", w.s.URL, "--jwt-secret", "another secret, which is long enough too"}, exitFault, "(401)"},
+		{"no service", []string{"status", "--url", "http://127.0.0.1:1", "--jwt-secret", secret}, exitFault, "is it running"},
+		{"another secret", []string{"status", "--url", w.s.URL, "--jwt-secret", "another secret, which is long enough too"}, exitFault, "Give the service's own --data-dir"},
 		{"no secret", []string{"status", "--url", w.s.URL, "--data-dir", t.TempDir()}, exitFault, "there is no secret in"},
 		{"a token without the role", []string{"status", "--url", w.s.URL, "--token", mint(newID(), "service")}, exitFault, "(403)"},
 		{"an actor that is none", []string{"status", "--actor", "me"}, exitUsage, "--actor"},
