@@ -43,7 +43,7 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 // TestTheStatusOfALogThatNothingFoldedYet counts what waits in it.
 func TestTheStatusOfALogThatNothingFoldedYet(t *testing.T) {
 	t.Parallel()
-	w := world(t)
+	w := worldOf(t, start(t))
 	w.service().views(newID())
 	exported, copied := filepath.Join(t.TempDir(), "exported"), t.TempDir()
 	w.replay("export", exported).exits(exitFine)

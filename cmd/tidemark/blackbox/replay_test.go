@@ -83,7 +83,7 @@ func (o *output) json() (document obj) {
 func TestReplayStatusTellsHowThingsStand(t *testing.T) {
 	t.Parallel()
 	w := worldOf(t, start(t))
-	w.replay("status").exits(exitFine).says("no messages, embedded", "generation 1: 0 videos", "none since the start")
+	w.replay("status").exits(exitFine).says("no messages, embedded", "generation 1: 0 videos", "runs           none")
 	video := newID()
 	w.user().publishes(video)
 	w.user().get("/v1/position").want(200) // after what was published
