@@ -102,7 +102,7 @@ func (g *traffic) event(b []byte) []byte {
 	if g.r.IntN(40) == 0 {
 		m.Time = events.TimeOf(g.now.Add(48 * time.Hour)) // poison: far ahead
 	}
-	types := events.Types()
+	types := events.PublicTypes() // a type of the service's own is no reason for other traffic
 	m.Type = types[g.r.IntN(len(types))]
 	if g.r.IntN(2) == 0 {
 		m.Type = events.TypeVideoViewed
