@@ -26,6 +26,8 @@ type Replay struct {
 	// Stats and Ready are the projector's.
 	Stats func() projector.Stats
 	Ready func() error
+	// Archive says where the archive stands; nil where this process writes none.
+	Archive func() ArchiveStatus
 	// ModelsDir is where the read models and their snapshots lie.
 	ModelsDir string
 	// Original returns all of a dead letter's bytes, or the beginning beside
@@ -93,6 +95,10 @@ func (s *Service) replayStatus(c *api.Call) error {
 	document.Checkpoint = CheckpointStatus{
 		Sequence: stats.Saved.Seq, Written: stats.Checkpoints, Failed: stats.CheckpointsFailed,
 		Postponed: stats.CheckpointsPostponed, Seconds: rounded(stats.CheckpointSeconds),
+	}
+	if s.replay.Archive != nil {
+		status := s.replay.Archive()
+		document.Archive = &status
 	}
 	if err := errors.Join(document.SetFolded(snapshot), document.SetModels(s.replay.ModelsDir)); err != nil {
 		return err

@@ -18,6 +18,7 @@ type ReplayStatus struct {
 	Checkpoint  CheckpointStatus `json:"checkpoint"`
 	Snapshots   []SnapshotStatus `json:"snapshots"`
 	DeadLetters DeadLetterStatus `json:"dead_letters"`
+	Archive     *ArchiveStatus   `json:"archive,omitempty"`
 	Runs        []replay.Run     `json:"runs"`
 }
 
@@ -30,6 +31,14 @@ type LogStatus struct {
 	Lineage       []Ancestor `json:"lineage"`
 	// Fault says why the log does not answer; then the sequences are what was
 	// last known of it, and the first is 0.
+	Fault string `json:"fault,omitempty"`
+}
+
+// ArchiveStatus is how far the archive is that this process writes.
+type ArchiveStatus struct {
+	Sequence    uint64 `json:"sequence"`
+	LagMessages uint64 `json:"lag_messages"`
+	// Fault says why it does not go on.
 	Fault string `json:"fault,omitempty"`
 }
 

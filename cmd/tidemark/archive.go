@@ -104,6 +104,21 @@ func (a *app) index() replay.Index {
 	return a.archive.Index()
 }
 
+// archiveStatus tells operators where the archive stands, where this process writes it.
+func (a *app) archiveStatus() func() query.ArchiveStatus {
+	if !a.cfg.has(roleArchive) {
+		return nil
+	}
+	return func() query.ArchiveStatus {
+		now := a.archive.Status()
+		status := query.ArchiveStatus{Sequence: now.Position.Seq, LagMessages: a.archive.Lag()}
+		if now.Err != nil {
+			status.Fault = now.Err.Error()
+		}
+		return status
+	}
+}
+
 // verifiable is the archive as verifications compare it with the log.
 func (a *app) verifiable() replay.Archive {
 	if a.archive == nil {

@@ -80,6 +80,12 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 		letters += ", the oldest at " + s.DeadLetters.Oldest
 	}
 	rows(w, "dead letters", letters)
+	if a := s.Archive; a != nil {
+		rows(w, "archive", fmt.Sprintf("up to message %d, lag %d messages", a.Sequence, a.LagMessages))
+		if a.Fault != "" {
+			rows(w, "", "it does not go on: "+oneLine(a.Fault))
+		}
+	}
 	shown := min(len(s.Runs), shownRuns)
 	writeRuns(w, s.Runs[:shown])
 	if more := len(s.Runs) - shown; more > 0 {
@@ -125,6 +131,9 @@ func writeSnapshots(w io.Writer, list []query.SnapshotStatus) {
 	}
 }
 
+// oneLine keeps an error of several lines in its row.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 func writeRuns(w io.Writer, runs []replay.Run) {
 	if len(runs) == 0 {
 		rows(w, "runs", "none")
@@ -136,7 +145,7 @@ func writeRuns(w io.Writer, runs []replay.Run) {
 			text += fmt.Sprintf(": %s, %d events", r.Progress.Phase, r.Progress.Events)
 		}
 		if r.Error != "" {
-			text += ": " + strings.Join(strings.Fields(r.Error), " ")
+			text += ": " + oneLine(r.Error)
 		}
 		rows(w, map[bool]string{true: "runs"}[i == 0], text)
 	}

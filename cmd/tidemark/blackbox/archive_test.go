@@ -61,6 +61,12 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 	if lag := w.metric("tidemark_archive_lag_messages"); lag < 2 {
 		t.Errorf("a lag of %v messages", lag)
 	}
+	eventually(t, "the status to say why", func() (bool, string) {
+		status := admin.get("/v1/admin/replay/status").want(200).object()["archive"].(obj)
+		fault, _ := status["fault"].(string)
+		return fault != "" && !strings.Contains(fault, password), fault
+	})
+	w.replay("status").exits(exitFine).says("archive        up to message 0, lag ", "it does not go on: ")
 	s.Kill() // what was judged outlives the process
 	if err := s.Start(); err != nil {
 		t.Fatal(err)

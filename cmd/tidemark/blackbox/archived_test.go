@@ -80,6 +80,7 @@ func TestTheArchiveIsVerifiedByAnOperator(t *testing.T) {
 	}
 	viewer.likes(video)
 	w = a.world()
+	w.replay("status").exits(exitFine).says("archive        up to message ", ", lag 0 messages")
 	w.replay("verify", "--archive").exits(exitFine).says("archive", "; 0 are not what the log says", "differences    0")
 	for table, wrong := range map[string]string{
 		"tidemark.events":         "UPDATE tidemark.events SET delta = 0 WHERE type = 'video.liked'",
