@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,6 +83,7 @@ func (a *adminFlags) bearerOf(roles ...api.Role) (string, error) {
 
 // problem is an answer that is none: why the service did not do what was asked.
 type problem struct {
+	Type   string `json:"type"`
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
@@ -87,6 +91,14 @@ type problem struct {
 		Pointer string `json:"pointer"`
 		Detail  string `json:"detail"`
 	} `json:"errors"`
+
+	retryAfter time.Duration // 0 where a repeat is no use
+}
+
+// rejected reports whether nothing was done, for a reason that may soon be gone.
+func (p *problem) rejected() bool {
+	unknown := strings.HasSuffix(p.Type, "/"+string(api.OutcomeUnknown))
+	return p.Status == http.StatusServiceUnavailable && p.retryAfter > 0 && !unknown
 }
 
 func (p *problem) Error() string {
@@ -110,6 +122,30 @@ func (c *adminClient) get(ctx context.Context, path string, out any) error {
 
 func (c *adminClient) post(ctx context.Context, path string, body, out any) error {
 	return c.do(ctx, http.MethodPost, path, body, out)
+}
+
+// repeatLimit bounds how long a command is repeated that the service rejects for the
+// moment.
+const repeatLimit = 30 * time.Second
+
+// command is post for what writes to the log: rejected for the moment, it is given
+// again when the service says so, until repeatLimit. Why is said once.
+func (c *adminClient) command(ctx context.Context, path string, body, out any) error {
+	for end, told := time.Now().Add(repeatLimit), false; ; told = true {
+		err := c.post(ctx, path, body, out)
+		var p *problem
+		if !errors.As(err, &p) || !p.rejected() || time.Now().Add(p.retryAfter).After(end) {
+			return err
+		}
+		if !told {
+			fmt.Fprintf(os.Stderr, "%s It is given again.\n", p.Detail)
+		}
+		select {
+		case <-time.After(p.retryAfter):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (c *adminClient) remove(ctx context.Context, path string, out any) error {
@@ -172,5 +208,7 @@ func readProblem(answer *http.Response) error {
 	if err := json.Unmarshal(text, p); err != nil || p.Title == "" {
 		return &problem{Status: answer.StatusCode, Title: http.StatusText(answer.StatusCode), Detail: "the answer is not of a tidemark service; is --url right?"}
 	}
+	seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After")) // without one it is 0
+	p.retryAfter = time.Duration(seconds) * time.Second
 	return p
 }

@@ -156,7 +156,7 @@ func (l *letterFlags) run(ctx context.Context, what string) error {
 			Pending bool                       `json:"pending"`
 		}
 		body := l.body(from, min(l.Limit-len(results), lettersAtOnce))
-		if err := client.post(ctx, deadLettersPath+"/"+what, body, &answer); err != nil {
+		if err := client.command(ctx, deadLettersPath+"/"+what, body, &answer); err != nil {
 			return err
 		}
 		if answer.Pending {

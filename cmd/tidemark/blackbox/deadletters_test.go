@@ -30,6 +30,13 @@ func recordBatch(entries ...events.Entry) []byte {
 	return events.AppendBatch(nil, h, entries)
 }
 
+// deadLetterWorld is a service that waits for the dead-letter stream as long as a test
+// does: each letter is synced to a disk that others use too.
+func deadLetterWorld(t *testing.T, n *outsideNATS) *World {
+	t.Helper()
+	return worldOf(t, start(t, "--nats-url", n.url, "--wait-limit", patience.String()))
+}
+
 // letters lists the positions of the dead letters.
 func (w *World) letters(query string) (positions []string) {
 	w.t.Helper()
@@ -51,7 +58,7 @@ func (w *World) awaitLetter(position string) {
 func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url))
+	w := deadLetterWorld(t, n)
 	soon, never := newID(), newID()
 	// A view that is a little too early, or in time where this machine is slow.
 	n.publish(recordBatch(aheadView(soon, "soon", 3*time.Second)))
@@ -107,7 +114,7 @@ func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
 func TestCommandsOnDeadLettersAreRefusedForWhatIsWrongWithThem(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url))
+	w := deadLetterWorld(t, n)
 	n.publish([]byte("no record batch"))
 	w.awaitLetter("1.0")
 	admin := w.admin()
@@ -142,7 +149,7 @@ func TestCommandsOnDeadLettersAreRefusedForWhatIsWrongWithThem(t *testing.T) {
 func TestDeadLettersArePagedAndTakenInBatches(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url))
+	w := deadLetterWorld(t, n)
 	var entries []events.Entry
 	for range 450 {
 		entries = append(entries, aheadView(newID(), newID(), time.Hour))
@@ -174,7 +181,7 @@ func TestDeadLettersArePagedAndTakenInBatches(t *testing.T) {
 func TestLongGarbageIsNotRedriven(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url))
+	w := deadLetterWorld(t, n)
 	n.publish(bytes.Repeat([]byte("no record batch "), 1<<10))
 	w.awaitLetter("1.0")
 	if kind := w.admin().get("/v1/admin/dead-letters/1.0").want(200).object()["type"]; kind != nil {
@@ -193,7 +200,7 @@ func TestDeadLettersThatDoNotLiveLongReachTheirStream(t *testing.T) {
 	t.Parallel()
 	const letters = 20
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url))
+	w := deadLetterWorld(t, n)
 	for seq := range letters {
 		n.publish(recordBatch(aheadView(newID(), newID(), time.Hour)))
 		at := fmt.Sprintf("%d.0", 2*seq+1) // the command is a message too
@@ -205,13 +212,42 @@ func TestDeadLettersThatDoNotLiveLongReachTheirStream(t *testing.T) {
 	}
 }
 
+// While the dead-letter stream takes nothing, a command is rejected as a whole; who
+// gives it by the CLI has it given again.
+func TestDeadLettersStayUntilTheirStreamTakesThem(t *testing.T) {
+	t.Parallel()
+	n := startNATS(t)
+	s := start(t, "--nats-url", n.url)
+	s.expects = "dead letters could not be published, they will be tried again"
+	w := worldOf(t, s)
+	n.limitDeadLetters(1)
+	n.publish([]byte("no record batch"))
+	w.awaitLetter("1.0")
+	w.admin().post("/v1/admin/dead-letters/drop", obj{"all": true, "reason": "r"}).want(503)
+	if got := strings.Join(w.letters(""), " "); got != "1.0" {
+		t.Errorf("after a command that was rejected there are %q", got)
+	}
+	refused := func() float64 {
+		return w.metric(`tidemark_http_requests_total\{code="5xx",method="POST",route="/v1/admin/dead-letters/drop"\}`)
+	}
+	before := refused()
+	dropped := make(chan *output, 1)
+	go func() { dropped <- w.replay("dead-letters", "drop", "--all", "--reason", "r") }()
+	eventually(t, "the command to be rejected", func() (bool, string) { return refused() > before, "" })
+	n.limitDeadLetters(-1)
+	(<-dropped).exits(exitFine).says("has not taken these yet", "It is given again.", "1.0        applied")
+	if got := n.deadLetters(); got != 1 {
+		t.Errorf("%d of 1 dead letters reached the stream", got)
+	}
+}
+
 // A record batch that went to the wrong subject is a dead letter as a whole. It is
 // shown with its events and redriven by them: what fails again is a dead letter of
 // its own then, at its place, and what it keeps waiting with it.
 func TestAWholeMessageIsRedrivenByItsEvents(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url))
+	w := deadLetterWorld(t, n)
 	good, bad := newID(), newID()
 	batch := recordBatch(aheadView(good, "1", -time.Hour), aheadView(bad, "2", time.Hour), aheadView(bad, "3", -time.Hour), aheadView(good, "4", -time.Hour))
 	n.publishTo("tidemark.events.7.batch", batch)

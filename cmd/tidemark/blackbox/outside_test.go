@@ -83,8 +83,8 @@ func (n *outsideNATS) publishTo(subject string, data []byte) {
 	}
 }
 
-// deadLetters is how many messages the dead-letter stream holds.
-func (n *outsideNATS) deadLetters() uint64 {
+// deadLetterStream hands fn the dead-letter stream.
+func (n *outsideNATS) deadLetterStream(fn func(js jetstream.JetStream, stream *jetstream.StreamInfo) error) {
 	n.t.Helper()
 	nc, err := nats.Connect(n.url)
 	if err != nil {
@@ -99,7 +99,30 @@ func (n *outsideNATS) deadLetters() uint64 {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return stream.CachedInfo().State.Msgs
+	if err := fn(js, stream.CachedInfo()); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// deadLetters is how many messages the dead-letter stream holds.
+func (n *outsideNATS) deadLetters() (count uint64) {
+	n.t.Helper()
+	n.deadLetterStream(func(_ jetstream.JetStream, stream *jetstream.StreamInfo) error {
+		count = stream.State.Msgs
+		return nil
+	})
+	return count
+}
+
+// limitDeadLetters bounds how large a message the dead-letter stream takes; -1 does not.
+func (n *outsideNATS) limitDeadLetters(bytes int32) {
+	n.t.Helper()
+	n.deadLetterStream(func(js jetstream.JetStream, stream *jetstream.StreamInfo) error {
+		cfg := stream.Config
+		cfg.MaxMsgSize = bytes
+		_, err := js.UpdateStream(context.Background(), cfg)
+		return err
+	})
 }
 
 func TestTwoNodesOfOneLogAnswerAlike(t *testing.T) {
