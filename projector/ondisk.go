@@ -3,7 +3,9 @@ package projector
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -17,12 +19,13 @@ import (
 const MinOnDisk = 32 << 20
 
 // Of the memory that a model on disk may take these are the parts: pages of the
-// tables, identities, and changes that wait for a checkpoint. Those lie in trees,
-// twice while a checkpoint is written, and on a heap that is collected when it has
-// doubled.
+// tables, identities, one memtable of its store, and changes that wait for a
+// checkpoint. Those lie in trees, twice while a checkpoint is written, and on a heap
+// that is collected when it has doubled.
 const (
 	onDiskPages      = 2
 	onDiskIdentities = 16
+	onDiskMemTable   = 16
 	onDiskChanges    = 32
 )
 
@@ -43,6 +46,16 @@ func spaceOf(s *mapped.Space) readmodel.Space {
 		return nil
 	}
 	return s
+}
+
+// storeOptions are those of the store of a model that may take so much memory; 0 for
+// one that lies in memory.
+func storeOptions(logger *slog.Logger, memory int) checkpoint.Options {
+	o := checkpoint.Options{Logger: logger}
+	if memory > 0 {
+		o.MemTableBytes = min(int64(memory/onDiskMemTable), checkpoint.MemTableBytes)
+	}
+	return o
 }
 
 // openSpace lets the tables of the edition lie in a file in its directory, with
@@ -70,7 +83,7 @@ func (e *edition) emptyModel(cfg readmodel.Config) (m *readmodel.Model, err erro
 func (e *edition) loadingConfig() Config {
 	cfg := *e.cfg
 	if e.space != nil {
-		cfg.space, cfg.IdentityBytes = e.space, e.memory/onDiskIdentities
+		cfg.space, cfg.memory, cfg.IdentityBytes = e.space, e.memory, e.memory/onDiskIdentities
 	}
 	return cfg
 }

@@ -1,8 +1,12 @@
 package projector
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
 	"runtime/metrics"
 	"testing"
 	"time"
@@ -14,7 +18,8 @@ import (
 
 // BenchmarkOnDisk folds a log of 10 million events, mostly views, as a rebuild on
 // disk does, with 32 MiB of memory and with 256: the rate, the most that the tables
-// held in memory, and the most that Go's heap did meanwhile.
+// held in memory, the most that Go's heap did meanwhile, and by how much the
+// process's memory grew that is not of files. The embedded log is of that process.
 //
 //	go test ./projector -run '^$' -bench OnDisk -benchtime 1x
 //
@@ -41,11 +46,15 @@ func onDiskLog(ctx context.Context, b *testing.B, l *eventlog.Log, last uint64, 
 		if err != nil {
 			b.Fatal(err)
 		}
-		most := uint64(0)
+		// What others left, such as the writing of the log, is not the fold's.
+		debug.FreeOSMemory()
+		before := anonymousMemory(b)
+		most, anonymous := uint64(0), before
 		err = l.Read(ctx, 1, func(m eventlog.Message) error {
-			if m.Seq%256 == 0 {
+			if m.Seq%64 == 0 {
 				metrics.Read(heap)
 				most = max(most, heap[0].Value.Uint64())
+				anonymous = max(anonymous, anonymousMemory(b))
 			}
 			if err := s.Message(m); err != nil || m.Seq < last {
 				return err
@@ -59,9 +68,24 @@ func onDiskLog(ctx context.Context, b *testing.B, l *eventlog.Log, last uint64, 
 		b.ReportMetric(float64(s.e.space.Peak()>>20), "tables-held-MiB")
 		b.ReportMetric(float64(s.e.space.Size()>>20), "tables-MiB")
 		b.ReportMetric(float64(most>>20), "heap-MiB")
+		b.ReportMetric(float64((anonymous-before)>>20), "more-MiB")
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(total*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// anonymousMemory is how many bytes the process holds in memory that are not of files.
+func anonymousMemory(b *testing.B) uint64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, _ := bytes.Cut(status, []byte("RssAnon:"))
+	var kib uint64
+	if _, err := fmt.Sscan(string(after), &kib); err != nil {
+		b.Fatal(err)
+	}
+	return kib << 10
 }

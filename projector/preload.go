@@ -68,7 +68,7 @@ func (l *Loading) open(cfg Config) {
 		return
 	}
 	var data []byte
-	if l.store, l.openErr = checkpoint.Open(l.path, checkpoint.Options{Logger: cfg.Logger}); l.openErr != nil {
+	if l.store, l.openErr = checkpoint.Open(l.path, storeOptions(cfg.Logger, cfg.memory)); l.openErr != nil {
 		return
 	}
 	if l.version, data = l.store.Latest(); l.version > 0 {

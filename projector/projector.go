@@ -50,8 +50,10 @@ type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
 
-	// space is where the flat tables of a model lie that is not to lie in memory.
-	space *mapped.Space
+	// space is where the flat tables of a model lie that is not to lie in memory, and
+	// memory what it may take; nil and 0 for one in memory.
+	space  *mapped.Space
+	memory int
 }
 
 const (

@@ -32,7 +32,7 @@ func OpenScratch(cfg Config, model readmodel.Config, memory int, o FoldOptions) 
 	}
 	s = &Scratch{remove: func() error { return models.Remove(name) }}
 	s.e = &edition{cfg: &cfg, name: name, foldVersion: foldVersion, stats: new(stats)}
-	if s.e.store, err = checkpoint.Open(path, checkpoint.Options{Logger: cfg.Logger}); err != nil {
+	if s.e.store, err = checkpoint.Open(path, storeOptions(cfg.Logger, memory)); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
 	if err := s.begin(model, path, memory, o); err != nil {

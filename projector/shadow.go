@@ -102,7 +102,7 @@ func (p *Projector) createShadow(ctx context.Context, role shadowRole, o ShadowO
 		return nil, fmt.Errorf("create a directory for the shadow: %w", err)
 	}
 	s.e.name = name
-	if s.e.store, err = checkpoint.Open(path, checkpoint.Options{Logger: p.cfg.Logger}); err != nil {
+	if s.e.store, err = checkpoint.Open(path, storeOptions(p.cfg.Logger, o.OnDisk)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the shadow's checkpoint: %w", err), p.models.Remove(name))
 	}
 	var m *readmodel.Model

@@ -15,7 +15,9 @@ type Options struct {
 	// Nil discards them.
 	Logger *slog.Logger
 	// MemTableBytes is the size of one memtable, of which there are three at
-	// most. Default 16 MiB; at least 1 MiB.
+	// most. Default 16 MiB; at least 1 MiB. Badger's memory is mostly a multiple of
+	// it: it keeps up to eight buffers in which tables were built, each some four
+	// times as large.
 	MemTableBytes int64
 	// ValueThreshold is the size in bytes from which a value goes to the value
 	// log, at least 32 KiB. Default and greatest: 1 MiB, or half a transaction
@@ -25,13 +27,16 @@ type Options struct {
 	ValueThreshold int64
 }
 
+// MemTableBytes is the size of a memtable where nobody sets it.
+const MemTableBytes = 16 << 20
+
 const (
-	defaultMemTableBytes = 16 << 20
-	minMemTableBytes     = 1 << 20
-	maxValueThreshold    = 1 << 20 // Badger's own limit
-	cacheBytes           = 16 << 20
-	valueLogFileBytes    = 64 << 20
-	memTables            = 3
+	minMemTableBytes  = 1 << 20
+	baseTableBytes    = 2 << 20 // Badger's own default
+	maxValueThreshold = 1 << 20 // Badger's own limit
+	cacheBytes        = 16 << 20
+	valueLogFileBytes = 64 << 20
+	memTables         = 3
 )
 
 func (o Options) withDefaults() Options {
@@ -39,7 +44,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = defaultMemTableBytes
+		o.MemTableBytes = MemTableBytes
 	}
 	o.MemTableBytes = max(o.MemTableBytes, minMemTableBytes)
 	// Badger allows 15 % of the memtable in one transaction. At half of that,
@@ -53,12 +58,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// badger returns the settings of a small store: 48 MB in all where the
-// defaults would take 576.
+// badger returns the settings of a small store. Its memtables take 48 MB in all
+// where the defaults would take 576.
 func (o Options) badger(dir string) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(badgerLogger{o.Logger}).
 		WithMemTableSize(o.MemTableBytes).
+		WithBaseTableSize(min(baseTableBytes, o.MemTableBytes)).
 		WithNumMemtables(memTables).
 		WithBlockCacheSize(cacheBytes).
 		WithIndexCacheSize(cacheBytes).

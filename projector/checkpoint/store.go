@@ -69,6 +69,10 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func (s *Store) open() error {
+	var err error
+	if s.options, err = s.options.fitting(s.dir); err != nil {
+		return err
+	}
 	settings := s.options.badger(s.dir)
 	floor, err := preflight(s.dir, settings)
 	if err != nil {
