@@ -59,3 +59,38 @@ func TestKilledRebuildsAndRollbacksLeaveAServiceThatIsRight(t *testing.T) {
 		t.Fatalf("%d views, %d were acknowledged", got, views)
 	}
 }
+
+// A rebuild on disk that is killed half way is gone on with by the next start, and
+// serves from the one after that.
+func TestKilledRebuildOnDiskIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	const views = 80
+	s := start(t)
+	w := worldOf(t, s)
+	video := newID()
+	for range views {
+		w.service().views(video)
+	}
+	w.admin().post("/v1/admin/replay/rebuild", obj{"reason": "slowly", "on_disk": true, "events_per_second": 50}).want(202)
+	eventually(t, "the rebuild to have folded something", func() (bool, string) {
+		run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
+		if run["state"] != "running" {
+			t.Fatalf("it ended before it could be killed: %s", canonical(run))
+		}
+		folded, _ := run["progress"].(obj)["events"].(float64)
+		return folded > 0, canonical(run)
+	})
+	s.Kill()
+	s.Restart(t)
+	w.restful()
+	run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
+	if run["kind"] != "rebuild" || run["state"] != "done" {
+		t.Fatalf("it was not gone on with: %s", canonical(run))
+	}
+	s.Kill()
+	s.Restart(t)
+	if got := w.views(video); got != views {
+		t.Errorf("%d views, %d were acknowledged", got, views)
+	}
+	w.replayFree("verify", "--on-disk").exits(exitFine).says("differences    0")
+}
