@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/events"
@@ -16,19 +17,23 @@ import (
 // maxRate bounds a throttle, in events a second: far above what any machine folds.
 const maxRate = 1 << 30
 
+// maxArchiveWait bounds how long a run waits for the archive, in seconds.
+const maxArchiveWait = 3600
+
 // runBody is what a run may be told.
 type runBody struct {
 	order              replay.Order
 	rate               int
 	fromSnapshot       bool
 	archive            bool
+	archiveWait        time.Duration
 	onDisk             bool
 	accept, hold, anew bool
 }
 
 func (b *runBody) verify() replay.VerifyOptions {
 	return replay.VerifyOptions{
-		Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, OnDisk: b.onDisk, Archive: b.archive,
+		Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, OnDisk: b.onDisk, Archive: b.archive, ArchiveWait: b.archiveWait,
 	}
 }
 
@@ -53,7 +58,7 @@ func startables(r *replay.Runs) []startable {
 		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
-		{"verify", []string{"events_per_second", "from_snapshot", "on_disk", "archive"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"verify", []string{"events_per_second", "from_snapshot", "on_disk", "archive", "archive_wait_seconds"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartVerify(ctx, b.verify())
 		}},
 		{"repair", []string{"reason", "events_per_second", "from_snapshot", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
@@ -138,6 +143,9 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 			b.fromSnapshot, _ = j.Bool()
 		case name == "archive":
 			b.archive, _ = j.Bool()
+		case name == "archive_wait_seconds":
+			seconds, _ := j.Int(1, maxArchiveWait)
+			b.archiveWait = time.Duration(seconds) * time.Second
 		case name == "on_disk":
 			b.onDisk, _ = j.Bool()
 		case name == "accept":

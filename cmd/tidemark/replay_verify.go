@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 type replayVerifyCmd struct {
-	adminFlags `embed:""`
-	foldFlags  `embed:""`
-	Archive    bool `help:"Compare the archive with the log too, row by row, and fold its messages in place of the log's."`
+	adminFlags  `embed:""`
+	foldFlags   `embed:""`
+	Archive     bool          `help:"Compare the archive with the log too, row by row, and fold its messages in place of the log's."`
+	ArchiveWait time.Duration `default:"30s" help:"How long to wait for an archive that is behind, in whole seconds."`
 }
 
 // Run compares, and ends with an error where something differs.
@@ -22,7 +24,7 @@ func (v *replayVerifyCmd) Run(ctx context.Context) error {
 	}
 	body := v.body()
 	if v.Archive {
-		body["archive"] = true
+		body["archive"], body["archive_wait_seconds"] = true, int(v.ArchiveWait.Seconds())
 	}
 	ended, err := client.start(ctx, "verify", body, v.Detach)
 	if err != nil {

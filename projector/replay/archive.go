@@ -1,14 +1,19 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 )
 
 // Archive is a copy of the log that is kept elsewhere, with what was made of it.
 type Archive interface {
 	// Source returns its messages.
 	Source() Source
+	// Await waits until it has a message, for so long at the most; its error says why
+	// it has not.
+	Await(ctx context.Context, seq uint64, limit time.Duration) error
 	// Compare compares it with the log, row by row, and calls progress with each
 	// message; an error of that ends it.
 	Compare(ctx context.Context, progress func(seq uint64, events int) error) (*ArchiveResult, error)
@@ -42,12 +47,21 @@ func (r *ArchiveResult) Differ(table, at, what string) {
 	}
 }
 
-// compareArchive compares the archive with the log, and returns from where the
+// archiveWait is how long an archive that is behind is waited for, where the options
+// do not say: many times what it is behind while it goes on.
+const archiveWait = 30 * time.Second
+
+// compareArchive waits until the archive has what was folded when it is called, so that
+// nothing of that goes without a look, compares the archive with the log, and returns from where the
 // shadow is to be folded: from the archive, unless that is not what it should be.
-func (r *Runs) compareArchive(ctx context.Context, eventsPerSecond int, m *Meter, result *VerifyResult) (Source, error) {
-	m.Phase("comparing the archive with the log")
-	pace := pace{rate: eventsPerSecond}
+func (r *Runs) compareArchive(ctx context.Context, o *VerifyOptions, m *Meter, result *VerifyResult) (Source, error) {
 	live := r.cfg.Projector.Snapshot()
+	m.Phase("waiting for the archive")
+	if err := r.cfg.Archive.Await(ctx, live.At.Seq, cmp.Or(o.ArchiveWait, archiveWait)); err != nil {
+		return nil, err
+	}
+	m.Phase("comparing the archive with the log")
+	pace := pace{rate: o.EventsPerSecond}
 	m.Reset(0, 0)
 	m.Expect(live.At.Seq, int64(live.Folded))
 	var err error

@@ -118,7 +118,10 @@ type VerifyOptions struct {
 	// Archive compares the archive with the log as well, row by row, and folds its
 	// messages from the first in place of the log's. It fails with ErrNoArchive.
 	Archive bool `json:"archive,omitempty"`
-	OnDisk  bool `json:"on_disk,omitempty"`
+	// ArchiveWait is how long it is waited for to have what is folded when the run
+	// begins; the run fails where it has not. 0 is 30 seconds.
+	ArchiveWait time.Duration `json:"-"`
+	OnDisk      bool          `json:"on_disk,omitempty"`
 }
 
 // RepairOptions say how to repair: it verifies first.

@@ -63,7 +63,7 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
 	source := r.cfg.Source
 	if o.Archive {
-		if source, err = r.compareArchive(ctx, o.EventsPerSecond, m, result); err != nil {
+		if source, err = r.compareArchive(ctx, &o, m, result); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,7 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 	query.Set("password", password)
 	address.RawQuery = query.Encode()
 	s := start(t, "--postgres-url", address.String(), "--checkpoint-interval", "100ms")
+	s.expects = `msg="run failed" kind=verify` // the archive is behind
 	w := worldOf(t, s)
 	author, admin, video := w.user(), w.admin(), newID()
 	author.publishes(video).want(202)
@@ -67,6 +68,7 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 		return fault != "" && !strings.Contains(fault, password), fault
 	})
 	w.replay("status").exits(exitFine).says("archive        up to message 0, lag ", "it does not go on: ")
+	w.replay("verify", "--archive", "--archive-wait", "1s").exits(exitFault).says("archive is behind: after 1s it is at message 0, and ", "it does not go on: ")
 	s.Kill() // what was judged outlives the process
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
