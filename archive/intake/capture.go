@@ -212,14 +212,23 @@ func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot stri
 	if c.Imported != nil {
 		c.Imported(report)
 	}
-	c.state.Imported, c.state.Latest = true, max(c.state.Latest, at)
+	c.state.Imported, c.state.Latest, c.state.Given = true, max(c.state.Latest, at), max(c.state.Given, at)
 	c.noteSources()
 	return c.state.write(c.StateFile)
 }
 
-// timeOf is the time of a commit: its own, never before that of an earlier one,
-// and never ahead of the clock here, since the service takes nothing of the future.
-func (c *Capture) timeOf(commit time.Time) events.Time {
+// timeOf is the time that the events of a commit are given: its own, never before
+// that of an earlier one, whatever clocks say, and never ahead of the clock here, since
+// the service takes nothing of the future. A clock that was set back by more than the
+// service would take is waited for: an unlike that seems older than its like would be lost.
+func (c *Capture) timeOf(commit time.Time) (events.Time, error) {
+	now := c.Now()
 	c.state.Latest = max(c.state.Latest, events.TimeOf(commit))
-	return min(c.state.Latest, events.TimeOf(c.Now()))
+	at := max(c.state.Given, min(c.state.Latest, events.TimeOf(now)))
+	if at > events.TimeOf(now.Add(events.MaxAhead)) {
+		return 0, fmt.Errorf("give a commit its time: the clock here says %s, and an earlier commit was given %s already; set the clock, or wait until it is there",
+			now.UTC().Format(time.RFC3339), at.Std().UTC().Format(time.RFC3339))
+	}
+	c.state.Given = at
+	return at, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -332,6 +333,38 @@ func TestPostgresMayBeAheadOfTheService(t *testing.T) {
 		if err := w.lives(t.Context(), w.connect(), uint64(round), int64(1000*(round+1)), 100); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestAClockThatIsSetBack has no unlike pass for older than its like: by a minute it
+// changes nothing, and by an hour it is waited for until it is right.
+func TestAClockThatIsSetBack(t *testing.T) {
+	w := newWorld(t)
+	w.mapsLikes("app.likes")
+	w.captures()
+	w.exec("INSERT INTO app.likes SELECT 1, u FROM generate_series(1, 9) u")
+	w.captures()
+	w.wantLikes(1, 9)
+	var asked atomic.Int64
+	for i, clock := range []func() time.Time{
+		func() time.Time { return time.Now().Add(-time.Minute) },
+		func() time.Time {
+			if asked.Add(1) > 2 {
+				return time.Now()
+			}
+			return time.Now().Add(-time.Hour)
+		},
+	} {
+		w.exec("DELETE FROM app.likes WHERE user_id = $1", i+1)
+		capture := w.capture(w.counts)
+		capture.Now = clock
+		if err := capture.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.wantLikes(1, int64(8-i))
+	}
+	if asked.Load() < 3 {
+		t.Errorf("the clock of an hour ago was asked %d times, and not waited for", asked.Load())
 	}
 }
 

@@ -199,7 +199,11 @@ func (f *follower) change(ctx context.Context, message pgoutput.Message) error {
 		}
 		f.transacting = true
 		f.tx = transaction{name: m.Final.String(), known: m.Final < f.c.state.Done}
-		f.tx.moment = mapping.Moment{At: f.c.timeOf(m.Time), Change: true}
+		at, err := f.c.timeOf(m.Time)
+		if err != nil {
+			return err
+		}
+		f.tx.moment = mapping.Moment{At: at, Change: true}
 		f.c.stats.LastCommit.Store(m.Time.Unix())
 	case pgoutput.Commit:
 		f.transacting, f.received = false, m.End

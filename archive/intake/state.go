@@ -25,9 +25,11 @@ type State struct {
 	Tables map[string]uint32 `json:"tables"`
 	// Done is the end of the last commit all of whose events are durable.
 	Done pgoutput.LSN `json:"done"`
-	// Latest is the greatest time of a commit so far: none after it is given an
-	// earlier one.
+	// Latest is the greatest time of a commit so far, by the clock of Postgres.
 	Latest events.Time `json:"latest"`
+	// Given is the greatest time that a commit was given so far. It stays where the
+	// clock here goes back.
+	Given events.Time `json:"given"`
 }
 
 // readState reads a file; one that is not there is the zero state.
