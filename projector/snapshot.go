@@ -59,9 +59,13 @@ func (i *SnapshotInfo) write(dir string) error {
 	return durable.WriteFile(filepath.Join(dir, snapshotMark), append(b, '\n'))
 }
 
-// Bytes is what the snapshot's files hold. Some may be the checkpoint's too.
+// Bytes is what the snapshot's files hold. Some may be the checkpoint's too. One that
+// has just been removed holds none.
 func (i *SnapshotInfo) Bytes() (total int64, err error) {
 	files, err := os.ReadDir(i.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
 	for _, file := range files {
 		if info, err := file.Info(); err == nil { // else it has just been removed
 			total += info.Size()
@@ -79,34 +83,45 @@ const (
 // SnapshotsDir is where the snapshots of a directory of models lie.
 func SnapshotsDir(modelsDir string) string { return filepath.Join(modelsDir, "snapshots") }
 
-// ListSnapshots returns the snapshots in a directory, oldest first.
+// ListSnapshots returns the snapshots in a directory, oldest first. What has no mark,
+// or one that cannot be read, is none: half of one that was being removed.
 func ListSnapshots(dir string) ([]SnapshotInfo, error) {
+	list, _, err := findSnapshots(dir)
+	return list, err
+}
+
+// findSnapshots also returns the paths of what is left of others.
+func findSnapshots(dir string) (list []SnapshotInfo, left []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list snapshots: %w", err)
+		return nil, nil, fmt.Errorf("list snapshots: %w", err)
 	}
-	var list []SnapshotInfo
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), snapshotPrefix) || strings.HasSuffix(e.Name(), snapshotHalf) {
+		if !strings.HasPrefix(e.Name(), snapshotPrefix) {
 			continue
 		}
 		info := SnapshotInfo{Path: filepath.Join(dir, e.Name())}
-		b, err := os.ReadFile(filepath.Join(info.Path, snapshotMark))
-		if err == nil {
-			err = json.Unmarshal(b, &info)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read snapshot %s: %w", e.Name(), err)
+		if strings.HasSuffix(e.Name(), snapshotHalf) || info.read() != nil {
+			left = append(left, info.Path)
+			continue
 		}
 		list = append(list, info)
 	}
 	slices.SortFunc(list, func(a, b SnapshotInfo) int {
 		return events.Position{Seq: a.Seq}.Compare(events.Position{Seq: b.Seq})
 	})
-	return list, nil
+	return list, left, nil
+}
+
+func (i *SnapshotInfo) read() error {
+	b, err := os.ReadFile(filepath.Join(i.Path, snapshotMark))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, i)
 }
 
 // snapshotter copies checkpoints now and then.
@@ -208,10 +223,14 @@ func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, in
 // done plans the next one and removes those that are too many.
 func (s *snapshotter) done(info SnapshotInfo) {
 	s.plan(s.cfg.SnapshotInterval)
-	list, err := ListSnapshots(s.dir)
+	list, left, err := findSnapshots(s.dir)
 	for len(list) > max(s.cfg.SnapshotsKept, 1) && err == nil {
-		err = os.RemoveAll(list[0].Path)
-		list = list[1:]
+		half := list[0].Path + snapshotHalf // so that nobody takes it for whole meanwhile
+		err = errors.Join(os.RemoveAll(half), os.Rename(list[0].Path, half))
+		left, list = append(left, half), list[1:]
+	}
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
 	}
 	if err != nil {
 		s.cfg.Logger.Warn("old snapshots could not be removed", "error", err)

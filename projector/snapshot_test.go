@@ -143,3 +143,36 @@ func (w *world) openLogAgain(t *testing.T) {
 	w.start()
 	w.equal("after a damaged snapshot")
 }
+
+// TestHalfASnapshotIsNone: one that a crash left while it was taken or removed is not
+// listed, does not hide the others, and goes when the next one is taken.
+func TestHalfASnapshotIsNone(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.withSnapshots(9)
+	w.commits(0, 10)
+	whole := w.snapshot(events.Position{Seq: w.end()})
+	dir := w.p.snapshots.dir
+	left := []string{filepath.Join(dir, "snapshot-00000000000000000001"), filepath.Join(dir, "snapshot-00000000000000000002.part"), filepath.Join(dir, "snapshot-00000000000000000003")}
+	for _, path := range left {
+		if err := os.MkdirAll(filepath.Join(path, "rest"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(left[2], snapshotMark), []byte(`{"sequence":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := ListSnapshots(dir); err != nil || len(list) != 1 || list[0].Seq != whole.Seq {
+		t.Errorf("listed are %+v, %v; want the one of message %d", list, err, whole.Seq)
+	}
+	w.commits(10, 10)
+	w.snapshot(events.Position{Seq: w.end()})
+	for _, path := range left {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+	if list, err := ListSnapshots(dir); err != nil || len(list) != 2 {
+		t.Errorf("listed are %+v, %v; want two", list, err)
+	}
+}
