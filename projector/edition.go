@@ -39,9 +39,15 @@ type edition struct {
 	unwritten frozen
 	stats     *stats
 	saver     *saver
+	// failed: a message was folded in part, or the disk below the tables is at fault.
+	// Nothing of the model may be written any more.
+	failed bool
 	// judge is told what each message did; nil for an edition that does not serve.
 	judge func(*Judgement)
 }
+
+// errFailed says why an edition is not written.
+var errFailed = errors.New("write the last checkpoint: the fold has stopped within a message; what is gone on with is the checkpoint before")
 
 // begin gives a model to the edition: an empty one, or one that was loaded.
 func (e *edition) begin(m *readmodel.Model) {
@@ -61,6 +67,7 @@ func (e *edition) unsaved() bool { return e.mends != e.frozenMends || e.model.At
 // foldMessage folds the next message of the log.
 func (e *edition) foldMessage(msg *decodedMessage) error {
 	if err := e.fold.message(msg); err != nil {
+		e.failed = true
 		return err
 	}
 	msg.folded()
@@ -75,6 +82,9 @@ func (e *edition) foldMessage(msg *decodedMessage) error {
 // drain writes the last checkpoint, after one that failed before it. Where the
 // disk may not be written to, that is left to the next start.
 func (e *edition) drain() (written bool, err error) {
+	if e.failed {
+		return false, errFailed
+	}
 	if e.unwritten.image == nil && !e.unsaved() {
 		return true, nil
 	}
@@ -120,7 +130,12 @@ func (e *edition) writeFirst() error {
 
 // save writes a checkpoint beside the fold, which it asks to run what only the
 // fold may do. It returns the image as soon as there is one, also with an error.
-func (e *edition) save(f frozen, fold func(func()) error) (frozen, *checkpoint.View, error) {
+func (e *edition) save(f frozen, ask func(func()) error) (frozen, *checkpoint.View, error) {
+	fold := func(fn func()) error { // guarded, since it runs on the fold's goroutine
+		var fault error
+		err := ask(func() { fault = e.guard(func() error { fn(); return nil }) })
+		return errors.Join(err, fault)
+	}
 	if f.image == nil {
 		var image *readmodel.Image
 		err := fold(func() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -121,7 +122,10 @@ func (s *saver) ask(fn func()) error {
 // finish takes note of a checkpoint that was written, or failed.
 func (s *saver) finish(r saved) error {
 	s.busy = false
-	if errors.Is(r.err, checkpoint.ErrBroken) {
+	if errors.Is(r.err, mapped.ErrFault) {
+		s.e.failed = true // what it had begun to take cannot be taken again
+	}
+	if errors.Is(r.err, mapped.ErrFault) || errors.Is(r.err, checkpoint.ErrBroken) {
 		return r.err
 	}
 	if r.err != nil {
@@ -157,13 +161,18 @@ func (s *saver) failed(err error) {
 // settle lets a checkpoint that runs end, and takes note of it. One that failed
 // is left in frozen.
 func (s *saver) settle() {
+	asks := s.asks
+	if s.e.failed {
+		asks = nil // half a message must not be frozen
+	}
 	for s.busy {
 		select {
-		case a := <-s.asks:
+		case a := <-asks:
 			a.run()
 		case r := <-s.done:
 			s.busy = false
 			s.frozen = r.frozen
+			s.e.failed = s.e.failed || errors.Is(r.err, mapped.ErrFault)
 			switch {
 			case r.err == nil:
 				s.e.kept(r.image, r.view)
@@ -179,7 +188,7 @@ func (s *saver) settle() {
 // that failed to it. A fold that stopped at a fault is not looked at any more.
 func (s *saver) wait(fault bool) {
 	s.timer.Stop()
-	if fault {
+	if fault || s.e.failed {
 		close(s.refused)
 	}
 	s.settle()

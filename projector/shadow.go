@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -260,7 +261,7 @@ func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each fun
 		defer close(messages)
 		ended <- read(ctx, from, to, func(m eventlog.Message) error {
 			select {
-			case messages <- decode(m).lookAhead(s.e.model, &s.p.aheads):
+			case messages <- s.ahead(decode(m)):
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -278,7 +279,7 @@ func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each fun
 			if !more {
 				return <-ended
 			}
-			if err := s.e.guard(func() error { return s.foldAll([]*decodedMessage{msg}) }); err != nil {
+			if err := s.foldAll([]*decodedMessage{msg}); err != nil {
 				return err
 			}
 			if err := s.e.relieve(); err != nil {
@@ -299,8 +300,25 @@ func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each fun
 	}
 }
 
+// ahead looks ahead of the fold. Into tables on disk nobody but the fold looks: a
+// fault of the disk would end the process.
+func (s *Shadow) ahead(msg *decodedMessage) *decodedMessage {
+	if s.e.space != nil {
+		return msg
+	}
+	return msg.lookAhead(s.e.model, &s.p.aheads)
+}
+
 // foldAll folds messages, of which the first is the next of the log.
 func (s *Shadow) foldAll(messages []*decodedMessage) error {
+	err := s.e.guard(func() error { return s.foldEach(messages) })
+	if errors.Is(err, mapped.ErrFault) {
+		s.e.failed = true
+	}
+	return err
+}
+
+func (s *Shadow) foldEach(messages []*decodedMessage) error {
 	for _, msg := range messages {
 		if at := s.At().Seq; msg.Seq != at+1 {
 			return fmt.Errorf("fold the shadow: message %d comes after %d", msg.Seq, at)
@@ -341,6 +359,9 @@ func (s *Shadow) Close() error {
 		return s.Discard()
 	}
 	s.e.saver.wait(false)
+	if s.e.failed {
+		return s.letGo() // the checkpoint before it is gone on with
+	}
 	_, err := s.e.drain()
 	return errors.Join(err, s.letGo())
 }

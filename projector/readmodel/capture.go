@@ -51,9 +51,10 @@ func (c *capture) keep(number uint32, s *slot, digest uint64) {
 		return
 	}
 	if atomic.LoadUint64(&c.bits[word])&bit != 0 {
+		words := s.words() // not under the lock: memory in a file may fault
 		c.mu.Lock()
 		if atomic.AndUint64(&c.bits[word], ^bit)&bit != 0 {
-			c.kept = append(c.kept, keptSlot{number, s.words()})
+			c.kept = append(c.kept, keptSlot{number, words})
 			c.sum.Add(digest)
 			c.mu.Unlock()
 			return
@@ -90,6 +91,7 @@ func (c *capture) take(from, to uint32) (body []byte, n uint32) {
 		return nil, 0
 	}
 	body = make([]byte, 0, left*deltaSlotSize)
+	defer c.at.Store(-1) // also after a fault, or the fold would wait for ever
 	for word := int(from >> 6); word < len(c.bits) && word<<6 < int(to); word++ {
 		mask := wordMask(word, from, to)
 		if atomic.LoadUint64(&c.bits[word])&mask == 0 {
