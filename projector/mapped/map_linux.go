@@ -17,6 +17,9 @@ const madviseDontNeed = 4
 // written to.
 func mapMore(file *os.File, at int64, bytes int) ([]byte, error) {
 	err := syscall.Fallocate(int(file.Fd()), 0, at, int64(bytes))
+	for errors.Is(err, syscall.EINTR) { // the runtime's signals may come in between
+		err = syscall.Fallocate(int(file.Fd()), 0, at, int64(bytes))
+	}
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
 		err = file.Truncate(at + int64(bytes))
 	}
