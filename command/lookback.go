@@ -110,6 +110,8 @@ func (s *Service) startReport(c *api.Call) error {
 			}
 		case "limit":
 			q.Limit = readLimit(j)
+		case "from_export":
+			q.FromExports = readExports(j)
 		case "on_disk":
 			q.OnDisk, _ = j.Bool()
 		default:

@@ -17,6 +17,9 @@ import (
 // maxRate bounds a throttle, in events a second: far above what any machine folds.
 const maxRate = 1 << 30
 
+// maxExports bounds how many exports a run reads before the log.
+const maxExports = 100
+
 // maxArchiveWait bounds how long a run waits for the archive, in seconds.
 const maxArchiveWait = 3600
 
@@ -25,6 +28,7 @@ type runBody struct {
 	order              replay.Order
 	rate               int
 	fromSnapshot       bool
+	fromExports        []string
 	archive            bool
 	archiveWait        time.Duration
 	onDisk             bool
@@ -33,7 +37,8 @@ type runBody struct {
 
 func (b *runBody) verify() replay.VerifyOptions {
 	return replay.VerifyOptions{
-		Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, OnDisk: b.onDisk, Archive: b.archive, ArchiveWait: b.archiveWait,
+		Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, FromExports: b.fromExports, OnDisk: b.onDisk,
+		Archive: b.archive, ArchiveWait: b.archiveWait,
 	}
 }
 
@@ -47,9 +52,9 @@ type startable struct {
 
 func startables(r *replay.Runs) []startable {
 	return []startable{
-		{"rebuild", []string{"reason", "events_per_second", "from_snapshot", "on_disk", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"rebuild", []string{"reason", "events_per_second", "from_snapshot", "from_export", "on_disk", "accept", "hold", "fresh"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRebuild(ctx, replay.RebuildOptions{
-				Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, OnDisk: b.onDisk, Accept: b.accept, Hold: b.hold, Fresh: b.anew,
+				Order: b.order, EventsPerSecond: b.rate, FromSnapshot: b.fromSnapshot, FromExports: b.fromExports, OnDisk: b.onDisk, Accept: b.accept, Hold: b.hold, Fresh: b.anew,
 			})
 		}},
 		{"switch", []string{"reason", "accept", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
@@ -58,10 +63,10 @@ func startables(r *replay.Runs) []startable {
 		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
-		{"verify", []string{"events_per_second", "from_snapshot", "on_disk", "archive", "archive_wait_seconds"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"verify", []string{"events_per_second", "from_snapshot", "from_export", "on_disk", "archive", "archive_wait_seconds"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartVerify(ctx, b.verify())
 		}},
-		{"repair", []string{"reason", "events_per_second", "from_snapshot", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+		{"repair", []string{"reason", "events_per_second", "from_snapshot", "from_export", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRepair(ctx, replay.RepairOptions{VerifyOptions: b.verify()})
 		}},
 	}
@@ -141,6 +146,8 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 			b.rate = int(rate)
 		case name == "from_snapshot":
 			b.fromSnapshot, _ = j.Bool()
+		case name == "from_export":
+			b.fromExports = readExports(j)
 		case name == "archive":
 			b.archive, _ = j.Bool()
 		case name == "archive_wait_seconds":
@@ -167,6 +174,14 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 	return b, finish(c, scan)
 }
 
+// readExports reads the names of exports.
+func readExports(j *strictjson.Scanner) []string {
+	return readList(j, maxExports, func(j *strictjson.Scanner) string {
+		name, _ := j.String()
+		return string(name)
+	})
+}
+
 // answerRun answers with the run that was started: 202 {"run_id": "…"}.
 func (s *Service) answerRun(c *api.Call, id replay.RunID, err error) error {
 	if err != nil {
@@ -187,6 +202,8 @@ func runProblem(err error) error {
 		return api.NotReady.With("The service is starting or stopping: no run is begun now.")
 	case errors.Is(err, replay.ErrKeyReused):
 		return api.KeyReused
+	case errors.Is(err, replay.ErrExport):
+		return api.InvalidFields(api.FieldError{Pointer: "/from_export", Detail: err.Error()})
 	case errors.Is(err, context.Canceled), errors.As(err, new(api.Slug)), errors.As(err, new(*api.Problem)):
 		return err
 	}

@@ -112,6 +112,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	a.runs = replay.NewRuns(replay.Config{
 		Projector: a.projector, Source: a.source(), Index: a.index(), Archive: a.verifiable(), Audit: recorder.Audit,
 		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
+		Exports:       cfg.exportDir(),
 		File:          filepath.Join(cfg.DataDir, runsFile),
 		MemoryLimit:   uint64(cfg.ReplayMemory),
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,

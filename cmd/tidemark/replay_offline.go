@@ -117,6 +117,21 @@ func (o *offline) foldOnDisk(dir string) {
 	}
 }
 
+// readFirst has exports read before the log.
+func (o *offline) readFirst(ctx context.Context, dirs []string) error {
+	var exports []*replay.Exported
+	for _, dir := range dirs {
+		x, err := replay.OpenExport(dir)
+		if err != nil {
+			return err
+		}
+		exports = append(exports, x)
+	}
+	s, err := replay.Behind(ctx, exports, o.source, o.log.Incarnation(), o.log.Lineage())
+	o.source = s
+	return err
+}
+
 // openArchive has an archive, where there is one, complete and index the log.
 func (l *lookFlags) openArchive(o *offline) (err error) {
 	if o.source = replay.FromLog(o.log); l.Postgres.URL == "" {

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // foldFlags say how a run folds the log beside the serving read model.
 type foldFlags struct {
-	Throttle     int  `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
-	FromSnapshot bool `help:"Begin with the nearest snapshot, and not with the log's beginning; that is done in any case where the log does not hold it."`
-	OnDisk       bool `help:"Fold on disk, with little memory; a read model that is rebuilt so serves from the next start on, and not before."`
-	Detach       bool `help:"Begin the run and do not wait for its end."`
+	Throttle     int      `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
+	FromExport   []string `placeholder:"DIR" help:"Read this export before the log, in place of what that has forgotten: a directory beneath the service's --export-dir, or with --offline any. May be repeated."`
+	FromSnapshot bool     `help:"Begin with the nearest snapshot, and not with the log's beginning; that is done in any case where the log does not hold it."`
+	OnDisk       bool     `help:"Fold on disk, with little memory; a read model that is rebuilt so serves from the next start on, and not before."`
+	Detach       bool     `help:"Begin the run and do not wait for its end."`
 }
 
 // body is what the flags say in a request.
@@ -26,10 +29,27 @@ func (f *foldFlags) body() map[string]any {
 	if f.FromSnapshot {
 		body["from_snapshot"] = true
 	}
+	if len(f.FromExport) > 0 {
+		body["from_export"] = f.exports()
+	}
 	if f.OnDisk {
 		body["on_disk"] = true
 	}
 	return body
+}
+
+// exports names the exports as the service finds them: one that is in this directory
+// by its whole path.
+func (f *foldFlags) exports() []string {
+	names := slices.Clone(f.FromExport)
+	for i, name := range names {
+		if whole, err := filepath.Abs(name); err == nil {
+			if whole, err = filepath.EvalSymlinks(whole); err == nil {
+				names[i] = whole
+			}
+		}
+	}
+	return names
 }
 
 type replayRebuildCmd struct {
@@ -60,7 +80,7 @@ func (r *replayRebuildCmd) Validate() error {
 // Run rebuilds, switches or goes back, or reports.
 func (r *replayRebuildCmd) Run(ctx context.Context) error {
 	if r.asked() {
-		return r.report(ctx, &r.lookFlags, r.OnDisk)
+		return r.report(ctx, &r.lookFlags, &r.foldFlags)
 	}
 	if r.DryRun {
 		dry := replayVerifyCmd{adminFlags: r.adminFlags, foldFlags: r.foldFlags}

@@ -23,16 +23,22 @@ type reportFlags struct {
 func (r *reportFlags) asked() bool { return r.Until != "" || len(r.Only) > 0 || r.ExcludeUsers != "" }
 
 // report prints what a fold comes to that never serves.
-func (r *reportFlags) report(ctx context.Context, l *lookFlags, onDisk bool) error {
+func (r *reportFlags) report(ctx context.Context, l *lookFlags, f *foldFlags) error {
 	q, body, err := r.request()
 	if err != nil {
 		return err
 	}
-	if onDisk {
+	if f.OnDisk {
 		body["on_disk"] = true
 	}
+	if len(f.FromExport) > 0 {
+		body["from_export"] = f.exports()
+	}
 	reported, err := answer(ctx, l, "report", body, func(opened *offline) (*replay.Reported, error) {
-		if onDisk {
+		if err := opened.readFirst(ctx, f.FromExport); err != nil {
+			return nil, err
+		}
+		if f.OnDisk {
 			dir, err := os.MkdirTemp(l.DataDir, "report-")
 			if err != nil {
 				return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type serveCmd struct {
 	SnapshotsKept      int           `default:"24" group:"Storage" help:"Snapshots that are kept."`
 	ReplayMemory       byteSize      `default:"0" group:"Storage" help:"What a second read model may take beside the serving one; 0 is what the machine leaves. What does not fit is folded on disk (tidemark replay rebuild --on-disk)."`
 
+	ExportDir string `placeholder:"DIR" group:"Storage" help:"Directory of exports that runs may read (replay rebuild --from-export); without it, exports in --data-dir."`
+
 	LogKeep time.Duration `group:"Archive" help:"How long the log keeps messages, such as 720h; then it forgets those that are archived and that no read model needs. 0 keeps all."`
 
 	NATS     natsFlags     `embed:"" prefix:"nats-" group:"Event log"`
@@ -82,6 +85,11 @@ type postgresFlags struct {
 
 // modelsDir is where the read models lie.
 func (s *serveCmd) modelsDir() string { return filepath.Join(s.DataDir, "models") }
+
+// exportDir is where runs may read exports.
+func (s *serveCmd) exportDir() string {
+	return cmp.Or(s.ExportDir, filepath.Join(s.DataDir, "exports"))
+}
 
 // The roles of a process.
 const (

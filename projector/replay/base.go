@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
@@ -15,16 +16,25 @@ type Base struct {
 	// Snapshot is the last message that the snapshot holds with which it begins; 0 for
 	// a fold of the log from its beginning.
 	Snapshot uint64 `json:"snapshot_sequence,omitempty"`
+	// Exports are read before the log.
+	Exports []ReadFirst `json:"exports,omitempty"`
 	// PassedOver says of each nearer snapshot why it was not used.
 	PassedOver []string `json:"passed_over,omitempty"`
 }
 
 // String says it to people.
 func (b *Base) String() string {
-	if b.Snapshot == 0 {
+	if b.Snapshot == 0 && len(b.Exports) == 0 {
 		return "the log from its beginning"
 	}
-	return fmt.Sprintf("the snapshot of message %d, and the log behind it", b.Snapshot)
+	var said strings.Builder
+	if b.Snapshot > 0 {
+		fmt.Fprintf(&said, "the snapshot of message %d, ", b.Snapshot)
+	}
+	for _, x := range b.Exports {
+		fmt.Fprintf(&said, "the export %s of messages %d to %d, ", x.Name, x.First, x.Last)
+	}
+	return said.String() + "and the log behind it"
 }
 
 // ErrNotCovered is returned for a rebuild or a verification where neither the
@@ -36,8 +46,11 @@ var ErrNotCovered = errors.New("the log does not begin at its beginning")
 var ErrNoSnapshot = errors.New("there is no snapshot to begin with")
 
 // bases are the snapshots that a fold may begin with, the nearest first; without
-// any it begins with the log.
+// any it begins with the source.
 type bases struct {
+	// source is the log, behind those exports.
+	source     Source
+	exports    []ReadFirst
 	list       []projector.SnapshotInfo
 	passedOver []string
 	// refused is the error where none of them can be used.
@@ -50,18 +63,22 @@ type bases struct {
 // with: the beginning of the source, where that holds it and no snapshot is asked
 // for, else a snapshot that the source goes on from. It fails with ErrNotCovered or
 // ErrNoSnapshot, which say why each snapshot does not do.
-func (r *Runs) findBases(ctx context.Context, fromSnapshot bool) (*bases, error) {
-	first, last, err := r.cfg.Source.Bounds(ctx)
+func (r *Runs) findBases(ctx context.Context, exports []string, fromSnapshot bool) (*bases, error) {
+	source, read, err := r.behind(ctx, exports)
+	if err != nil {
+		return nil, err
+	}
+	first, last, err := source.Bounds(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
 	}
 	covered := first <= 1 || last < first
+	b := &bases{source: source, exports: read, refused: ErrNoSnapshot}
 	if covered && !fromSnapshot {
-		return &bases{}, nil
+		return b, nil
 	}
-	b := &bases{refused: ErrNoSnapshot}
 	if !covered {
-		b.refused = fmt.Errorf("%w: it begins at message %d, and nothing else holds what was before: join it with an archive or an export", ErrNotCovered, first)
+		b.refused = fmt.Errorf("%w: it begins at message %d, and nothing else holds what was before: give an export of that (--from-export), or the archive (--postgres-url)", ErrNotCovered, first)
 	}
 	if r.cfg.Snapshots != nil {
 		if err := b.look(r, first); err != nil {
@@ -115,7 +132,7 @@ func (b *bases) none() error {
 // log. Those that are damaged are passed over.
 func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base, projector.ShadowOptions) (*projector.Shadow, error)) (s *projector.Shadow, base *Base, err error) {
 	if len(b.list) == 0 {
-		base = &Base{}
+		base = &Base{Exports: b.exports}
 		m.Begin(base)
 		s, err = shadow(base, projector.ShadowOptions{OnDisk: b.onDisk})
 		return s, base, err
@@ -123,9 +140,9 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 	for i := range b.list {
 		info := &b.list[i]
 		m.Phase(fmt.Sprintf("loading the snapshot of message %d", info.Seq))
-		base = &Base{Snapshot: info.Seq, PassedOver: b.passedOver}
+		base = &Base{Snapshot: info.Seq, Exports: b.exports, PassedOver: b.passedOver}
 		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
-			s, err = shadow(base, projector.ShadowOptions{From: info, Read: r.readBack, OnDisk: b.onDisk})
+			s, err = shadow(base, projector.ShadowOptions{From: info, Read: readBack(b.source), OnDisk: b.onDisk})
 			return err
 		})
 		switch {
@@ -144,8 +161,8 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 
 // mayFold finds what a fold beside the serving model may begin with, and whether
 // memory suffices for it.
-func (r *Runs) mayFold(ctx context.Context, fromSnapshot, onDisk bool) (*bases, error) {
-	from, err := r.findBases(ctx, fromSnapshot)
+func (r *Runs) mayFold(ctx context.Context, exports []string, fromSnapshot, onDisk bool) (*bases, error) {
+	from, err := r.findBases(ctx, exports, fromSnapshot)
 	memory, noMemory := r.memoryFor(onDisk, 1, insteadOfBeside)
 	if err := errors.Join(err, noMemory); err != nil {
 		return nil, err
@@ -156,10 +173,12 @@ func (r *Runs) mayFold(ctx context.Context, fromSnapshot, onDisk bool) (*bases, 
 
 // readBack reads a message that was folded before, to compare it: one that was
 // trimmed since is not there to compare with.
-func (r *Runs) readBack(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
-	err := r.cfg.Source.Read(ctx, from, to, fn)
-	if errors.Is(err, ErrGap) {
-		return nil
+func readBack(s Source) projector.ReadFunc {
+	return func(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
+		err := s.Read(ctx, from, to, fn)
+		if errors.Is(err, ErrGap) {
+			return nil
+		}
+		return err
 	}
-	return err
 }

@@ -26,12 +26,12 @@ type beside struct {
 }
 
 // foldBeside begins with a shadow, which it closes in the end (close).
-func (r *Runs) foldBeside(shadow *projector.Shadow, m *Meter, eventsPerSecond int) *beside {
-	s := shadow.Model().Snapshot()
-	m.Reset(s.At.Seq, int64(s.Folded))
+func (r *Runs) foldBeside(shadow *projector.Shadow, s Source, m *Meter, eventsPerSecond int) *beside {
+	now := shadow.Model().Snapshot()
+	m.Reset(now.At.Seq, int64(now.Folded))
 	return &beside{
-		runs: r, p: r.cfg.Projector, source: r.cfg.Source, shadow: shadow, meter: m,
-		pace: pace{rate: eventsPerSecond}, begun: r.cfg.Now(), folded: int64(s.Folded), unfollow: func() {},
+		runs: r, p: r.cfg.Projector, source: s, shadow: shadow, meter: m,
+		pace: pace{rate: eventsPerSecond}, begun: r.cfg.Now(), folded: int64(now.Folded), unfollow: func() {},
 	}
 }
 

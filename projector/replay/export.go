@@ -109,7 +109,7 @@ func (o *ExportOptions) manifest(ctx context.Context, s Source, dir string) (*Ma
 	default:
 		return nil, fmt.Errorf("%w: %q is no format: use messages, events or parquet", ErrExport, o.Format)
 	}
-	before, err := readManifest(dir)
+	before, err := readManifest(dir, within(dir))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return m, o.span(ctx, s, m)

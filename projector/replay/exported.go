@@ -17,7 +17,9 @@ import (
 // the checksum of all of it has been compared.
 type Exported struct {
 	Manifest
-	dir string
+	name string
+	// read reads one of its files.
+	read func(file string) ([]byte, error)
 
 	mu sync.Mutex
 	// held is the part that was read last, by its place in the manifest.
@@ -27,19 +29,29 @@ type Exported struct {
 
 // OpenExport opens a complete export of the format messages, or of parquet with
 // all types, to read its messages.
-func OpenExport(dir string) (*Exported, error) {
-	m, err := readManifest(dir)
+func OpenExport(dir string) (*Exported, error) { return openExport(dir, within(dir)) }
+
+// within reads files of a directory.
+func within(dir string) func(file string) ([]byte, error) {
+	return func(file string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, file)) }
+}
+
+// usable says which exports hold whole messages.
+const usable = "an export of the format messages, or of parquet without a choice of types, can be used"
+
+func openExport(name string, read func(file string) ([]byte, error)) (*Exported, error) {
+	m, err := readManifest(name, read)
 	if err != nil {
 		return nil, err
 	}
-	x := &Exported{Manifest: *m, dir: dir, held: -1}
+	x := &Exported{Manifest: *m, name: name, read: read, held: -1}
 	switch {
 	case !m.Complete:
-		return nil, fmt.Errorf("%w: %s is not complete: export again into the same directory, it goes on where it stopped", ErrExport, dir)
+		return nil, fmt.Errorf("%w: %s is not complete: export again into the same directory, it goes on where it stopped", ErrExport, name)
 	case m.Format == FormatEvents:
-		return nil, fmt.Errorf("%w: %s holds events, not messages: send them to a running service", ErrExport, dir)
+		return nil, fmt.Errorf("%w: %s holds events, not messages: send them to a running service (tidemark replay import); %s", ErrExport, name, usable)
 	case len(m.Types) > 0:
-		return nil, fmt.Errorf("%w: %s holds some types of events only", ErrExport, dir)
+		return nil, fmt.Errorf("%w: %s holds some types of events only: %s", ErrExport, name, usable)
 	}
 	return x, x.checkParts()
 }
@@ -51,12 +63,12 @@ func (x *Exported) checkParts() error {
 	for _, p := range x.Parts {
 		if p.First != next || p.Last < p.First || p.File != filepath.Base(p.File) {
 			return fmt.Errorf("%w: the parts of %s do not follow one another: %s holds messages %d to %d, message %d comes next",
-				ErrExport, x.dir, p.File, p.First, p.Last, next)
+				ErrExport, x.name, p.File, p.First, p.Last, next)
 		}
 		next = p.Last + 1
 	}
 	if next != x.Last+1 {
-		return fmt.Errorf("%w: the parts of %s end at message %d instead of %d", ErrExport, x.dir, next-1, x.Last)
+		return fmt.Errorf("%w: the parts of %s end at message %d instead of %d", ErrExport, x.name, next-1, x.Last)
 	}
 	return nil
 }
@@ -109,7 +121,7 @@ func (x *Exported) part(i int) ([]eventlog.Message, error) {
 		return x.messages, nil
 	}
 	p := &x.Parts[i]
-	file, err := readPart(x.dir, p)
+	file, err := readPart(x.read, p)
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +134,8 @@ func (x *Exported) part(i int) ([]eventlog.Message, error) {
 }
 
 // readPart reads a file and compares its checksum.
-func readPart(dir string, p *Part) ([]byte, error) {
-	file, err := os.ReadFile(filepath.Join(dir, filepath.Base(p.File)))
+func readPart(read func(file string) ([]byte, error), p *Part) ([]byte, error) {
+	file, err := read(filepath.Base(p.File))
 	if err != nil {
 		return nil, fmt.Errorf("read a part of the export: %w", err)
 	}
@@ -184,7 +196,7 @@ func (x *Exported) around(t time.Time) (low, high uint64) {
 // EachEvent calls fn with each line of an export of events, whose checksums are
 // compared first.
 func EachEvent(ctx context.Context, dir string, fn func(p *Part, line []byte) error) error {
-	m, err := readManifest(dir)
+	m, err := readManifest(dir, within(dir))
 	if err != nil {
 		return err
 	}
@@ -196,7 +208,7 @@ func EachEvent(ctx context.Context, dir string, fn func(p *Part, line []byte) er
 	}
 	for i := range m.Parts {
 		p := &m.Parts[i]
-		file, err := readPart(dir, p)
+		file, err := readPart(within(dir), p)
 		if err != nil {
 			return err
 		}

@@ -76,10 +76,13 @@ func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, 
 
 // StartReport folds into a model that is thrown away. Its result is a
 // *Reported. It fails with ErrMemory where that model does not fit.
-func (r *Runs) StartReport(_ context.Context, order Order, q ReportRequest) (RunID, error) {
+func (r *Runs) StartReport(ctx context.Context, order Order, q ReportRequest) (RunID, error) {
+	source, _, err := r.behind(ctx, q.FromExports)
+	if err != nil {
+		return "", err
+	}
 	memory := 0
 	if len(q.Only) == 0 {
-		var err error
 		if memory, err = r.memoryFor(q.OnDisk, q.models(), insteadOfReport); err != nil {
 			return "", err
 		}
@@ -91,7 +94,7 @@ func (r *Runs) StartReport(_ context.Context, order Order, q ReportRequest) (Run
 				return r.cfg.Projector.NewScratch(memory, f)
 			}
 		}
-		reported, err := Report(ctx, r.cfg.Source, q, o)
+		reported, err := Report(ctx, source, q, o)
 		return result(reported, err)
 	})
 }

@@ -3,7 +3,6 @@ package replay
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -52,8 +51,8 @@ func (m *Manifest) Events() (n uint64) {
 	return n
 }
 
-func readManifest(dir string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(dir, manifestFile))
+func readManifest(dir string, read func(file string) ([]byte, error)) (*Manifest, error) {
+	b, err := read(manifestFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest of an export: %w", err)
 	}

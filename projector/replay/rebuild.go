@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -32,7 +33,10 @@ func (n note) encode() []byte {
 // was begun before is gone on with, unless told otherwise. It fails at once where
 // the source or memory does not suffice (ErrNotCovered, ErrMemory).
 func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error) {
-	from, err := r.mayFold(ctx, o.FromSnapshot, o.OnDisk)
+	if left, err := r.left(); err == nil && !o.Fresh && len(o.FromExports) == 0 {
+		o.FromExports = left.FromExports
+	}
+	from, err := r.mayFold(ctx, o.FromExports, o.FromSnapshot, o.OnDisk)
 	if err != nil {
 		return "", err
 	}
@@ -44,15 +48,22 @@ func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error
 		if err != nil {
 			return nil, err
 		}
-		return r.rebuild(ctx, KindRebuild, o, shadow, base, m)
+		return r.rebuild(ctx, KindRebuild, o, r.foldBeside(shadow, from.source, m, o.EventsPerSecond), base)
 	})
 }
 
 // StartSwitch lets a rebuilt model that was held back, or differed, take its
 // place. It fails with projector.ErrNoRebuild where there is none.
 func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) {
-	if _, err := r.cfg.Projector.Rebuilding(); err != nil {
+	left, err := r.left()
+	if err != nil {
 		return "", err
+	}
+	source := r.cfg.Source // one that was held back has folded all exports
+	if !left.Held {
+		if source, _, err = r.behind(ctx, left.FromExports); err != nil {
+			return "", err
+		}
 	}
 	memory, err := r.memoryFor(o.OnDisk, 1, insteadOfBeside)
 	if err != nil {
@@ -60,11 +71,12 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 	}
 	return r.Start(KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: r.readBack, OnDisk: memory})
+		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(source), OnDisk: memory})
 		if err != nil {
 			return nil, err
 		}
-		return r.rebuild(ctx, KindSwitch, RebuildOptions{Order: o.Order, Accept: o.Accept, OnDisk: o.OnDisk}, shadow, r.begunWith(), m)
+		again := RebuildOptions{Order: o.Order, Accept: o.Accept, FromExports: left.FromExports, OnDisk: o.OnDisk}
+		return r.rebuild(ctx, KindSwitch, again, r.foldBeside(shadow, source, m, 0), left.Base)
 	})
 }
 
@@ -76,25 +88,24 @@ func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error
 	}
 	return r.Start(KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: r.readBack})
+		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: readBack(r.cfg.Source)})
 		if err != nil {
 			return nil, err
 		}
 		// Whoever goes back wants what was there, whatever it is.
-		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, shadow, nil, m)
+		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, r.foldBeside(shadow, r.cfg.Source, m, 0), nil)
 	})
 }
 
 // rebuildShadow goes on with a rebuild, or begins one.
 func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases, m *Meter) (*projector.Shadow, *Base, error) {
 	p := r.cfg.Projector
+	left, _ := r.left()
 	m.Phase("loading")
-	shadow, err := p.ResumeShadow(ctx, projector.ShadowOptions{Read: r.readBack, OnDisk: from.onDisk})
+	shadow, err := p.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(from.source), OnDisk: from.onDisk})
 	switch {
 	case err == nil && !o.Fresh:
-		base := r.begunWith()
-		m.Begin(base)
-		return shadow, base, nil
+		return shadow, left.Base, r.goOnWith(shadow, left, o, m)
 	case err == nil:
 		if err := shadow.Discard(); err != nil {
 			return nil, nil, err
@@ -107,21 +118,29 @@ func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases,
 	})
 }
 
-// begunWith is what the rebuild that is gone on with began with; nil where its
-// note does not say.
-func (r *Runs) begunWith() *Base {
-	var n note
-	left, err := r.cfg.Projector.Rebuilding()
-	if err != nil || json.Unmarshal(left, &n) != nil {
+// goOnWith notes which exports a rebuild reads from now on.
+func (r *Runs) goOnWith(shadow *projector.Shadow, left note, o RebuildOptions, m *Meter) error {
+	m.Begin(left.Base)
+	if slices.Equal(left.FromExports, o.FromExports) {
 		return nil
 	}
-	return n.Base
+	left.FromExports = o.FromExports
+	return shadow.Note(left.encode())
+}
+
+// left is the note of a rebuild that did not get to its end; it says nothing where
+// that cannot be read. It fails with projector.ErrNoRebuild.
+func (r *Runs) left() (n note, err error) {
+	text, err := r.cfg.Projector.Rebuilding()
+	if err == nil && json.Unmarshal(text, &n) != nil {
+		n = note{}
+	}
+	return n, err
 }
 
 // rebuild catches up with the serving model, compares, and switches.
-func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow *projector.Shadow, base *Base, m *Meter) (result *RebuildResult, err error) {
-	b := r.foldBeside(shadow, m, o.EventsPerSecond)
-	result = &RebuildResult{Model: shadow.Name(), Base: base}
+func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *beside, base *Base) (result *RebuildResult, err error) {
+	result = &RebuildResult{Model: b.shadow.Name(), Base: base}
 	defer func() {
 		b.notePeak()
 		result.Seconds, result.PeakBytes = b.seconds(), b.peak
@@ -130,7 +149,7 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow 
 	if err := b.catchUp(ctx); err != nil {
 		return result, err
 	}
-	m.Phase("comparing")
+	b.meter.Phase("comparing")
 	if err := b.compare(ctx, result); err != nil {
 		return result, err
 	}
@@ -138,7 +157,7 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, shadow 
 	if hold := o.Hold || !result.Equal && !o.Accept; hold {
 		return result, b.hold(ctx, o, result)
 	}
-	m.Phase("switching")
+	b.meter.Phase("switching")
 	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result, o.OnDisk)}); err != nil {
 		return result, fmt.Errorf("write the switch into the audit: %w", err)
 	}

@@ -27,6 +27,8 @@ type ReportRequest struct {
 	Limit int
 	// OnDisk folds on disk, with little memory.
 	OnDisk bool
+	// FromExports: see RebuildOptions.
+	FromExports []string
 }
 
 // Reported is what a fold that never serves came to.

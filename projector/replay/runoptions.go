@@ -20,6 +20,8 @@ type Config struct {
 	// Snapshots and Index, where set, shorten the way of who looks back.
 	Snapshots *Snapshots
 	Index     Index
+	// Exports, where set, is the directory that runs may read exports in.
+	Exports string
 	// Archive, where set, is a copy of the log that verifications may be asked for.
 	Archive Archive
 	// Audit writes down what was done, once it is decided and before it is
@@ -92,6 +94,10 @@ type RebuildOptions struct {
 	// FromSnapshot begins with the nearest snapshot, and not with the log. That is
 	// done in any case where the log does not hold its beginning.
 	FromSnapshot bool `json:"from_snapshot,omitempty"`
+	// FromExports are read before the log, in place of what that does not hold: names
+	// beneath Config.Exports. A rebuild that is gone on with reads those that it began
+	// with, unless others are given.
+	FromExports []string `json:"from_export,omitempty"`
 	// OnDisk folds on disk, with little memory. What serves is replaced at the next
 	// start, and not before.
 	OnDisk bool `json:"on_disk,omitempty"`
@@ -113,8 +119,9 @@ type VerifyOptions struct {
 	Order
 	// EventsPerSecond bounds the rate; 0 does not.
 	EventsPerSecond int `json:"events_per_second,omitempty"`
-	// FromSnapshot and OnDisk: see RebuildOptions.
-	FromSnapshot bool `json:"from_snapshot,omitempty"`
+	// FromSnapshot, FromExports and OnDisk: see RebuildOptions.
+	FromSnapshot bool     `json:"from_snapshot,omitempty"`
+	FromExports  []string `json:"from_export,omitempty"`
 	// Archive compares the archive with the log as well, row by row, and folds its
 	// messages from the first in place of the log's. It fails with ErrNoArchive.
 	Archive bool `json:"archive,omitempty"`

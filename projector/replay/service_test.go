@@ -68,7 +68,7 @@ func (s *service) start() {
 		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
-	cfg.OnDiskBytes = s.onDisk
+	cfg.Exports, cfg.OnDiskBytes = s.exports(), s.onDisk
 	if s.free > 0 {
 		cfg.FreeMemory = func() (uint64, string) { return s.free, "the test" }
 	}
@@ -89,6 +89,9 @@ func (s *service) start() {
 		runtime.Gosched()
 	}
 }
+
+// exports is the directory that runs may read exports in.
+func (s *service) exports() string { return filepath.Join(s.dir, "exports") }
 
 // stop ends what runs, the last first.
 func (s *service) stop() {

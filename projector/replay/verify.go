@@ -25,10 +25,13 @@ const (
 // a checkpoint, and then, while both are folded on in lockstep, everything that
 // is in them, bucket by bucket. It fails at once as StartRebuild does.
 func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) {
-	if o.Archive && r.cfg.Archive == nil {
+	switch {
+	case o.Archive && r.cfg.Archive == nil:
 		return "", ErrNoArchive
+	case o.Archive && len(o.FromExports) > 0:
+		return "", fmt.Errorf("%w: the archive's messages are folded where it is verified: verify it and the export one after the other", ErrExport)
 	}
-	from, err := r.mayFold(ctx, o.FromSnapshot && !o.Archive, o.OnDisk)
+	from, err := r.mayFold(ctx, o.FromExports, o.FromSnapshot && !o.Archive, o.OnDisk)
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +46,7 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 // StartRepair verifies, and writes the keys that differ anew in the serving model,
 // until none does.
 func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) {
-	from, err := r.mayFold(ctx, o.FromSnapshot, o.OnDisk)
+	from, err := r.mayFold(ctx, o.FromExports, o.FromSnapshot, o.OnDisk)
 	if err != nil {
 		return "", err
 	}
@@ -61,7 +64,7 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 
 // verifying folds a shadow, compares, and then has it still in lockstep for more.
 func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
-	source := r.cfg.Source
+	source := from.source
 	if o.Archive {
 		if source, err = r.compareArchive(ctx, &o, m, result); err != nil {
 			return err
@@ -74,8 +77,7 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 	if err != nil {
 		return err
 	}
-	b := r.foldBeside(shadow, m, o.EventsPerSecond)
-	b.source = source
+	b := r.foldBeside(shadow, source, m, o.EventsPerSecond)
 	defer func() {
 		result.Seconds = b.seconds()
 		err = errors.Join(err, b.close(ctx))

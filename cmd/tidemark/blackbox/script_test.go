@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
 var updateScripts = flag.Bool("update-scripts", false, "write what the scripts print now below their commands")
@@ -22,8 +25,11 @@ var updateScripts = flag.Bool("update-scripts", false, "write what the scripts p
 //	get v1              its counts
 //	serve --flag=x      stop gracefully and start with more flags
 //	snapshots 2         wait until so many are kept
-//	crash               kill -9 and start again; restart stops gracefully
-//	replay verify       what the command line prints, and its exit status if not 0
+//	trim 3              stop, have the log forget messages 1 to 3, and start again
+//	crash               kill -9 and start again; restart stops gracefully,
+//	                    and so does stop, until start
+//	replay verify       what the command line prints, and its exit status if not 0; DATA is
+//	                    the data directory
 //	audit               who did what and why, newest first
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -110,17 +116,23 @@ func (s *script) command(words []string) string {
 			list, _ := filepath.Glob(filepath.Join(w.s.Dir, "models", "snapshots", "snapshot-*[0-9]"))
 			return len(list) == want, fmt.Sprint(list)
 		})
+	case "trim":
+		s.trim(args[0])
 	case "crash":
 		w.s.Kill()
 		w.s.Restart(w.t)
 	case "restart":
 		w.s.Stop(w.t)
 		w.s.Restart(w.t)
+	case "stop":
+		w.s.Stop(w.t)
+	case "start":
+		w.s.Restart(w.t)
 	case "audit":
 		return s.audit()
 	case "replay":
 		for i := range args {
-			args[i] = strings.ReplaceAll(args[i], "_", " ")
+			args[i] = strings.ReplaceAll(strings.ReplaceAll(args[i], "_", " "), "DATA", w.s.Dir)
 		}
 		o := w.replay(args...)
 		if o.status != 0 {
@@ -131,6 +143,25 @@ func (s *script) command(words []string) string {
 		w.t.Fatalf("%s is no command of scripts", words[0])
 	}
 	return ""
+}
+
+// trim has the log forget its messages up to one.
+func (s *script) trim(upTo string) {
+	w := s.w
+	seq, err := strconv.ParseUint(upTo, 10, 64)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.s.Stop(w.t)
+	log, err := eventlog.Open(context.Background(), eventlog.Config{Dir: filepath.Join(w.s.Dir, "jetstream"), Existing: true})
+	if err == nil {
+		err = log.Trim(context.Background(), seq)
+		log.Close()
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.s.Restart(w.t)
 }
 
 // lastLine is what a command says of its failure, without the progress before.
@@ -169,10 +200,12 @@ var scriptKinds = []struct {
 	{regexp.MustCompile(`\b[0-9]+ a second\b`), "N a second"},
 	{regexp.MustCompile(`\b[0-9.]+ s\b`), "T s"},
 	{regexp.MustCompile(`\b[0-9]+ MiB\b`), "N MiB"},
+	{regexp.MustCompile(`\bof [0-9]+ bytes\b`), "of N bytes"},
 	{regexp.MustCompile(` +\n`), "\n"},
 }
 
 func (s *script) plain(text string) string {
+	text = strings.ReplaceAll(text, s.w.s.Dir, "DATA")
 	for name, id := range s.names {
 		text = strings.ReplaceAll(text, id, name)
 	}
