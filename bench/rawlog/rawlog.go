@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -120,30 +121,19 @@ type Consumed struct {
 	Took            time.Duration
 }
 
-// errLost says that the client library dropped a message: its buffer has room
-// for what was pulled, and for none of the server's words between that.
-var errLost = errors.New("messages were not delivered")
+// silence is how long a reader waits for the next message.
+const silence = 3 * time.Second
 
 // Consume reads a stream from its beginning to its present end through a pull
 // consumer without acknowledgements, as fast as the client library delivers, and
-// looks at nothing but the length of messages. Where one was dropped, it begins
-// again.
-func (l *Log) Consume(ctx context.Context, stream string) (c Consumed, err error) {
-	for range 5 {
-		if c, err = l.consume(ctx, stream); !errors.Is(err, errLost) {
-			break
-		}
-	}
-	return c, err
-}
-
-func (l *Log) consume(ctx context.Context, stream string) (Consumed, error) {
+// looks at nothing but the length of messages.
+func (l *Log) Consume(ctx context.Context, stream string) (Consumed, error) {
 	var c Consumed
 	s, err := l.js.Stream(ctx, stream)
 	if err != nil {
 		return c, fmt.Errorf("look at stream %s: %w", stream, err)
 	}
-	last := s.CachedInfo().State.LastSeq
+	last := int64(s.CachedInfo().State.LastSeq)
 	start := time.Now()
 	consumer, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverAllPolicy, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true,
@@ -151,23 +141,33 @@ func (l *Log) consume(ctx context.Context, stream string) (Consumed, error) {
 	if err != nil {
 		return c, fmt.Errorf("create a consumer of %s: %w", stream, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(64, 16<<20))
+	// A callback, and not an iterator: the iterator's buffer has room for the
+	// messages that were pulled and for none of the server's words between them, so
+	// that it loses one now and then.
+	var read atomic.Int64
+	over := make(chan struct{})
+	consuming, err := consumer.Consume(func(m jetstream.Msg) {
+		c.Bytes += int64(len(m.Data()))
+		if read.Add(1) == last {
+			close(over)
+		}
+	}, jetstream.PullMaxMessagesWithBytesLimit(64, 16<<20))
 	if err != nil {
 		return c, fmt.Errorf("consume %s: %w", stream, err)
 	}
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for uint64(c.Messages) < last {
-		m, err := messages.Next(jetstream.NextMaxWait(3 * time.Second))
-		if errors.Is(err, nats.ErrTimeout) {
-			return c, fmt.Errorf("consume %s: %w: %d of %d", stream, errLost, last-uint64(c.Messages), last)
+	defer consuming.Stop()
+	for before := int64(-1); ; {
+		select {
+		case <-over:
+			c.Messages, c.Took = last, time.Since(start)
+			return c, nil
+		case <-ctx.Done():
+			return Consumed{}, ctx.Err()
+		case <-time.After(silence):
+			if before == read.Load() {
+				return Consumed{}, fmt.Errorf("consume %s: nothing came for %s, after %d of %d messages", stream, silence, before, last)
+			}
+			before = read.Load()
 		}
-		if err != nil {
-			return c, fmt.Errorf("consume %s: %w", stream, err)
-		}
-		c.Messages++
-		c.Bytes += int64(len(m.Data()))
 	}
-	c.Took = time.Since(start)
-	return c, nil
 }

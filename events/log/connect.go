@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -71,14 +70,7 @@ func connectOptions(cfg Config, purpose string) ([]nats.Option, error) {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("connected to NATS again", "url", nc.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			level := slog.LevelWarn
-			if errors.Is(err, nats.ErrSlowConsumer) {
-				// The client library counts a pull's status among its messages, so
-				// a reader at full speed may lose one: the reader checks every
-				// sequence and reads again what is missing.
-				level = slog.LevelDebug
-			}
-			log.Log(context.Background(), level, "NATS reports an error", "error", err)
+			log.Warn("NATS reports an error", "error", err)
 		}),
 	}
 	switch {

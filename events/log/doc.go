@@ -45,4 +45,9 @@
 // is asked for by its number, and the answer decides: the consumer lost it (a
 // new consumer starts at the cursor), it was trimmed (GapError), or nobody can
 // read it any more (UnreadableError).
+//
+// A reader asks its consumer for messages by pull requests of its own, as many as
+// it takes in two milliseconds: one at full speed for half of what may be on its
+// way, one that is held to a rate for a few, which the server then finds between
+// other work.
 package log

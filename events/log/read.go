@@ -7,22 +7,11 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const (
-	// readMessages and readBytes bound what is on its way to a reader: 32 MiB of
-	// the largest record batches. The bytes, of one pull request, stay well below
-	// the 64 MiB at which the server drops a slow connection.
-	readMessages = 64
-	readBytes    = 16 << 20
-	// readExpiry and readHeartbeat let a lost pull request be noticed in 2 s.
-	readExpiry    = 30 * time.Second
-	readHeartbeat = time.Second
-	// idleLimit is when the server forgets the consumer of a reader that vanished.
-	idleLimit = time.Minute
-)
+// idleLimit is when the server forgets the consumer of a reader that vanished.
+const idleLimit = time.Minute
 
 // errConsumer ends a session whose consumer lost messages or went silent; the
 // next session begins at the cursor.
@@ -92,17 +81,12 @@ func (r *reader) session(ctx context.Context) error {
 		return err
 	}
 	defer r.drop(consumer)
-	messages, err := consumer.Messages(
-		jetstream.PullMaxMessagesWithBytesLimit(readMessages, readBytes),
-		jetstream.PullExpiry(readExpiry),
-		jetstream.PullHeartbeat(readHeartbeat),
-		jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	p, err := newPull(r.log.sub, EventsStream, consumer.CachedInfo().Name)
 	if err != nil {
-		return fmt.Errorf("pull from stream %s: %w", EventsStream, err)
+		return err
 	}
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
-	return r.deliver(ctx, messages)
+	defer p.close()
+	return r.deliver(ctx, p)
 }
 
 // check compares the cursor with the log before anything is delivered.
@@ -169,11 +153,11 @@ func (r *reader) drop(consumer jetstream.Consumer) {
 }
 
 // deliver hands messages over while each is the next.
-func (r *reader) deliver(ctx context.Context, messages jetstream.MessagesContext) error {
+func (r *reader) deliver(ctx context.Context, p *pull) error {
 	behind := false // the log is known to hold the next message, since one watchdog tick
-	for {
-		msg, err := messages.Next(jetstream.NextMaxWait(r.log.cfg.watchdog / 2))
-		if errors.Is(err, nats.ErrTimeout) {
+	for ctx.Err() == nil {
+		msg, err := p.next(ctx, r.log.cfg.watchdog/2)
+		if errors.Is(err, errQuiet) {
 			// A consumer that went with its stream need not say so.
 			if err := r.log.foreignErr(); err != nil {
 				return err
@@ -186,7 +170,7 @@ func (r *reader) deliver(ctx context.Context, messages jetstream.MessagesContext
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("pull from stream %s: %w", EventsStream, err)
+			return err
 		}
 		m, err := r.log.readMessage(msg)
 		if err != nil {
@@ -203,6 +187,7 @@ func (r *reader) deliver(ctx context.Context, messages jetstream.MessagesContext
 		m.Data = nil
 		r.last, behind = m, false
 	}
+	return ctx.Err()
 }
 
 // missed asks the log for the message that the consumer did not deliver. That
@@ -218,20 +203,4 @@ func (r *reader) missed(ctx context.Context, how string) error {
 		return err
 	}
 	return fmt.Errorf("%w: it %s before %d", errConsumer, how, r.next)
-}
-
-func (l *Log) readMessage(msg jetstream.Msg) (Message, error) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return Message{}, fmt.Errorf("read position of a message: %w", err)
-	}
-	m := Message{
-		Seq:     meta.Sequence.Stream,
-		Stored:  meta.Timestamp,
-		BatchID: msg.Headers().Get(jetstream.MsgIDHeader),
-		Subject: msg.Subject(),
-		Data:    msg.Data(),
-	}
-	l.original(&m, msg.Headers())
-	return m, nil
 }
