@@ -13,7 +13,7 @@ import (
 
 // foldVersion is raised when the same log would fold to another state. A
 // checkpoint of another fold is not continued but rebuilt.
-const foldVersion = 2
+const foldVersion = 3
 
 // marker is written last in every checkpoint, and says what it stands for.
 type marker struct {

@@ -106,7 +106,9 @@ func (f *Fold) foldOpened(e *events.Event, d events.DeadLetterOpened) (readmodel
 	}
 	r := &f.command.redrive
 	message, there := f.model.DeadLetter(d.Letter)
-	r.letter, r.gone, r.opened, r.subject = d.Letter, !there, true, message.Subject
+	// Another command may have opened it, and left the first of its events there.
+	_, event := message.Event()
+	r.letter, r.gone, r.opened, r.subject = d.Letter, !there || event, true, message.Subject
 	if r.gone {
 		f.became(readmodel.LetterTarget(d.Letter), readmodel.NotFound)
 		return readmodel.NotFound, nil

@@ -153,6 +153,20 @@ func TestAMessageIsRedrivenByItsEvents(t *testing.T) {
 	}
 }
 
+// Two operators open a message at one time: of what the first has left where the
+// message was, the second takes nothing away.
+func TestAMessageIsOpenedOnce(t *testing.T) {
+	b := newBoth(t)
+	lines := []string{"video.viewed v1 @900", "video.viewed v1"}
+	b.elsewhere(testTime, batchID(7), lines...)
+	b.open(testTime, at(1, 0), batchID(7), lines...)
+	b.open(testTime, at(1, 0), batchID(7), lines...)
+	b.equal()
+	if got := b.letters() + ", " + b.audited(); got != "1.0 1.1, dead-letter.redrive, 1.0 not found" {
+		t.Error(got)
+	}
+}
+
 // Its producer has published it once more, where it belongs: that one counts.
 func TestAMessageThatWasFoldedMeanwhileIsADuplicate(t *testing.T) {
 	b := newBoth(t)

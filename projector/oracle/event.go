@@ -36,6 +36,8 @@ type Event struct {
 	Raw     []byte
 	// Bad says that the event cannot be understood.
 	Bad bool
+	// Out: it is passed over; it takes its place in the log and changes nothing.
+	Out bool
 
 	Video, User, Item, Author, Job, Notification, Actor, Blocked, Admin ID
 

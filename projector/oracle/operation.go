@@ -63,7 +63,8 @@ func (s *State) openLetter(r *run, e *Event) string {
 		return poisoned
 	}
 	letter := e.Letter
-	r.redriving, r.opened, r.gone, r.again = &letter, true, s.letter(letter) < 0, false
+	i := s.letter(letter)
+	r.redriving, r.opened, r.gone, r.again = &letter, true, i < 0 || !s.DeadLetters[i].Whole, false
 	if r.gone {
 		r.targets, r.became = append(r.targets, letterTarget(letter)), append(r.became, notFound)
 		return notFound
@@ -101,7 +102,7 @@ func (s *State) redriven(r *run, e *Event, at Pos, stored int64) {
 	if !r.opened && !stays {
 		s.removeLetter(letter)
 	} else if r.opened && stays {
-		s.DeadLetters = append(s.DeadLetters, DeadLetter{letter, e.Raw, e.Entity})
+		s.DeadLetters = append(s.DeadLetters, DeadLetter{At: letter, Raw: e.Raw, Entity: e.Entity})
 		slices.SortFunc(s.DeadLetters, func(a, b DeadLetter) int {
 			if a.At.before(b.At) {
 				return -1

@@ -36,7 +36,8 @@ type Account struct{ Blocked, Retracted bool }
 type DeadLetter struct {
 	At     Pos
 	Raw    []byte
-	Entity ID // whom its event is about
+	Entity ID   // whom its event is about
+	Whole  bool // it is a message
 }
 
 // Audit is one administrative act.
@@ -88,7 +89,7 @@ func (s *State) Fold(m Message) {
 	s.At, s.LogTime, s.Decided = m.Seq, max(s.LogTime, m.Stored), nil
 	s.tag = binary.BigEndian.Uint32(m.BatchID[:])
 	if m.Unreadable {
-		s.DeadLetters = append(s.DeadLetters, DeadLetter{At: Pos{m.Seq, 0}, Raw: m.Raw})
+		s.DeadLetters = append(s.DeadLetters, DeadLetter{At: Pos{m.Seq, 0}, Raw: m.Raw, Whole: true})
 		return
 	}
 	if m.Outside {
@@ -115,9 +116,13 @@ const maxAhead = int64(5 * time.Minute / time.Microsecond)
 
 // event folds one event of a command, or a bare one.
 func (s *State) event(r *run, e *Event, at Pos, stored int64) {
+	if e.Out {
+		s.passOver(r)
+		return
+	}
 	if r.skip {
 		if r.outside {
-			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw, e.Entity})
+			s.DeadLetters = append(s.DeadLetters, DeadLetter{At: at, Raw: e.Raw, Entity: e.Entity})
 		}
 		return
 	}
@@ -126,11 +131,20 @@ func (s *State) event(r *run, e *Event, at Pos, stored int64) {
 	} else {
 		effect := s.judge(r, e, at, stored)
 		if effect == poisoned {
-			s.DeadLetters = append(s.DeadLetters, DeadLetter{at, e.Raw, e.Entity})
+			s.DeadLetters = append(s.DeadLetters, DeadLetter{At: at, Raw: e.Raw, Entity: e.Entity})
 		}
 		r.outcome.Effects = append(r.outcome.Effects, effect)
 	}
 	s.noteChanges(e, at)
+}
+
+// passOver leaves out an event: what is to be redriven next is what stands behind it.
+func (s *State) passOver(r *run) {
+	if letter := r.redriving; letter != nil && r.opened {
+		r.redriving = &Pos{letter.Seq, letter.Index + 1}
+	} else {
+		r.redriving = nil
+	}
 }
 
 // judge applies an event unless it is poison.
