@@ -122,6 +122,9 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 		return err
 	}
 	defer base.Close()
+	if err := base.standsFor(ctx, s, points[0]); err != nil {
+		return err
+	}
 	if base.model == nil && len(videos) > 0 {
 		return o.stopsOfClosure(ctx, s, ends, videos, stop)
 	}

@@ -62,6 +62,7 @@ func (c *closing) passes(ctx context.Context, byIndex bool) (*projector.Fold, er
 			effects = &effectTally{closure: closure, found: found, counts: map[readmodel.Effect]int{}}
 			effects.observe(&options, model)
 		}
+		closure.observe(&options)
 		f := projector.NewFold(model, options)
 		var each func(*eventlog.Message)
 		if c.before != nil {

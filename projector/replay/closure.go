@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -18,7 +19,9 @@ import (
 //   - of a user, what others said of the user's comments, remixes, glitches and jobs,
 //     and who else published the user's videos;
 //   - events with the identity of one of those: whichever came first made
-//     the other a duplicate, also where it names something else.
+//     the other a duplicate, also where it names something else;
+//   - where one of those is redriven, all of whom it is about: it waits for earlier
+//     dead letters of theirs.
 //
 // Since identities come before what makes them matter, the log is read again
 // until the closure grows no more: twice, mostly.
@@ -38,6 +41,8 @@ type closure struct {
 	grew    bool
 	now     events.Time // the log time
 	named   named
+	// redriving: a dead letter was marked to be redriven, and its event comes next.
+	redriving bool
 }
 
 // identity is what makes an event the same as another.
@@ -70,7 +75,7 @@ func closureOf(entities []Entity, horizon time.Duration) *closure {
 
 // begin starts a pass over the log.
 func (c *closure) begin() {
-	c.grew, c.now = false, 0
+	c.grew, c.now, c.redriving = false, 0, false
 	for _, same := range c.identities {
 		for _, i := range same {
 			i.seen = false
@@ -127,6 +132,32 @@ func (c *closure) names(e *events.Event) bool {
 		c.jobs[n.job], c.grew = true, true
 	}
 	return in
+}
+
+// observe has the fold's observer look out for what is redriven.
+func (c *closure) observe(options *projector.FoldOptions) {
+	then := options.Observe
+	options.Observe = func(e *events.Event, effect readmodel.Effect, reason error) {
+		switch {
+		case e.Type.Internal():
+			c.redriving = e.Type == events.TypeDeadLetterRedriven || e.Type == events.TypeDeadLetterOpened
+		case c.redriving:
+			c.redriven(e)
+		}
+		if then != nil {
+			then(e, effect, reason)
+		}
+	}
+}
+
+// redriven takes in whom an event is about that is redriven. Those that cannot be
+// read are folded in any case, and bear on the closure where they mention it.
+func (c *closure) redriven(e *events.Event) {
+	id := e.Entity()
+	if id == ([16]byte{}) || c.videos[id] && c.jobs[id] && c.users[id] || c.named.read(e) != nil && !c.mentions(e.Raw) {
+		return
+	}
+	c.videos[id], c.jobs[id], c.users[id], c.grew = true, true, true, true
 }
 
 // mentions looks for the IDs in an event that cannot be decoded.

@@ -20,6 +20,8 @@ type partWriter interface {
 	// message takes in a message, and returns how many events it wrote and how
 	// many it left out.
 	message(*eventlog.Message) (events, leftOut uint64, err error)
+	// size is how many bytes of lines were written; 0 where it has none.
+	size() int64
 	// close completes what was written.
 	close() error
 }
@@ -91,7 +93,7 @@ func (w *exporter) add(m *eventlog.Message) error {
 	w.part.Events, w.part.LeftOut = w.part.Events+n, w.part.LeftOut+left
 	w.bytes += len(m.Data)
 	w.Meter.Read(m.Seq, int(n))
-	if w.bytes >= w.manifest.PartBytes {
+	if w.bytes >= w.manifest.PartBytes || w.out.size() >= partLimit/2 {
 		return w.closePart()
 	}
 	return nil

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
@@ -18,7 +16,7 @@ import (
 // eventsPart writes events as CloudEvents, one a line, each with the extension
 // attributes tidemarkposition and tidemarkstored.
 type eventsPart struct {
-	packer  *zstd.Encoder
+	packer  *linePacker
 	types   []events.Type
 	repeats *repeatFilter
 	source  []byte // stands for that of events without an identity
@@ -58,6 +56,8 @@ func (p *eventsPart) event(m *eventlog.Message, e *events.Event, reason []byte) 
 	_, err = p.packer.Write(line)
 	return true, err
 }
+
+func (p *eventsPart) size() int64 { return p.packer.bytes }
 
 func (p *eventsPart) close() error { return p.packer.Close() }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -21,11 +22,31 @@ type messageLine struct {
 	BatchID string    `json:"batch_id,omitempty"`
 	Subject string    `json:"subject"`
 	Data    []byte    `json:"data"`
+	// Names are the batch ID and the subject where they are no text: outside producers
+	// may publish under any bytes.
+	Names [][]byte `json:"names,omitempty"`
+}
+
+func lineOf(m *eventlog.Message) messageLine {
+	line := messageLine{Seq: m.Seq, Stored: m.Stored.UTC(), BatchID: m.BatchID, Subject: m.Subject, Data: m.Data}
+	if !utf8.ValidString(m.BatchID) || !utf8.ValidString(m.Subject) {
+		line.Names = [][]byte{[]byte(m.BatchID), []byte(m.Subject)}
+	}
+	return line
+}
+
+// message is what lineOf was given.
+func (l *messageLine) message() eventlog.Message {
+	m := eventlog.Message{Seq: l.Seq, Stored: l.Stored, BatchID: l.BatchID, Subject: l.Subject, Data: l.Data}
+	if len(l.Names) == 2 {
+		m.BatchID, m.Subject = string(l.Names[0]), string(l.Names[1])
+	}
+	return m
 }
 
 // AppendMessageLine appends a message as one line of JSON.
 func AppendMessageLine(dst []byte, m *eventlog.Message) ([]byte, error) {
-	line, err := json.Marshal(messageLine{m.Seq, m.Stored.UTC(), m.BatchID, m.Subject, m.Data})
+	line, err := json.Marshal(lineOf(m))
 	if err != nil {
 		return dst, err
 	}
@@ -43,18 +64,30 @@ func ParseMessageLine(line []byte) (eventlog.Message, error) {
 	if m.Seq == 0 {
 		return eventlog.Message{}, fmt.Errorf("%w: a line has no sequence", ErrExport)
 	}
-	return eventlog.Message{Seq: m.Seq, Stored: m.Stored, BatchID: m.BatchID, Subject: m.Subject, Data: m.Data}, nil
+	return m.message(), nil
 }
 
 // newPacker packs with zstd, on the caller's goroutine: the same lines give the
 // same bytes.
-func newPacker(to io.Writer) (*zstd.Encoder, error) {
-	return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
+func newPacker(to io.Writer) (*linePacker, error) {
+	encoder, err := zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
+	return &linePacker{Encoder: encoder}, err
+}
+
+// linePacker counts the bytes that it packs.
+type linePacker struct {
+	*zstd.Encoder
+	bytes int64
+}
+
+func (p *linePacker) Write(lines []byte) (int, error) {
+	p.bytes += int64(len(lines))
+	return p.Encoder.Write(lines)
 }
 
 // messagesPart writes messages as lines.
 type messagesPart struct {
-	packer *zstd.Encoder
+	packer *linePacker
 	line   []byte
 }
 
@@ -62,6 +95,8 @@ func newMessagesPart(to io.Writer) (partWriter, error) {
 	packer, err := newPacker(to)
 	return &messagesPart{packer: packer}, err
 }
+
+func (p *messagesPart) size() int64 { return p.packer.bytes }
 
 func (p *messagesPart) message(m *eventlog.Message) (n, left uint64, err error) {
 	if p.line, err = AppendMessageLine(p.line[:0], m); err != nil {
@@ -76,8 +111,9 @@ func (p *messagesPart) message(m *eventlog.Message) (n, left uint64, err error) 
 
 func (p *messagesPart) close() error { return p.packer.Close() }
 
-// lineLimit is the longest line of an export: a message of 1 MiB in base64.
-const lineLimit = 2 << 20
+// lineLimit is the longest line of an export: a message of 64 MiB in base64, the
+// most that a NATS server takes.
+const lineLimit = 90 << 20
 
 // eachLine unpacks lines. It fails where they are more than limit bytes.
 func eachLine(packed []byte, limit int64, fn func(line []byte) error) error {

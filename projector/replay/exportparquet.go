@@ -82,6 +82,8 @@ func (p *parquetPart) wanted(name *string) bool {
 	return name != nil && slices.ContainsFunc(p.types, func(t events.Type) bool { return t.String() == *name })
 }
 
+func (p *parquetPart) size() int64 { return 0 }
+
 func (p *parquetPart) close() error { return p.writer.Close() }
 
 // take turns a message into rows.

@@ -30,6 +30,10 @@ type history struct {
 	outside  []eventlog.Message
 	// stride is the most that passes between two messages.
 	stride time.Duration
+	// wild, where set, is what the log adds up to so far: its dead letters are
+	// redriven and dropped, and the clock is set back now and then.
+	wild    *oracle.State
+	strides int
 }
 
 type said struct {
@@ -57,13 +61,17 @@ func (h *history) maybeUser() (u events.UserID) {
 // grow adds messages to the log.
 func (h *history) grow(messages int) kept {
 	for range messages {
-		h.stored = h.stored.Add(time.Duration(h.Int64N(int64(h.stride))))
+		h.clock()
 		seq := uint64(len(h.log) + 1)
 		switch p := h.IntN(100); {
 		case p < 5:
 			h.append(eventlog.Message{Subject: eventlog.BatchSubject, Data: []byte("no record batch")})
 		case p < 12 && len(h.outside) > 0:
 			h.append(h.outside[h.IntN(len(h.outside))])
+		case p < 16 && h.wild != nil:
+			m := h.batch(events.BatchHeader{ID: batchID(seq)}, false)
+			m.Subject = "tidemark.events.7.batch" // a dead letter as a whole
+			h.append(m)
 		case p < 25:
 			m := h.batch(events.BatchHeader{ID: batchID(seq)}, false)
 			h.outside = append(h.outside, m)
@@ -77,9 +85,24 @@ func (h *history) grow(messages int) kept {
 	return h.log
 }
 
+// clock moves on. In a wild history it goes in strides, so that no batch ID is as old as
+// the fold remembers one, give or take a minute, and now and then it is set back.
+func (h *history) clock() {
+	if h.wild == nil {
+		h.stored = h.stored.Add(time.Duration(h.Int64N(int64(h.stride))))
+		return
+	}
+	if h.strides += h.IntN(3); h.chance(5) {
+		h.strides -= 3
+	}
+	h.stored = testTime.Add(time.Duration(h.strides)*h.stride + time.Duration(h.IntN(1000))*time.Millisecond)
+}
+
 func (h *history) append(m eventlog.Message) {
 	m.Seq, m.Stored = uint64(len(h.log)+1), h.stored
-	h.log = append(h.log, m)
+	if h.log = append(h.log, m); h.wild != nil {
+		h.wild.Fold(oracle.Read(incarnation, eventlog.BatchSubject, m.Subject, m.Seq, m.Stored, m.Data))
+	}
 }
 
 func batchID(n uint64) (id events.BatchID) {
@@ -92,6 +115,8 @@ func (h *history) batch(header events.BatchHeader, own bool) eventlog.Message {
 	var entries []events.Entry
 	for range 1 + h.IntN(6) {
 		switch {
+		case own && h.wild != nil && len(h.wild.DeadLetters) > 0 && h.chance(25):
+			entries = append(entries, h.letters())
 		case own && h.chance(10) && len(h.commands) > 0:
 			entries = append(entries, h.commands[h.IntN(len(h.commands))])
 		case own && h.chance(40):
@@ -121,6 +146,45 @@ func (h *history) command() events.Entry {
 		h.commands = append(h.commands, e)
 	}
 	return e
+}
+
+// letters is a command that redrives or drops some dead letters.
+func (h *history) letters() events.Entry {
+	c := events.Command{
+		Kind: events.RedriveDeadLetters, ID: numbered[events.CommandID]('k', h.IntN(1<<30)), Actor: h.user(), Privileged: true,
+		Time: events.TimeOf(h.stored), Reason: []byte("mended"),
+	}
+	mark := events.TypeDeadLetterRedriven
+	if h.chance(20) {
+		c.Kind, mark = events.DropDeadLetters, events.TypeDeadLetterDropped
+	}
+	var frames []byte
+	add := func(t events.Type, d events.Data) {
+		frames, c.Events = events.AppendEvent(frames, events.Meta{Type: t, Time: c.Time}, d), c.Events+1
+	}
+	for range 1 + h.IntN(3) {
+		d := h.wild.DeadLetters[h.IntN(len(h.wild.DeadLetters))]
+		if b, err := events.ReadBatch(d.Raw); err == nil && c.Kind == events.RedriveDeadLetters {
+			add(events.TypeDeadLetterOpened, events.DeadLetterOpened{Letter: events.Position{Seq: d.At.Seq}, Batch: b.ID})
+			var e events.Event
+			for cursor := b.Cursor(); ; {
+				step, _ := cursor.Next(&e)
+				if step == events.StepEnd {
+					break
+				}
+				if step == events.StepEvent {
+					frames, c.Events = append(frames, e.Raw...), c.Events+1
+				}
+			}
+			continue
+		}
+		add(mark, events.DeadLetterMark{Letter: events.Position{Seq: d.At.Seq, Index: uint16(d.At.Index)}})
+		if c.Kind == events.RedriveDeadLetters && events.IsEventFrame(d.Raw, len(d.Raw)) {
+			frames, c.Events = append(frames, d.Raw...), c.Events+1
+		}
+	}
+	add(events.TypeOperationRecorded, events.OperationRecorded{})
+	return events.Entry{Bytes: append(events.AppendCommand(nil, c), frames...), Events: c.Events}
 }
 
 // event is the frame of an event; now and then of one that was said before, as

@@ -36,7 +36,7 @@ func ReadPage(ctx context.Context, s Source, from, to uint64) (*Page, error) {
 	}
 	bytes := 0
 	err = s.Read(ctx, from, min(to, last, from+pageMessages-1), func(m eventlog.Message) error {
-		p.Messages = append(p.Messages, PageMessage{m.Seq, m.Stored.UTC(), m.BatchID, m.Subject, m.Data})
+		p.Messages = append(p.Messages, PageMessage(lineOf(&m)))
 		if bytes += len(m.Data); bytes >= pageBytes {
 			return errDone
 		}
@@ -79,7 +79,7 @@ func (p Paged) Read(ctx context.Context, from, to uint64, fn func(eventlog.Messa
 			if m.Seq != next || m.Seq > to {
 				return &GapError{Need: next, First: page.First, Last: page.Last}
 			}
-			if err := fn(eventlog.Message{Seq: m.Seq, Stored: m.Stored, BatchID: m.BatchID, Subject: m.Subject, Data: m.Data}); err != nil {
+			if err := fn((*messageLine)(m).message()); err != nil {
 				return err
 			}
 			next++

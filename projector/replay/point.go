@@ -63,9 +63,9 @@ func (p *Point) UnmarshalText(text []byte) (err error) {
 // ErrBeyond is returned for a position behind the end of a source.
 var ErrBeyond = errors.New("position lies behind the end")
 
-// Find returns the sequence of the message that a point names; one less than the
-// first of the source where the point lies before all that it holds. It fails
-// with ErrBeyond for a position that is not written yet.
+// Find returns the sequence of the message that a point names, which the source
+// need not hold any more; for a time before all that it holds, one less than its
+// first. It fails with ErrBeyond for a position that is not written yet.
 //
 // Times are looked for by halves: append times go up, save where somebody has
 // set the server's clock back. There one of the places is found at which they
@@ -80,7 +80,7 @@ func (p Point) Find(ctx context.Context, s Source) (uint64, error) {
 	case p.Time.IsZero() && p.Seq > last:
 		return 0, fmt.Errorf("%w: message %d is asked for, the last is %d", ErrBeyond, p.Seq, last)
 	case p.Time.IsZero():
-		return max(p.Seq, first-1), nil
+		return p.Seq, nil
 	}
 	low, high := first, last+1 // the first message after the time lies from low to high
 	if narrows, ok := s.(interface {

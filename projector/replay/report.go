@@ -210,10 +210,25 @@ func (r *reporting) finish(m *readmodel.Model) {
 	}
 	all := r.all.Model()
 	for number := range uint32(all.Videos.Len()) {
-		id := all.Videos.ID(number)
-		if before, after := counted(all, id), counted(m, id); before != after {
-			r.differ(Moved{Video: before.Video, Before: before, After: after, Change: after.Counters.Sub(before.Counters)})
+		r.compare(all, m, all.Videos.ID(number))
+	}
+	for number := range uint32(m.Videos.Len()) {
+		// Its only events may have been repeats of what is left out.
+		if id := m.Videos.ID(number); !knows(all, id) {
+			r.compare(all, m, id)
 		}
+	}
+}
+
+func knows(m *readmodel.Model, id events.VideoID) bool {
+	_, ok := m.Videos.Find(id)
+	return ok
+}
+
+// compare lists a video if it counts otherwise without what is left out.
+func (r *reporting) compare(all, rest *readmodel.Model, id events.VideoID) {
+	if before, after := counted(all, id), counted(rest, id); before != after {
+		r.differ(Moved{Video: before.Video, Before: before, After: after, Change: after.Counters.Sub(before.Counters)})
 	}
 }
 

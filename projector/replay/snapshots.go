@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -52,6 +53,16 @@ func (b *base) Close() {
 	if b.close != nil {
 		b.close()
 	}
+}
+
+// standsFor fails with ErrGap where nothing says whether the snapshot is of the time
+// that is asked for: it may hold messages that came later and were trimmed since.
+func (b *base) standsFor(ctx context.Context, s Source, p Point) error {
+	first, last, err := s.Bounds(ctx)
+	if err != nil || p.Time.IsZero() || b.model == nil || b.at >= first || b.model.LogTime() <= events.TimeOf(p.Time) {
+		return err
+	}
+	return &GapError{Need: first - 1, First: first, Last: last}
 }
 
 // base opens the nearest snapshot of the source's log that holds no message

@@ -150,7 +150,7 @@ func TestPointsAreFound(t *testing.T) {
 		point string
 		want  uint64
 	}{
-		{"end", 16}, {"", 16}, {"12", 12}, {"12.7", 12}, {"16", 16}, {"3", 10},
+		{"end", 16}, {"", 16}, {"12", 12}, {"12.7", 12}, {"16", 16}, {"3", 3},
 		{at(0).Add(-1).Format(time.RFC3339Nano), 10},
 		{at(0).Format(time.RFC3339), 12},
 		{at(1).Format(time.RFC3339), 12},
