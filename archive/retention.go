@@ -8,6 +8,7 @@ import (
 	"time"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
@@ -19,10 +20,12 @@ type Retention struct {
 	Log     *eventlog.Log
 	// Keep is how long the log keeps a message at least.
 	Keep time.Duration
-	// Needs returns the first message that read models may want again.
-	Needs  func() (uint64, error)
+	// Needs returns which messages read models may want again, the first ones first.
+	Needs  func() ([]projector.Need, error)
 	Logger *slog.Logger
 	Now    func() time.Time
+
+	held string // who keeps the log from being trimmed, as it was last said
 }
 
 const (
@@ -82,10 +85,11 @@ func (r *Retention) Trim(ctx context.Context) (trimmed uint64, err error) {
 
 // limit returns the last message that the log may forget.
 func (r *Retention) limit(ctx context.Context, first uint64) (upTo uint64, err error) {
-	needed, err := r.Needs()
+	needs, err := r.Needs()
 	if err != nil {
 		return 0, err
 	}
+	needed := needs[0].Seq // the serving model's checkpoint is among them
 	_, archived, err := r.Archive.Source().Bounds(ctx)
 	if err != nil {
 		return 0, err
@@ -94,7 +98,23 @@ func (r *Retention) limit(ctx context.Context, first uint64) (upTo uint64, err e
 	if err != nil {
 		return 0, err
 	}
+	r.tell(needs[0], min(old, archived))
 	return min(old, needed-1, archived, first+trimMessages-1), nil
+}
+
+// tell says once who keeps messages that could be trimmed otherwise. That the serving
+// model's checkpoint does is how it should be: the next one lies further on.
+func (r *Retention) tell(need projector.Need, otherwise uint64) {
+	held := ""
+	if need.Seq <= otherwise && need.By != projector.NeededByCheckpoint {
+		held = need.Why
+	}
+	if held != r.held && held != "" {
+		r.Logger.Warn("the log keeps messages that are old enough to be trimmed", "from", need.Seq, "needed_by", string(need.By), "reason", need.Why)
+	} else if held != r.held {
+		r.Logger.Info("the log is trimmed again", "was_needed_by", r.held)
+	}
+	r.held = held
 }
 
 // errDiffers: the archive holds another message than the log.

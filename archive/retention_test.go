@@ -1,13 +1,17 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
 )
 
 // retention lets the log forget what is older than keep, as seen from a day ahead.
@@ -80,4 +84,66 @@ func TestTheLogForgetsWhatIsArchived(t *testing.T) {
 	w.equalFold()
 	w.equalHistory()
 	w.equalAudit()
+}
+
+// TestTheLogSaysWhoKeepsIt: a rebuilt model that waits to be accepted needs the log
+// from its own checkpoint, one that is being rebuilt from the beginning, and each is
+// named; given up, it needs nothing.
+func TestTheLogSaysWhoKeepsIt(t *testing.T) {
+	w := newWorld(t, database(t))
+	g := newTraffic(15)
+	w.start()
+	w.commitMany(g, 40)
+	w.caughtUp()
+	var said bytes.Buffer
+	r := w.retention(time.Hour)
+	r.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	trims := func(want uint64, says ...string) {
+		t.Helper()
+		said.Reset()
+		if n, err := r.Trim(testContext(t)); n != want || err != nil {
+			t.Fatalf("trimmed %d messages, want %d; %v", n, want, err)
+		}
+		for _, text := range says {
+			if !strings.Contains(said.String(), text) {
+				t.Fatalf("it says nothing of %q: %s", text, said.String())
+			}
+		}
+	}
+	saved := func() uint64 {
+		t.Helper()
+		at, err := w.projector.Checkpoint(testContext(t), w.projector.Snapshot().At.Seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.At.Seq
+	}
+	shadow, err := w.projector.NewShadow(testContext(t), []byte(`{"run":"r-1"}`), projector.ShadowOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := saved()
+	trims(0, "needed_by=rebuild", "rebuild r-1 into model-000002, which reads the log from its beginning")
+	trims(0)
+	if said.Len() > 0 {
+		t.Errorf("it is said twice: %s", said.String())
+	}
+	read := w.archive.Whole().Read
+	if err := shadow.CatchUp(testContext(t), read, held, func(uint64, int) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shadow.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(shadow.Hold([]byte(`{"run":"r-1","held":true,"held_since":"2026-11-28T09:00:00Z"}`)), shadow.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w.commitMany(g, 40)
+	w.caughtUp()
+	end := saved()
+	trims(held-1, "needed_by=held", "model-000002, which waits to be accepted since 2026-11-28T09:00:00Z")
+	if err := w.projector.Discard("model-000002"); err != nil {
+		t.Fatal(err)
+	}
+	trims(end-held, "the log is trimmed again", "was_needed_by=\"model-000002, which waits")
 }

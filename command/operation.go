@@ -58,7 +58,7 @@ func (r *Recorder) Record(ctx context.Context, o Operation) (eventlog.Receipt, e
 func (r *Recorder) Audit(ctx context.Context, a replay.Action) error {
 	kinds := map[replay.Kind]events.CommandKind{
 		replay.KindRebuild: events.RebuildReadModel, replay.KindSwitch: events.SwitchReadModel,
-		replay.KindRollback: events.RollBackReadModel, replay.KindRepair: events.RepairReadModel,
+		replay.KindRollback: events.RollBackReadModel, replay.KindDiscard: events.DiscardReadModel, replay.KindRepair: events.RepairReadModel,
 	}
 	o := Operation{Kind: kinds[a.Kind], Reason: a.Reason, Targets: a.Targets, Outcome: map[string]string{"detail": a.Outcome}}
 	if o.Kind == 0 {

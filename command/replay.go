@@ -63,6 +63,9 @@ func startables(r *replay.Runs) []startable {
 		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
 		}},
+		{"discard", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartDiscard(ctx, replay.DiscardOptions{Order: b.order})
+		}},
 		{"verify", []string{"events_per_second", "from_snapshot", "from_export", "on_disk", "archive", "archive_wait_seconds"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartVerify(ctx, b.verify())
 		}},

@@ -38,6 +38,7 @@ const (
 	RollBackReadModel
 	RepairReadModel
 	ImportLog
+	DiscardReadModel
 	commandKindEnd
 )
 
@@ -69,6 +70,7 @@ var commandKindNames = [commandKindEnd]string{
 	RollBackReadModel:  "replay.rollback",
 	RepairReadModel:    "replay.repair",
 	ImportLog:          "replay.import",
+	DiscardReadModel:   "replay.discard",
 }
 
 // Known reports whether the kind is one of this vocabulary.

@@ -79,13 +79,14 @@ func (e *edition) foldMessage(msg *decodedMessage) error {
 	return nil
 }
 
-// drain writes the last checkpoint, after one that failed before it. Where the
-// disk may not be written to, that is left to the next start.
+// drain writes the last checkpoint, after one that failed before it, and where it
+// ends. Where the disk may not be written to, that is left to the next start.
 func (e *edition) drain() (written bool, err error) {
 	if e.failed {
 		return false, errFailed
 	}
 	if e.unwritten.image == nil && !e.unsaved() {
+		e.keep()
 		return true, nil
 	}
 	if err := e.cfg.MayWrite(); err != nil {
@@ -104,6 +105,7 @@ func (e *edition) drain() (written bool, err error) {
 			return false, fmt.Errorf("write the last checkpoint: %w", err)
 		}
 	}
+	e.keep()
 	return true, nil
 }
 

@@ -1,66 +1,97 @@
 package projector
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
 )
 
-// Needs returns the first message that the read models of this directory may
-// want of the log again: the one that the oldest of their checkpoints ends with,
-// by which a start knows the log. The model that is kept to go back to counts, and
-// the one that the next start takes; while one is being rebuilt, all messages are
-// needed. It is for one goroutine.
-func (p *Projector) Needs() (seq uint64, err error) {
-	r, err := p.roles()
-	if err != nil {
-		return 0, err
-	}
-	if r.rebuilding != "" {
-		return 1, nil
-	}
-	next, err := p.models.Next()
-	if err != nil {
-		return 0, err
-	}
-	seq = p.Stats().Saved.Seq
-	for i, name := range []string{r.previous, next} {
-		if name == "" {
-			continue
-		}
-		k := &p.kept[i]
-		if k.name != name {
-			at, err := p.savedBy(name)
-			if err != nil {
-				return 0, err
-			}
-			*k = kept{name, at}
-		}
-		seq = min(seq, k.at)
-	}
-	return max(seq, 1), nil
+// Need is somebody who may want messages of the log again: the log must not forget
+// them.
+type Need struct {
+	// Seq is the first of them.
+	Seq uint64 `json:"sequence"`
+	// By is the kind of who needs them, and Why says it to people.
+	By  NeededBy `json:"by"`
+	Why string   `json:"why"`
 }
 
-// kept is a model that is kept, and the message that its checkpoint ends with.
-type kept struct {
-	name string
-	at   uint64
+// NeededBy is a kind of who needs messages of the log.
+type NeededBy string
+
+// The kinds. A start knows the log by the last message of its checkpoint, so that
+// one is needed too.
+const (
+	NeededByCheckpoint NeededBy = "checkpoint" // the serving model's
+	NeededByPrevious   NeededBy = "previous"   // the model that is kept to go back to
+	NeededByNext       NeededBy = "next"       // the model that the next start takes
+	NeededByHeld       NeededBy = "held"       // a rebuilt model that waits to be accepted
+	NeededByRebuild    NeededBy = "rebuild"    // a rebuild under way, or to be gone on with
+)
+
+// RebuildNote is what a rebuild's note says to others than who left it, who may keep
+// more in the same JSON object.
+type RebuildNote struct {
+	// Run names the rebuild to people.
+	Run string `json:"run,omitempty"`
+	// Held: it waits for somebody to accept it, since HeldSince.
+	Held      bool      `json:"held,omitempty"`
+	HeldSince time.Time `json:"held_since,omitzero"`
 }
 
-// savedBy reads where the last checkpoint of a model ends that nobody has open.
-func (p *Projector) savedBy(name string) (uint64, error) {
-	store, err := checkpoint.Open(p.models.Path(name), checkpoint.Options{Logger: p.cfg.Logger})
+// Needs returns who needs the log from where, who needs most of it first. It may be
+// called by many at once.
+func (p *Projector) Needs() ([]Need, error) {
+	p.naming.Lock()
+	defer p.naming.Unlock()
+	return needsOf(p.models, p.Stats().Saved.Seq)
+}
+
+// ListNeeds is Needs for the models of a stopped service, whose current one's
+// checkpoint ends with that message.
+func ListNeeds(modelsDir string, saved uint64) ([]Need, error) {
+	return needsOf(checkpoint.Models{Dir: modelsDir}, saved)
+}
+
+func needsOf(models checkpoint.Models, saved uint64) (needs []Need, err error) {
+	r, err := rolesOf(models)
 	if err != nil {
-		return 0, fmt.Errorf("open model %s, which is kept: %w", name, err)
+		return nil, fmt.Errorf("ask what the read models need of the log: %w", err)
 	}
-	defer func() { _ = store.Close() }() // it is only read
-	version, data := store.Latest()
-	if version == 0 {
-		return 0, nil
+	add := func(by NeededBy, seq uint64, format string, args ...any) {
+		needs = append(needs, Need{Seq: max(seq, 1), By: by, Why: fmt.Sprintf(format, args...)})
 	}
-	mark, err := decodeMarker(data)
-	if err != nil {
-		return 0, fmt.Errorf("read the checkpoint of model %s, which is kept: %w", name, err)
+	closed := func(by NeededBy, name, what string) {
+		seq, known := readKept(models, name)
+		if !known {
+			what += "; where its checkpoint ends is not known"
+		}
+		add(by, seq, "%s, %s", name, what)
 	}
-	return mark.Last.Seq, nil
+	add(NeededByCheckpoint, saved, "the checkpoint of the model that serves")
+	if r.previous != "" {
+		closed(NeededByPrevious, r.previous, "which served before and is kept to go back to")
+	}
+	if r.next != "" && r.next != r.previous {
+		closed(NeededByNext, r.next, "which the next start takes")
+	}
+	var note RebuildNote
+	_ = json.Unmarshal(r.note, &note) // one that says nothing is under way
+	switch {
+	case r.rebuilding == "" || r.rebuilding == r.next:
+	case note.Held && note.HeldSince.IsZero():
+		closed(NeededByHeld, r.rebuilding, "which waits to be accepted")
+	case note.Held:
+		closed(NeededByHeld, r.rebuilding, "which waits to be accepted since "+note.HeldSince.UTC().Format(time.RFC3339))
+	case note.Run == "":
+		add(NeededByRebuild, 1, "the rebuild into %s, which reads the log from its beginning", r.rebuilding)
+	default:
+		add(NeededByRebuild, 1, "rebuild %s into %s, which reads the log from its beginning", note.Run, r.rebuilding)
+	}
+	slices.SortStableFunc(needs, func(a, b Need) int { return cmp.Compare(a.Seq, b.Seq) })
+	return needs, nil
 }

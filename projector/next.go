@@ -3,6 +3,8 @@ package projector
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 )
 
 // A model that was rebuilt on disk waits for the next start, which loads it into
@@ -53,6 +55,7 @@ func (p *Projector) nextIsCurrent(name string) error {
 	}
 	if r.current != name {
 		r.current, r.previous = name, r.current
+		_ = os.Remove(filepath.Join(p.models.Path(r.previous), keptFile)) // it is older than the model may be
 	}
 	if r.rebuilding == name {
 		r.rebuilding, r.note = "", nil
@@ -60,11 +63,15 @@ func (p *Projector) nextIsCurrent(name string) error {
 	return errors.Join(p.name(r), p.models.SetNext(""))
 }
 
-// forgetNext removes a model that no start is to take any more.
+// forgetNext removes a model that no start is to take any more. One that is kept to
+// go back to stays.
 func (p *Projector) forgetNext() error {
-	name, err := p.models.Next()
-	if err != nil || name == "" {
+	r, err := p.roles()
+	if err != nil {
 		return err
 	}
-	return errors.Join(p.models.SetNext(""), p.models.Remove(name))
+	if err := p.models.SetNext(""); err != nil || r.next == "" || r.next == r.previous {
+		return err
+	}
+	return p.models.Remove(r.next)
 }

@@ -157,16 +157,23 @@ func (p *Projector) ServeNext(s *Shadow) error {
 	if err = errors.Join(err, s.letGo()); err != nil {
 		return fmt.Errorf("let the next start take model %s: %w", name, err)
 	}
-	before, err := p.models.Next()
+	p.naming.Lock()
+	defer p.naming.Unlock()
+	before, err := p.roles()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(p.models.SetNext(name), p.models.EndRebuilding()); err != nil {
+	if err := p.models.SetNext(name); err != nil {
 		return err
 	}
+	if before.rebuilding == name {
+		if err := p.models.EndRebuilding(); err != nil {
+			return err
+		}
+	}
 	p.cfg.Logger.Info("the next start takes another read model", "name", name)
-	if before != "" && before != name {
-		return p.models.Remove(before)
+	if old := before.next; old != "" && old != name && old != before.previous {
+		return p.models.Remove(old)
 	}
 	return nil
 }

@@ -101,8 +101,8 @@ func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
 	w.must(w.p.ServeNext(s))
 	w.commits(220, 10)
 	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
-	if needs, err := w.p.Needs(); err != nil || needs > w.end()-10 {
-		t.Errorf("the log is needed from message %d on, %v", needs, err)
+	if needs := w.needs(); len(needs) != 2 || needs[1].By != NeededByNext || needs[1].Seq != w.end()-10 {
+		t.Errorf("the log is needed by %+v", needs)
 	}
 	w.stop()
 	w.start()

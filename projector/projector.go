@@ -103,7 +103,7 @@ type Projector struct {
 	stats    stats
 	asOf     asOf
 	wg       sync.WaitGroup
-	kept     [2]kept // what Needs knows of the model to go back to, and of the next
+	naming   sync.Mutex // held while the files that name the models change, once it runs
 
 	snapshots snapshotter
 }

@@ -61,6 +61,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 		}
 		return nil, err
 	}
+	p.keepUnknown()
 	p.serving.Store(p.live.model)
 	p.foldedBy.Store(int64(p.live.foldVersion))
 	p.asOf.folded(p.live.model.LogTime())

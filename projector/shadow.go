@@ -161,15 +161,6 @@ func (p *Projector) ResumeShadow(ctx context.Context, o ShadowOptions) (*Shadow,
 	return nil, errors.Join(ErrNoRebuild, p.AbandonRebuild())
 }
 
-// AbandonRebuild removes a rebuild that nobody will go on with.
-func (p *Projector) AbandonRebuild() error {
-	name, _, err := p.models.Rebuilding()
-	if err != nil || name == "" {
-		return err
-	}
-	return errors.Join(p.models.EndRebuilding(), p.models.Remove(name))
-}
-
 // PreviousShadow is the model that served before the present one, as it was kept.
 func (p *Projector) PreviousShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
 	p.retiring.Wait() // it may be just about to be closed
@@ -230,11 +221,20 @@ func (p *Projector) loadShadow(ctx context.Context, name string, role shadowRole
 	return s, nil
 }
 
+// Hold is Note for a rebuild whose checkpoint has just been written, and that waits
+// from now on.
+func (s *Shadow) Hold(note []byte) error {
+	s.e.keep()
+	return s.Note(note)
+}
+
 // Note changes the note that is left with a rebuild.
 func (s *Shadow) Note(note []byte) error {
 	if s.role != shadowRebuilt {
 		return nil
 	}
+	s.p.naming.Lock()
+	defer s.p.naming.Unlock()
 	return s.p.models.SetRebuilding(s.e.name, note)
 }
 
@@ -377,11 +377,11 @@ func (s *Shadow) Discard() error {
 	}
 	name := s.e.name
 	err := s.letGo()
-	if s.role == shadowPrevious {
+	switch s.role {
+	case shadowPrevious:
 		return err
-	}
-	if s.role == shadowRebuilt {
-		err = errors.Join(err, s.p.models.EndRebuilding())
+	case shadowRebuilt:
+		return errors.Join(err, s.p.Discard(name))
 	}
 	return errors.Join(err, s.p.models.Remove(name))
 }

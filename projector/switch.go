@@ -71,8 +71,13 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 	if s.e.space != nil {
 		return Switched{}, ErrOnDisk
 	}
+	p.naming.Lock()
+	defer p.naming.Unlock()
 	result := Switched{Model: s.e.name, Generation: s.e.model.Snapshot().Generation()}
 	before, err := p.roles()
+	if err == nil {
+		err = writeKept(p.models, before.current, p.Stats().Saved.Seq) // it is not closed yet
+	}
 	if err != nil {
 		return result, err
 	}
@@ -109,8 +114,8 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 
 // roles are what the files beside the models name.
 type roles struct {
-	current, previous, rebuilding string
-	note                          []byte
+	current, previous, rebuilding, next string
+	note                                []byte
 }
 
 func (p *Projector) roles() (roles, error) { return rolesOf(p.models) }
@@ -122,11 +127,14 @@ func rolesOf(models checkpoint.Models) (r roles, err error) {
 	if r.previous, err = models.Previous(); err != nil {
 		return r, err
 	}
+	if r.next, err = models.Next(); err != nil {
+		return r, err
+	}
 	r.rebuilding, r.note, err = models.Rebuilding()
 	return r, err
 }
 
-// name writes the files, the one that counts first.
+// name writes the files, the one that counts first. NEXT has a life of its own.
 func (p *Projector) name(r roles) error {
 	if err := p.models.Use(r.current); err != nil {
 		return err

@@ -23,8 +23,9 @@ type Replay struct {
 	Log  Log
 	// Source holds the messages of the log.
 	Source replay.Source
-	// Stats and Ready are the projector's.
+	// Stats, Needs and Ready are the projector's.
 	Stats func() projector.Stats
+	Needs func() ([]projector.Need, error)
 	Ready func() error
 	// Archive says where the archive stands; nil where this process writes none.
 	Archive func() ArchiveStatus
@@ -95,6 +96,10 @@ func (s *Service) replayStatus(c *api.Call) error {
 	document.Checkpoint = CheckpointStatus{
 		Sequence: stats.Saved.Seq, Written: stats.Checkpoints, Failed: stats.CheckpointsFailed,
 		Postponed: stats.CheckpointsPostponed, Seconds: rounded(stats.CheckpointSeconds),
+	}
+	var err error
+	if document.Log.Needs, err = s.replay.Needs(); err != nil {
+		return err
 	}
 	if s.replay.Archive != nil {
 		status := s.replay.Archive()

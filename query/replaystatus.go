@@ -29,6 +29,9 @@ type LogStatus struct {
 	FirstSequence uint64     `json:"first_sequence"`
 	LastSequence  uint64     `json:"last_sequence"`
 	Lineage       []Ancestor `json:"lineage"`
+	// Needs says who may want which messages again, who needs most of them first: the
+	// log must keep these.
+	Needs []projector.Need `json:"needs"`
 	// Fault says why the log does not answer; then the sequences are what was
 	// last known of it, and the first is 0.
 	Fault string `json:"fault,omitempty"`

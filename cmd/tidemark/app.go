@@ -187,7 +187,7 @@ func (a *app) routes() ([]api.Route, error) {
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
 			Replay: &query.Replay{
-				Runs: a.runs, Log: a.log, Source: a.source(), ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats,
+				Runs: a.runs, Log: a.log, Source: a.source(), ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats, Needs: a.projector.Needs,
 				Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable, Archive: a.archiveStatus(),
 			},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),

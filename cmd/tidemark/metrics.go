@@ -99,6 +99,7 @@ func (a *app) registerGauges() {
 	})
 	gauge("tidemark_verify_differences", "Keys in which the read model was not what the log says, by the last verification.", func() float64 { return float64(a.runs.VerifyStats().Differences) })
 	gauge("tidemark_verify_last_success_timestamp_seconds", "When the last verification ended that found no difference; 0 if none did.", func() float64 { return float64(a.runs.VerifyStats().LastSuccess) })
+	a.registry.MustRegister(newNeedsCollector(a.projector.Needs))
 	gauge("tidemark_log_queue_entries", "Commands that wait for a record batch.", func() float64 { return float64(a.writer.Stats().QueueEntries) })
 	gauge("tidemark_log_stalled", "1 while the event log makes no progress.", func() float64 { return flag(a.writer.Stalled()) })
 	gauge("tidemark_disk_free_bytes", "Free space under the data directory.", func() float64 { return float64(a.disk.free.Load()) })

@@ -62,13 +62,16 @@ type replayRebuildCmd struct {
 	Fresh       bool   `help:"Begin anew where a rebuild was begun before and did not get to its end."`
 	Switch      bool   `xor:"what" help:"Do not rebuild: switch to the read model that was held back, or differed (with --accept)."`
 	Rollback    bool   `xor:"what" help:"Do not rebuild: go back to the read model that served before the last switch."`
+	Discard     bool   `xor:"what" help:"Do not rebuild: give up and remove the read model that was held back, differed, was not finished, or waits for the next start."`
 }
 
 // Validate refuses what does not go together.
 func (r *replayRebuildCmd) Validate() error {
 	switch {
-	case r.asked() && (r.DryRun || r.Switch || r.Rollback || r.Detach):
-		return errors.New("--until, --only and --exclude-users make a report, which goes without --dry-run, --switch, --rollback and --detach")
+	case r.asked() && (r.DryRun || r.Switch || r.Rollback || r.Discard || r.Detach):
+		return errors.New("--until, --only and --exclude-users make a report, which goes without --dry-run, --switch, --rollback, --discard and --detach")
+	case r.DryRun && (r.Switch || r.Rollback || r.Discard):
+		return errors.New("--dry-run rebuilds without a switch: it goes without --switch, --rollback and --discard")
 	case r.Offline && !r.asked():
 		return errors.New("--offline is for reports: a rebuild is the running service's own")
 	case r.Reason == "" && !r.asked() && !r.DryRun:
@@ -89,6 +92,9 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 	client, err := r.client()
 	if err != nil {
 		return err
+	}
+	if r.Discard {
+		return r.discard(ctx, client)
 	}
 	kind, body := "rebuild", r.body()
 	body["reason"], body["accept"], body["hold"], body["fresh"] = r.Reason, r.Accept, r.Hold, r.Fresh
@@ -111,6 +117,22 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 		return errors.Join(errDifferences, failure)
 	}
 	return failure
+}
+
+// discard gives up what was rebuilt and does not serve.
+func (r *replayRebuildCmd) discard(ctx context.Context, client *adminClient) error {
+	ended, err := client.start(ctx, "discard", map[string]any{"reason": r.Reason}, r.Detach)
+	if err != nil {
+		return err
+	}
+	result := &replay.DiscardResult{}
+	failure := ended.ended(result)
+	return errors.Join(r.printed(ended, func(w io.Writer) {
+		rows(w, "run", fmt.Sprintf("%s %s %s", ended.ID, ended.Kind, ended.State))
+		if ended.State == replay.StateDone {
+			rows(w, "discarded", result.Model, "needed", fmt.Sprintf("from message %d on by %s", result.Needed.Seq, result.Needed.Why))
+		}
+	}), failure)
 }
 
 func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {

@@ -53,6 +53,9 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 	if s.Log.Fault != "" {
 		rows(w, "", s.Log.Fault)
 	}
+	for i, need := range s.Log.Needs {
+		rows(w, map[bool]string{true: "needed"}[i == 0], fmt.Sprintf("from message %d on by %s", need.Seq, need.Why))
+	}
 	folded := fmt.Sprintf("%d.%d, %d events", s.Folded.Sequence, s.Folded.Index, s.Folded.Events)
 	if s.Folded.LogTime != "" {
 		folded += ", stored up to " + s.Folded.LogTime

@@ -57,6 +57,9 @@ func (s *replayStatusCmd) readOffline(ctx context.Context) (*query.ReplayStatus,
 			return nil, err
 		}
 	}
+	if status.Log.Needs, err = projector.ListNeeds(models, at.Seq); err != nil {
+		return nil, err
+	}
 	status.Runs, err = replay.ReadRuns(filepath.Join(s.DataDir, runsFile))
 	return status, err
 }

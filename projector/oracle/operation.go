@@ -6,7 +6,7 @@ import "slices"
 func operative(kind string) bool {
 	switch kind {
 	case "dead-letter.redrive", "dead-letter.drop", "log.adopt",
-		"replay.rebuild", "replay.switch", "replay.rollback", "replay.repair", "replay.import":
+		"replay.rebuild", "replay.switch", "replay.rollback", "replay.repair", "replay.import", "replay.discard":
 		return true
 	}
 	return false

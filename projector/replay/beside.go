@@ -23,6 +23,8 @@ type beside struct {
 	peak   uint64
 	// unfollow lets go of the messages kept for the shadow.
 	unfollow func()
+	// waits: the model has waited to be accepted, and goes on to if it is not.
+	waits bool
 }
 
 // foldBeside begins with a shadow, which it closes in the end (close).
@@ -36,10 +38,10 @@ func (r *Runs) foldBeside(shadow *projector.Shadow, s Source, m *Meter, eventsPe
 }
 
 // close lets go of the shadow. A rebuild can be gone on with, unless it was
-// cancelled.
+// cancelled; what waited to be accepted before waits on.
 func (b *beside) close(ctx context.Context) error {
 	b.unfollow()
-	if abandoned(ctx) {
+	if abandoned(ctx) && !b.waits {
 		return b.shadow.Discard()
 	}
 	return b.shadow.Close()

@@ -27,6 +27,7 @@ type Progress struct {
 // A nil one takes nothing down.
 type Meter struct {
 	now func() time.Time
+	run RunID // whose progress it is; empty where it is none's
 
 	mu    sync.Mutex
 	p     Progress

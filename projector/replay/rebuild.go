@@ -14,8 +14,7 @@ import (
 // note is left beside a rebuild, for who goes on with it.
 type note struct {
 	RebuildOptions
-	// Held: it waits for somebody to accept it.
-	Held bool `json:"held,omitempty"`
+	projector.RebuildNote
 	// Base is what it began with.
 	Base *Base `json:"base,omitempty"`
 }
@@ -114,7 +113,7 @@ func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases,
 		return nil, nil, err
 	}
 	return from.begin(ctx, r, m, func(base *Base, so projector.ShadowOptions) (*projector.Shadow, error) {
-		return p.NewShadow(ctx, note{RebuildOptions: o, Base: base}.encode(), so)
+		return p.NewShadow(ctx, note{RebuildOptions: o, RebuildNote: projector.RebuildNote{Run: string(m.run)}, Base: base}.encode(), so)
 	})
 }
 
@@ -140,6 +139,7 @@ func (r *Runs) left() (n note, err error) {
 
 // rebuild catches up with the serving model, compares, and switches.
 func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *beside, base *Base) (result *RebuildResult, err error) {
+	b.waits = kind == KindSwitch
 	result = &RebuildResult{Model: b.shadow.Name(), Base: base}
 	defer func() {
 		b.notePeak()
@@ -202,7 +202,8 @@ func (b *beside) compare(ctx context.Context, result *RebuildResult) error {
 
 // hold leaves the shadow for somebody who accepts it.
 func (b *beside) hold(ctx context.Context, o RebuildOptions, result *RebuildResult) error {
-	if err := b.shadow.Note(note{RebuildOptions: o, Base: result.Base, Held: true}.encode()); err != nil {
+	waits := projector.RebuildNote{Run: string(b.meter.run), Held: true, HeldSince: b.runs.cfg.Now().UTC()}
+	if err := b.shadow.Hold(note{RebuildOptions: o, RebuildNote: waits, Base: result.Base}.encode()); err != nil {
 		return err
 	}
 	if result.Equal {

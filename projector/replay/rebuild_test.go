@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -187,4 +188,51 @@ func TestAnotherFoldVersionIsRebuiltByItself(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.dir, "models", "model-000001")); err != nil {
 		t.Errorf("what was served before is not kept: %v", err)
 	}
+}
+
+// A model that differs, one that is held, and one whose rebuild failed can be given
+// up: its directory goes, and the log need not be kept for it.
+func TestRebuiltModelIsGivenUp(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	discard := func() (replay.RunID, error) {
+		return s.runs.StartDiscard(testContext(t), replay.DiscardOptions{Order: replay.Order{Actor: "somebody", Reason: "the old count stays"}})
+	}
+	if _, err := discard(); !errors.Is(err, projector.ErrNothingToDiscard) {
+		t.Error(err)
+	}
+	flipped := numbered[events.VideoID]('v', 3)
+	for name, begin := range map[string]func(){
+		"it differs": func() {
+			s.inspect(func(m *readmodel.Model) { m.AddView(flipped, 0) })
+			s.say(1) // so that a checkpoint holds it
+			s.end()
+			if ended := s.run(s.runs.StartRebuild(testContext(t), replay.RebuildOptions{})); !errors.Is(ended.Err(), replay.ErrDiffers) || !strings.Contains(ended.Error, "--discard") {
+				t.Errorf("%s: %s", ended.State, ended.Error)
+			}
+			s.done(s.runs.StartRepair(testContext(t), replay.RepairOptions{}))
+		},
+		"it is held":           func() { s.rebuild(replay.RebuildOptions{Hold: true}) },
+		"it was held and kept": func() { s.rebuild(replay.RebuildOptions{Hold: true}); s.stop(); s.start() },
+		"the next start was to take it": func() {
+			s.rebuild(replay.RebuildOptions{OnDisk: true})
+		},
+	} {
+		s.audit = nil
+		begin()
+		s.audit = nil
+		waited := models(t, s)
+		result := s.done(discard()).Result.(*replay.DiscardResult)
+		if left := models(t, s); len(left) != 1 || len(waited) != 2 || waited[1] != result.Model || result.Needed.By != projector.NeededByCheckpoint {
+			t.Errorf("%s: %v are left of %v, %+v", name, left, waited, result)
+		}
+		if len(s.audit) != 1 || s.audit[0].Kind != replay.KindDiscard || s.audit[0].Reason != "the old count stays" || !strings.Contains(s.audit[0].Outcome, result.Model) {
+			t.Errorf("%s: audit %+v", name, s.audit)
+		}
+		if _, err := discard(); !errors.Is(err, projector.ErrNothingToDiscard) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.recounted("afterwards")
 }

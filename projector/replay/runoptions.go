@@ -71,7 +71,8 @@ func (c Config) withDefaults() Config {
 // Action is what a run did to the serving model.
 type Action struct {
 	Order
-	// Kind is what was done: KindRebuild, KindSwitch, KindRollback or KindRepair.
+	// Kind is what was done: KindRebuild, KindSwitch, KindRollback, KindDiscard or
+	// KindRepair.
 	Kind Kind
 	// Targets are the videos, jobs or users concerned, where there are such.
 	Targets [][16]byte
@@ -113,6 +114,17 @@ type SwitchOptions struct {
 
 // RollbackOptions are who wants to go back, and why.
 type RollbackOptions struct{ Order }
+
+// DiscardOptions are who gives up a rebuilt model, and why.
+type DiscardOptions struct{ Order }
+
+// DiscardResult is what a discard removed.
+type DiscardResult struct {
+	// Model is the directory of the model.
+	Model string `json:"model"`
+	// Needed is who needs most of the log now, of those that are left.
+	Needed projector.Need `json:"needed"`
+}
 
 // VerifyOptions say how to verify.
 type VerifyOptions struct {
@@ -209,4 +221,4 @@ type Difference struct {
 
 // ErrDiffers is how a rebuild fails whose model differs from the serving one and
 // was not accepted. Its result names the keys; StartSwitch can accept it.
-var ErrDiffers = errors.New("the rebuilt model differs from the serving one: look at the differences, then switch with accept, or cancel")
+var ErrDiffers = errors.New("the rebuilt model differs from the serving one: look at the differences, then accept it (tidemark replay rebuild --switch --accept), or give it up (tidemark replay rebuild --discard)")

@@ -24,13 +24,14 @@ const (
 	KindRebuild  Kind = "rebuild"  // fold beside the serving model, and take its place
 	KindSwitch   Kind = "switch"   // let a rebuild take its place that was held back
 	KindRollback Kind = "rollback" // go back to the model that served before
+	KindDiscard  Kind = "discard"  // give up a rebuilt model that does not serve
 	KindVerify   Kind = "verify"   // compare the serving model with a fold of the log
 	KindRepair   Kind = "repair"   // and write anew what differs
 )
 
-// changes are the kinds that change which model serves, or what is in it. One
-// of them runs at a time.
-var changes = []Kind{KindRebuild, KindSwitch, KindRollback, KindRepair}
+// changes are the kinds that change which model serves or may serve, or what is in
+// it. One of them runs at a time.
+var changes = []Kind{KindRebuild, KindSwitch, KindRollback, KindDiscard, KindRepair}
 
 // State is where a run is in its life.
 type State string
@@ -157,10 +158,12 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 		}
 	}
 	ctx, cancel := context.WithCancelCause(r.ctx)
+	id := cmp.Or(order.resumes, RunID(uuid.NewString()))
 	started := &run{
-		Run:      Run{ID: cmp.Or(order.resumes, RunID(uuid.NewString())), Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
+		Run:      Run{ID: id, Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
 		progress: NewMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
 	}
+	started.progress.run = id
 	r.remember(started)
 	if err := r.enter(started); err != nil {
 		cancel(err)

@@ -133,6 +133,7 @@ func TestRunsAreRefusedForWhatIsWrongWithThem(t *testing.T) {
 		"rebuild":  {{}, {"reason": ""}, {"reason": "r", "events_per_second": 0}, {"reason": "r", "accept": "yes"}, {"reason": "r", "until": 1}},
 		"switch":   {{}, {"reason": "r", "hold": true}},
 		"rollback": {{}, {"reason": "r", "accept": true}},
+		"discard":  {{}, {"reason": "r", "accept": true}},
 		"verify":   {{"reason": "r"}, {"events_per_second": -1}, {"archive_wait_seconds": 0}},
 		"repair":   {{}, {"reason": "r", "accept": true}},
 	} {

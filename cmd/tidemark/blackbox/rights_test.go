@@ -62,6 +62,7 @@ var rights = map[string]right{
 	"POST /v1/admin/replay/rebuild":          {who: adminOnly},
 	"POST /v1/admin/replay/switch":           {who: adminOnly},
 	"POST /v1/admin/replay/rollback":         {who: adminOnly},
+	"POST /v1/admin/replay/discard":          {who: adminOnly},
 	"POST /v1/admin/replay/verify":           {who: adminOnly},
 	"POST /v1/admin/replay/repair":           {who: adminOnly},
 	"POST /v1/admin/replay/explain":          {who: adminOnly},

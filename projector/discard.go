@@ -1,0 +1,59 @@
+package projector
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNothingToDiscard is returned where no model was rebuilt that does not serve.
+var ErrNothingToDiscard = errors.New("there is nothing to discard: no rebuilt model waits, to be gone on with, to be accepted or for the next start")
+
+// Unserved returns the model that Discard would remove: one that was being rebuilt
+// or waits to be accepted, else the one that the next start takes. It fails with
+// ErrNothingToDiscard.
+func (p *Projector) Unserved() (name string, err error) {
+	r, err := p.roles()
+	switch {
+	case err != nil:
+		return "", err
+	case r.rebuilding != "":
+		return r.rebuilding, nil
+	case r.next != "":
+		return r.next, nil
+	}
+	return "", ErrNothingToDiscard
+}
+
+// Discard removes a model that Unserved has returned, which nobody has open. Who is
+// killed within it leaves the model as it was, or none: it is not named any more
+// before the first of its files goes, and what no file names the next start removes.
+func (p *Projector) Discard(name string) error {
+	p.naming.Lock()
+	defer p.naming.Unlock()
+	r, err := p.roles()
+	if err != nil {
+		return err
+	}
+	if r.next == name {
+		err = p.models.SetNext("")
+	}
+	if err == nil && r.rebuilding == name {
+		err = p.models.EndRebuilding()
+	}
+	if err != nil {
+		return fmt.Errorf("discard model %s: %w", name, err)
+	}
+	if name == r.previous || name == r.current {
+		return nil // a way back that was to be taken: it is kept as one
+	}
+	return p.models.Remove(name)
+}
+
+// AbandonRebuild removes a rebuild that nobody will go on with, if there is one.
+func (p *Projector) AbandonRebuild() error {
+	name, _, err := p.models.Rebuilding()
+	if err != nil || name == "" {
+		return err
+	}
+	return p.Discard(name)
+}

@@ -1,0 +1,100 @@
+package projector
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tidemark-io/tidemark/durable"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
+)
+
+// A model that does not serve lies closed on the disk, and whoever opens it has it
+// to himself. So who lets go of a model writes down beside it how far its last
+// checkpoint goes, for those who only want to know that (Needs).
+
+// keptFile is where that is written, in the model's directory.
+const keptFile = "KEPT.json"
+
+type kept struct {
+	Seq uint64 `json:"sequence"`
+}
+
+// readKept returns the message that the last checkpoint of a model ends with, or an
+// earlier one; false where nobody has written that down.
+func readKept(models checkpoint.Models, name string) (seq uint64, known bool) {
+	b, err := os.ReadFile(filepath.Join(models.Path(name), keptFile))
+	var k kept
+	if err != nil || json.Unmarshal(b, &k) != nil {
+		return 0, false
+	}
+	return k.Seq, true
+}
+
+func writeKept(models checkpoint.Models, name string, seq uint64) error {
+	b, err := json.Marshal(kept{seq})
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(models.Path(name), keptFile), append(b, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write down where the checkpoint of model %s ends: %w", name, err)
+	}
+	return nil
+}
+
+// keep writes down where the last checkpoint ends, once that is on the disk. What is
+// written too low keeps more of the log than is needed, so a failure is no fault.
+func (e *edition) keep() {
+	err := e.store.Sync()
+	if err == nil {
+		err = writeKept(checkpoint.Models{Dir: e.cfg.ModelsDir}, e.name, e.saved.Seq)
+	}
+	if err != nil {
+		e.cfg.Logger.Warn("the log may be kept for longer than is needed", "error", err)
+	}
+}
+
+// keepUnknown looks into the models beside the serving one of which nobody has
+// written down where they end. It is for the start, when none of them is open.
+func (p *Projector) keepUnknown() {
+	r, err := p.roles()
+	if err != nil {
+		p.cfg.Logger.Warn("the models beside the serving one are not known", "error", err)
+		return
+	}
+	for _, name := range []string{r.previous, r.next, r.rebuilding} {
+		if name == "" || name == p.live.name {
+			continue
+		}
+		if _, known := readKept(p.models, name); known {
+			continue
+		}
+		seq, err := p.savedBy(name)
+		if err == nil {
+			err = writeKept(p.models, name, seq)
+		}
+		if err != nil {
+			p.cfg.Logger.Warn("it is not known how much of the log a model needs that is kept, so all of it is kept", "name", name, "error", err)
+		}
+	}
+}
+
+// savedBy opens a model to read where its last checkpoint ends.
+func (p *Projector) savedBy(name string) (seq uint64, err error) {
+	store, err := checkpoint.Open(p.models.Path(name), checkpoint.Options{Logger: p.cfg.Logger})
+	if err != nil {
+		return 0, fmt.Errorf("open model %s, which is kept: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	version, data := store.Latest()
+	if version == 0 {
+		return 0, nil
+	}
+	mark, err := decodeMarker(data)
+	if err != nil {
+		return 0, fmt.Errorf("read the checkpoint of model %s, which is kept: %w", name, err)
+	}
+	return mark.Last.Seq, nil
+}

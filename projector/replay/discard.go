@@ -1,0 +1,36 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+)
+
+// StartDiscard gives up a rebuilt model that does not serve, and removes it: one
+// that waits to be accepted, since it differs or was held back, one whose rebuild
+// failed or was interrupted, or, where there is none of these, the one that the next
+// start was to take. It fails with projector.ErrNothingToDiscard. A rebuild under way
+// is cancelled instead.
+func (r *Runs) StartDiscard(_ context.Context, o DiscardOptions) (RunID, error) {
+	p := r.cfg.Projector
+	if _, err := p.Unserved(); err != nil {
+		return "", err
+	}
+	return r.Start(KindDiscard, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+		name, err := p.Unserved()
+		if err != nil {
+			return nil, err
+		}
+		m.Phase("removing " + name)
+		if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: KindDiscard, Outcome: name + " is given up: what serves goes on serving"}); err != nil {
+			return nil, fmt.Errorf("write the discard into the audit: %w", err)
+		}
+		if err := p.Discard(name); err != nil {
+			return nil, err
+		}
+		result := &DiscardResult{Model: name}
+		if needs, err := p.Needs(); err == nil && len(needs) > 0 {
+			result.Needed = needs[0]
+		}
+		return result, nil
+	})
+}
