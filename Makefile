@@ -60,7 +60,7 @@ fuzz: ## each fuzz test for FUZZTIME (10s)
 peers:
 	@bench/install-peers.sh
 
-bench: peers ## all measurements beside the floor and other stores, an hour; results in bench/results.json, charts in bench/charts
+bench: peers ## all measurements beside the floor and other stores, three quarters of an hour; results in bench/results.json, charts in bench/charts
 	cd bench && $(GO) run . run
 
 bench-quick: peers ## the same in a quarter of an hour, with fewer and shorter rounds

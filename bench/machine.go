@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -31,7 +32,7 @@ func (r *runCmd) describe(ctx context.Context, env *scenario.Env) (*result.Run, 
 	run.Machine.Memory = n << 10
 	run.Parts = []result.Part{{
 		Date: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, r.Root),
-		Size: scenario.Pick(env, "full", "quick", "smoke"), Rounds: env.Rounds,
+		Size: scenario.Pick(env, "full", "quick", "smoke"), Rounds: cmp.Or(env.Asked, env.DefaultRounds()),
 	}}
 	var err error
 	run.Machine.Fsync, err = fsyncTime(env.Dir)

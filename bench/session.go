@@ -99,6 +99,7 @@ func (s *session) group(parent context.Context, group scenario.Group) (whole *re
 // noted. One that finds nothing and does not say why has failed: it would be
 // missing from the results without a word.
 func (s *session) scenario(ctx context.Context, one scenario.Scenario) ([]result.Row, error) {
+	s.env.Rounds = s.env.RoundsOf(one)
 	rows, err := one.Run(ctx, s.env)
 	var missing *process.MissingError
 	switch {

@@ -16,7 +16,7 @@ import (
 )
 
 func newSession(t *testing.T) *session {
-	env := &scenario.Env{Size: scenario.Smoke, Rounds: 1, Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}
+	env := &scenario.Env{Size: scenario.Smoke, Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}
 	return &session{env: env, out: filepath.Join(t.TempDir(), "results.json"), begun: time.Now(), found: &result.Run{Parts: make([]result.Part, 1)}}
 }
 

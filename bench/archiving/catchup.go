@@ -41,14 +41,14 @@ const (
 func Groups() []scenario.Group {
 	row := func(subject string) result.Selector { return result.Selector{Scenario: CatchUp, Subject: subject} }
 	return []scenario.Group{{Scenarios: []scenario.Scenario{
-		{Name: CatchUp, Takes: scenario.Takes{Full: 5 * time.Minute, Quick: 80 * time.Second}, Run: catchUp, Goals: []result.Goal{
+		{Name: CatchUp, Rounds: 3, Takes: scenario.Takes{Full: 130 * time.Second, Quick: 80 * time.Second}, Run: catchUp, Goals: []result.Goal{
 			{What: "archive to COPY of the same rows alone", Figure: result.Events, Of: row(Archive), To: row(Copy), Limit: 0.6, AtLeast: true},
 			{What: "archive to COPY of the same rows without an index", Figure: result.Events, Of: row(Archive), To: row(CopyBare), Reported: true},
 			{What: "catching up on durable commands to their rate over HTTP", Figure: result.Events, Of: row(Behind), To: row(Commands), Limit: 5, AtLeast: true},
 			{What: "catching up to durable commands one by one, in process", Figure: result.Events, Of: row(Archive), To: row(Singles), Reported: true},
 			{What: "catching up on events of /v1/events to their rate", Figure: result.Events, Of: row(BulkLog), To: row(Bulk), Reported: true},
 		}},
-		{Name: Away, Takes: scenario.Takes{Full: 2 * time.Minute, Quick: 30 * time.Second}, Run: away, Goals: awayGoals()},
+		{Name: Away, Takes: scenario.Takes{Full: 90 * time.Second, Quick: 30 * time.Second}, Run: away, Goals: awayGoals()},
 	}}}
 }
 

@@ -37,9 +37,9 @@ const (
 // Group returns the curves.
 func Group() scenario.Group {
 	return scenario.Group{Scenarios: []scenario.Scenario{
-		{Name: Videos, Takes: scenario.Takes{Full: 210 * time.Second, Quick: 40 * time.Second}, Run: byVideos},
-		{Name: Connections, Takes: scenario.Takes{Full: 3 * time.Minute, Quick: 40 * time.Second}, Run: byConnections},
-		{Name: Folding, Takes: scenario.Takes{Full: 7 * time.Minute, Quick: 50 * time.Second}, Run: byFolding, Goals: []result.Goal{{
+		{Name: Videos, Rounds: 3, Takes: scenario.Takes{Full: 150 * time.Second, Quick: 40 * time.Second}, Run: byVideos},
+		{Name: Connections, Takes: scenario.Takes{Full: 130 * time.Second, Quick: 40 * time.Second}, Run: byConnections},
+		{Name: Folding, Rounds: 3, Takes: scenario.Takes{Full: 190 * time.Second, Quick: 50 * time.Second}, Run: byFolding, Goals: []result.Goal{{
 			What: "p99 of polls while 200,000 events/s are folded, to undisturbed ones", Figure: result.P99,
 			Of: at(Folding, ByEvents, "200000"), To: at(Folding, ByEvents, "0"), Limit: 1.5,
 		}}},

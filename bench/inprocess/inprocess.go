@@ -40,12 +40,12 @@ func Groups() []scenario.Group {
 	return []scenario.Group{
 		{
 			Scenarios: []scenario.Scenario{
-				{Name: Reads, Takes: scenario.Takes{Full: 220 * time.Second, Quick: 25 * time.Second}, Run: tables.reads, Goals: []result.Goal{
+				{Name: Reads, Rounds: 3, Takes: scenario.Takes{Full: 130 * time.Second, Quick: 25 * time.Second}, Run: tables.reads, Goals: []result.Goal{
 					{What: "look up 20 of 10 million videos, uniform", Figure: Time, Of: result.Selector{Scenario: Reads, Subject: Lookup, Parameters: largest}, Limit: 1000},
 					{What: "whole answer of 20 of 10 million videos, uniform", Figure: Time, Of: result.Selector{Scenario: Reads, Subject: Answer, Parameters: largest}, Limit: 2300},
 					{What: "allocations of a whole answer", Figure: Allocations, Of: result.Selector{Scenario: Reads, Subject: Answer, Parameters: largest}, Limit: 0},
 				}},
-				{Name: Pauses, Takes: scenario.Takes{Full: time.Minute, Quick: 10 * time.Second}, Run: tables.pauses},
+				{Name: Pauses, Rounds: 3, Takes: scenario.Takes{Full: 40 * time.Second, Quick: 10 * time.Second}, Run: tables.pauses},
 			},
 			Close: tables.close,
 		},

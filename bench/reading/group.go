@@ -27,9 +27,9 @@ func Group() scenario.Group {
 
 // batch reads as fast as 64 clients can that ask again at once.
 func (st *stage) batch(ids int) scenario.Scenario {
-	name, takes := fmt.Sprintf("read/%d", ids), scenario.Takes{Full: 210 * time.Second, Quick: 45 * time.Second}
+	name, takes := fmt.Sprintf("read/%d", ids), scenario.Takes{Full: 150 * time.Second, Quick: 45 * time.Second}
 	if ids == batchSizes[0] { // starts the servers and fills them
-		takes = scenario.Takes{Full: 4 * time.Minute, Quick: 90 * time.Second}
+		takes = scenario.Takes{Full: 200 * time.Second, Quick: 90 * time.Second}
 	}
 	return scenario.Scenario{Name: name, Takes: takes, Goals: batchGoals(name, ids), Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 		if err := st.ready(ctx, env); err != nil {

@@ -24,7 +24,7 @@ const floorFull = floorGin + ", as large as 20 counters"
 func (st *stage) polls() scenario.Scenario {
 	row := func(subject string) result.Selector { return result.Selector{Scenario: since, Subject: subject} }
 	const what = "unchanged since poll of 20 IDs: "
-	return scenario.Scenario{Name: since, Takes: scenario.Takes{Full: 130 * time.Second, Quick: 28 * time.Second}, Run: st.runPolls, Goals: []result.Goal{
+	return scenario.Scenario{Name: since, Takes: scenario.Takes{Full: 95 * time.Second, Quick: 28 * time.Second}, Run: st.runPolls, Goals: []result.Goal{
 		{What: what + "processor time to the gin floor's, answers of the same size", Figure: result.CPU, Of: row(tidemark), To: row(floorGin), Limit: 1},
 		{What: what + "processor time to the gin floor's, answers with 20 counters", Figure: result.CPU, Of: row(tidemark), To: row(floorFull), Limit: 1},
 		{What: what + "body", Figure: result.Body, Of: row(tidemark), Limit: 99},

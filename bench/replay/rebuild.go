@@ -33,7 +33,7 @@ const (
 
 func rebuildGroup() scenario.Group {
 	of := func(subject string) result.Selector { return result.Selector{Scenario: Rebuild, Subject: subject} }
-	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Rebuild, Takes: scenario.Takes{Full: 11 * time.Minute, Quick: 280 * time.Second}, Run: rebuilds, Goals: []result.Goal{
+	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Rebuild, Rounds: 3, Takes: scenario.Takes{Full: 5 * time.Minute, Quick: 280 * time.Second}, Run: rebuilds, Goals: []result.Goal{
 		{What: "rebuild of a view-heavy log on idle cores, events/s", Figure: result.Events, Of: of(RebuildAlone), Limit: 3_000_000, AtLeast: true},
 		{What: "rebuild beside polls that never pause, events/s", Figure: result.Events, Of: of(RebuildFull), Limit: 500_000, AtLeast: true},
 		{What: "p99 of 2,000 polls/s beside a rebuild, to undisturbed", Figure: result.P99, Of: of(RebuildPaced), To: of(PollsPaced), Limit: 1.5},

@@ -31,7 +31,7 @@ const (
 func Groups() []scenario.Group {
 	return []scenario.Group{{Scenarios: []scenario.Scenario{
 		{
-			Name: Views, Takes: scenario.Takes{Full: 30 * time.Second, Quick: 7 * time.Second},
+			Name: Views, Takes: scenario.Takes{Full: 25 * time.Second, Quick: 7 * time.Second},
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 10_000_000, 2_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 1_000_000, 10_000)
@@ -45,7 +45,7 @@ func Groups() []scenario.Group {
 			},
 		},
 		{
-			Name: Mix, Takes: scenario.Takes{Full: 270 * time.Second, Quick: 12 * time.Second},
+			Name: Mix, Rounds: 3, Takes: scenario.Takes{Full: 120 * time.Second, Quick: 12 * time.Second},
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 10_000_000, 1_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)
@@ -57,7 +57,7 @@ func Groups() []scenario.Group {
 				Of: result.Selector{Scenario: Mix, Subject: Tidemark}, Limit: 500_000, AtLeast: true}},
 		},
 		{
-			Name: Saving, Takes: scenario.Takes{Full: 150 * time.Second, Quick: 40 * time.Second},
+			Name: Saving, Takes: scenario.Takes{Full: 110 * time.Second, Quick: 40 * time.Second},
 			Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 				n := scenario.Pick(env, 8_000_000, 4_000_000, 50_000)
 				videos := scenario.Pick(env, 1_000_000, 200_000, 10_000)

@@ -30,7 +30,7 @@ type Part struct {
 	// has changes.
 	Commit string `json:"commit"`
 	// Size is full, quick or smoke; Rounds is how many times each subject was
-	// measured.
+	// measured, at most.
 	Size   string `json:"size"`
 	Rounds int    `json:"rounds"`
 	// Seconds is how long it took.

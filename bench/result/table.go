@@ -17,7 +17,7 @@ func (r *Run) WriteTable(w io.Writer) error {
 		number(r.Machine.Fsync), r.Go, parameterText(r.Settings))
 	b.WriteString("Medians of all rounds (in brackets least to greatest).\n")
 	for _, part := range r.Parts {
-		fmt.Fprintf(&b, "\n%s, commit %s, %s, %d rounds: %s.\n", part.Date.Format("2006-01-02 15:04"), part.Commit, part.Size, part.Rounds,
+		fmt.Fprintf(&b, "\n%s, commit %s, %s, up to %d rounds: %s.\n", part.Date.Format("2006-01-02 15:04"), part.Commit, part.Size, part.Rounds,
 			strings.Join(part.Scenarios, ", "))
 		for _, missing := range part.Missing {
 			fmt.Fprintf(&b, "\n**Not measured:** %s\n", missing)

@@ -21,7 +21,10 @@ type Size int
 
 // Env is what scenarios run in.
 type Env struct {
-	Size   Size
+	Size Size
+	// Asked is how many rounds were asked for; 0 leaves it to each scenario.
+	Asked int
+	// Rounds is how many the present scenario has.
 	Rounds int
 	// Tidemark and Peers are the binaries, built from the working copy.
 	Tidemark string
@@ -44,12 +47,25 @@ func Pick[T any](e *Env, full, quick, smoke T) T {
 
 // DefaultRounds returns how many rounds a run of this size has unless told
 // otherwise.
-func (e *Env) DefaultRounds() int { return Pick(e, 7, 3, 1) }
+func (e *Env) DefaultRounds() int { return Pick(e, 5, 3, 1) }
+
+// RoundsOf returns how many rounds a scenario has in this run.
+func (e *Env) RoundsOf(s Scenario) int {
+	switch {
+	case e.Asked > 0:
+		return e.Asked
+	case e.Size == Full && s.Rounds > 0:
+		return s.Rounds
+	}
+	return e.DefaultRounds()
+}
 
 // About returns about how long a scenario takes in this run.
 func (e *Env) About(s Scenario) time.Duration {
 	whole := Pick(e, s.Takes.Full, s.Takes.Quick, 3*time.Second)
-	return (whole * time.Duration(e.Rounds) / time.Duration(e.DefaultRounds())).Round(time.Second)
+	usual := *e
+	usual.Asked = 0
+	return (whole * time.Duration(e.RoundsOf(s)) / time.Duration(usual.RoundsOf(s))).Round(time.Second)
 }
 
 // Window returns how long one subject is measured in one round.

@@ -19,6 +19,9 @@ type Scenario struct {
 	// others.
 	Goals []result.Goal
 	Takes Takes
+	// Rounds of a full run, where they take minutes and differ little; 0 for as
+	// many as any other has.
+	Rounds int
 }
 
 // Takes is about how long a scenario takes with as many rounds as it has unless

@@ -32,16 +32,16 @@ func Group() scenario.Group {
 	st := new(stage)
 	crowd := func(subject string) result.Selector { return result.Selector{Scenario: Crowd, Subject: subject} }
 	return scenario.Group{Close: st.close, Scenarios: []scenario.Scenario{
-		{Name: Crowd, Takes: scenario.Takes{Full: 70 * time.Second, Quick: 14 * time.Second}, Run: st.crowd, Goals: []result.Goal{
+		{Name: Crowd, Takes: scenario.Takes{Full: 50 * time.Second, Quick: 14 * time.Second}, Run: st.crowd, Goals: []result.Goal{
 			{What: "durable commands, 64 connections: requests/s to the gin floor's", Figure: result.Rate,
 				Of: crowd(Tidemark), To: crowd(Floor), Limit: 0.5, AtLeast: true},
 			{What: "durable commands, 64 connections: p50, ms", Figure: result.P50, Of: crowd(Tidemark), Limit: 3},
 		}},
-		{Name: Alone, Takes: scenario.Takes{Full: 35 * time.Second, Quick: 8 * time.Second}, Run: st.alone, Goals: []result.Goal{
+		{Name: Alone, Takes: scenario.Takes{Full: 25 * time.Second, Quick: 8 * time.Second}, Run: st.alone, Goals: []result.Goal{
 			{What: "a durable command alone: p50 beyond one fsync, ms", Figure: overFsync,
 				Of: result.Selector{Scenario: Alone, Subject: Tidemark}, Limit: 0.5},
 		}},
-		{Name: Visible, Takes: scenario.Takes{Full: 30 * time.Second, Quick: 6 * time.Second}, Run: st.visible, Goals: []result.Goal{
+		{Name: Visible, Takes: scenario.Takes{Full: 22 * time.Second, Quick: 6 * time.Second}, Run: st.visible, Goals: []result.Goal{
 			{What: "acknowledged to visible, one client, with the poll's own way: p50, ms", Figure: result.P50,
 				Of: result.Selector{Scenario: Visible, Subject: ReadOwn}, Limit: 0.5},
 			{What: "acknowledged to visible, one client, with the poll's own way: p99, ms", Figure: result.P99,

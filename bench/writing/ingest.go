@@ -41,7 +41,7 @@ func IngestGroup() scenario.Group {
 	ratio := func(what, to string, limit float64) result.Goal {
 		return result.Goal{What: "durable ingest, events/s, to " + what, Figure: result.Events, Of: row(Tidemark), To: row(to), Limit: limit, AtLeast: true}
 	}
-	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Ingest, Takes: scenario.Takes{Full: 2 * time.Minute, Quick: 19 * time.Second}, Run: ingest, Goals: []result.Goal{
+	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Ingest, Takes: scenario.Takes{Full: 85 * time.Second, Quick: 19 * time.Second}, Run: ingest, Goals: []result.Goal{
 		{What: "durable ingest through /v1/events, events/s", Figure: result.Events, Of: row(Tidemark), Limit: 300_000, AtLeast: true},
 		ratio("raw record batches of the same size", JetStream, 0.5),
 		ratio("PostgreSQL's batched upserts", Postgres, 1),
