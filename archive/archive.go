@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
-	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // Config is what an archive needs.
@@ -26,8 +27,8 @@ type Config struct {
 	Log    *eventlog.Log
 	// Spool holds what the fold that serves makes of the messages.
 	Spool *Spool
-	// Model is the configuration of the read model, for a fold of the archive's own.
-	Model readmodel.Config
+	// Fold begins a fold of everything of the archive's own, which is who asks; needed by Run.
+	Fold func(who string, o projector.FoldOptions) (replay.Folding, error)
 	// Linger is the pace of transactions while the archive is not behind: the
 	// server's disk is spared what nobody waits for. Default 200 ms.
 	Linger time.Duration

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // TestTheArchiveEqualsTheLog: all kinds of messages, over several starts.
@@ -43,6 +44,29 @@ func TestAnArchiveIsAddedToALog(t *testing.T) {
 	w.startArchive()
 	w.commit(g, 20)
 	w.mustEqual()
+}
+
+// TestTheArchivesFoldsAskForMemory: what the archive folds for itself waits until there
+// is memory for it, and is done on disk where there is little.
+func TestTheArchivesFoldsAskForMemory(t *testing.T) {
+	w := newWorld(t, database(t))
+	var free atomic.Uint64
+	w.free = func() (uint64, string) { return free.Load(), "the test" }
+	g := newTraffic(2)
+	w.startFold(false)
+	w.commit(g, 60)
+	w.stop()
+	w.startFold(true)
+	w.startArchive()
+	w.until("it says that memory does not suffice", func() bool { return errors.Is(w.archive.Status().Err, replay.ErrMemory) })
+	if at := w.archive.Status().Position.Seq; at > 0 {
+		t.Errorf("it has archived message %d", at)
+	}
+	free.Store(300 << 20)
+	w.mustEqual() // which compares on disk as well
+	if n := w.onDisk.Load(); n < 2 {
+		t.Errorf("%d folds were on disk", n)
+	}
 }
 
 // TestHistoryIsRead by hours and days, of one video and of all.

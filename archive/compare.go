@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -16,14 +17,18 @@ import (
 // Compare compares every row of the archive with what it should be: it folds the
 // log (of what that has forgotten, the archive's own messages), makes the rows of it
 // as if they were archived now, and reads those that are there. In the end the history
-// is compared with the counters of that fold. It needs the memory of a read model.
+// is compared with the counters of that fold, which begin begins, in memory or on disk.
 // progress is called with each message.
 //
 // Rows of months whose events were dropped are not missed; those that an adopted
 // log has lost are left alone.
-func (a *Archive) Compare(ctx context.Context, progress func(seq uint64, events int) error) (*replay.ArchiveResult, error) {
-	c := &comparison{Archive: a, result: &replay.ArchiveResult{Differences: []replay.ArchiveDifference{}}, model: readmodel.New(a.cfg.Model), next: 1, want: newChunk(), progress: progress}
-	c.fold = projector.NewFold(c.model, projector.FoldOptions{Judge: func(j *projector.Judgement) { c.judged = j }})
+func (a *Archive) Compare(ctx context.Context, begin replay.BeginFunc, progress func(seq uint64, events int) error) (_ *replay.ArchiveResult, err error) {
+	c := &comparison{Archive: a, result: &replay.ArchiveResult{Differences: []replay.ArchiveDifference{}}, next: 1, want: newChunk(), progress: progress}
+	if c.fold, err = begin(projector.FoldOptions{Judge: func(j *projector.Judgement) { c.judged = j }}); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.fold.Close()) }()
+	c.model = c.fold.Model()
 	conn, err := a.pool.Acquire(ctx)
 	if err != nil {
 		return nil, unavailable(err)
@@ -45,7 +50,7 @@ func (a *Archive) Compare(ctx context.Context, progress func(seq uint64, events 
 		if err := c.upTo(ctx, tx.Conn(), last); err != nil {
 			return err
 		}
-		return c.history(ctx, tx)
+		return c.fold.Guard(func() error { return c.history(ctx, tx) })
 	})
 	return c.result, err
 }
@@ -56,7 +61,7 @@ type comparison struct {
 	result   *replay.ArchiveResult
 	progress func(seq uint64, events int) error
 	model    *readmodel.Model
-	fold     *projector.Fold
+	fold     replay.Folding
 	judged   *projector.Judgement // of the last message folded
 	lives    []life
 	months   map[month]struct{} // whose events are there

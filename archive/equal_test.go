@@ -36,7 +36,8 @@ func (w *world) equalRows() {
 
 func (w *world) compare() *replay.ArchiveResult {
 	w.t.Helper()
-	result, err := w.archive.Compare(testContext(w.t), func(uint64, int) error { return nil })
+	begin := func(o projector.FoldOptions) (replay.Folding, error) { return w.folds(w.free)("the test", o) }
+	result, err := w.archive.Compare(testContext(w.t), begin, func(uint64, int) error { return nil })
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -2,11 +2,11 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
-	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // refold archives from next on what the fold that serves has judged before this
@@ -16,7 +16,7 @@ import (
 //
 // It is needed when an archive is added to a log, and when a backup of the
 // database was restored; or after the end of the spool was lost.
-func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, error) {
+func (s *session) refold(ctx context.Context, next uint64, b *buffer) (_ uint64, err error) {
 	until := s.cfg.Spool.First() - 1
 	if until < next {
 		return next, nil
@@ -32,8 +32,11 @@ func (s *session) refold(ctx context.Context, next uint64, b *buffer) (uint64, e
 	}
 	s.cfg.Logger.Info("the archive folds the log anew to judge what it lacks", "from", next, "to", until)
 	var judged *projector.Judgement
-	model := readmodel.New(s.cfg.Model)
-	fold := projector.NewFold(model, projector.FoldOptions{Judge: func(j *projector.Judgement) { judged = j }})
+	fold, err := s.cfg.Fold("the archive's fold", projector.FoldOptions{Judge: func(j *projector.Judgement) { judged = j }})
+	if err != nil {
+		return next, fmt.Errorf("judge messages %d to %d: %w", next, until, err)
+	}
+	defer func() { err = errors.Join(err, fold.Close()) }()
 	err = source.Read(ctx, 1, until, func(m eventlog.Message) error {
 		if err := fold.Message(m); err != nil {
 			return err

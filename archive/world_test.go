@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 func TestMain(m *testing.M) {
@@ -54,7 +56,9 @@ type world struct {
 	spool     *Spool
 	archive   *Archive
 	configure func(*Config)
-	stops     []func() // of what runs, last started first
+	free      func() (uint64, string) // memory; nil for as much as it takes
+	onDisk    atomic.Int32            // folds that were begun there
+	stops     []func()                // of what runs, last started first
 	stopArch  func()
 }
 
@@ -70,6 +74,19 @@ func (w *world) logger() *slog.Logger {
 
 func modelConfig(l *eventlog.Log) readmodel.Config {
 	return readmodel.Config{Incarnation: l.Incarnation(), Lineage: l.Lineage(), DedupeHorizon: 168 * time.Hour, OutcomeHorizon: 25 * time.Hour}
+}
+
+// folds begin the archive's own folds, in memory where that much is free; nil for as
+// much as it takes.
+func (w *world) folds(free func() (uint64, string)) func(string, projector.FoldOptions) (replay.Folding, error) {
+	folds := &replay.Folds{
+		Memory: replay.NewMemory(replay.MemoryConfig{Free: free, Model: 1 << 30, OnDisk: 64 << 10}), Model: modelConfig(w.log),
+		OnDisk: func(memory int, o projector.FoldOptions) (*projector.Scratch, error) {
+			w.onDisk.Add(1)
+			return w.projector.NewScratch(memory, o)
+		},
+	}
+	return folds.Begin
 }
 
 // start opens the log and lets the fold and the archive run.
@@ -121,7 +138,7 @@ func (w *world) startFold(judged bool) {
 func (w *world) startArchive() {
 	w.t.Helper()
 	cfg := Config{
-		URL: w.url, Log: w.log, Spool: w.spool, Model: modelConfig(w.log), Logger: w.logger(),
+		URL: w.url, Log: w.log, Spool: w.spool, Fold: w.folds(w.free), Logger: w.logger(),
 		Linger: 5 * time.Millisecond, ChunkBytes: 64 << 10, Heartbeat: 50 * time.Millisecond,
 	}
 	if w.configure != nil {

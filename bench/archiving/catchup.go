@@ -22,6 +22,7 @@ import (
 	"github.com/tidemark-io/tidemark/bench/writing"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // The scenarios, and the subjects of their rows.
@@ -150,7 +151,7 @@ func (c *catchup) archive(ctx context.Context, j *judged) (float64, error) {
 	}
 	c.schemas++
 	a, err := archive.New(archive.Config{
-		URL: c.postgres.URL, Schema: fmt.Sprintf("archive_%d", c.schemas), Log: j.log, Spool: j.spool, Model: j.model(),
+		URL: c.postgres.URL, Schema: fmt.Sprintf("archive_%d", c.schemas), Log: j.log, Spool: j.spool, Fold: (&replay.Folds{Memory: replay.NewMemory(replay.MemoryConfig{}), Model: j.model()}).Begin,
 	})
 	if err != nil {
 		return 0, err

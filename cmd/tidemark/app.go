@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark-io/tidemark/command"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
 	"github.com/tidemark-io/tidemark/query"
 )
@@ -38,6 +39,7 @@ type app struct {
 	writer    *eventlog.Writer
 	archive   *archive.Archive // nil without --postgres-url
 	spool     *archive.Spool   // nil without the role archive
+	memory    *replay.Memory   // of all folds beside the one that serves
 	runs      *replay.Runs
 	registry  *prometheus.Registry
 	http      *api.HTTPServer
@@ -94,6 +96,7 @@ func (a *app) open(ctx context.Context) (err error) {
 		return err
 	}
 	folding.Log = a.log
+	a.memory = replay.NewMemory(replay.MemoryConfig{Limit: uint64(cfg.ReplayMemory), Serving: a.model})
 	if err = a.openArchive(&folding); err != nil {
 		folding.Loading.Close()
 		return err
@@ -114,12 +117,20 @@ func (a *app) open(ctx context.Context) (err error) {
 		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
 		Exports:       cfg.exportDir(),
 		File:          filepath.Join(cfg.DataDir, runsFile),
-		MemoryLimit:   uint64(cfg.ReplayMemory),
+		Memory:        a.memory,
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})
 	a.registerGauges()
 	a.registerArchive()
 	return a.buildHTTP()
+}
+
+// model is the read model that serves; nil before it is opened.
+func (a *app) model() *readmodel.Model {
+	if a.projector == nil {
+		return nil
+	}
+	return a.projector.Model()
 }
 
 func (a *app) listen() (err error) {

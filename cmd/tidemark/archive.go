@@ -25,13 +25,19 @@ func (a *app) openArchive(folding *projector.Config) (err error) {
 		a.spool = archive.NewSpool(filepath.Join(a.cfg.DataDir, "judgements"), a.logger)
 		folding.Judge = a.spool.Append
 	}
-	a.archive, err = archive.New(archive.Config{
-		URL: a.cfg.Postgres.URL, Schema: a.cfg.Postgres.Schema, Log: a.log, Spool: a.spool,
+	folds := &replay.Folds{
+		Memory: a.memory,
 		Model: readmodel.Config{
 			Incarnation: a.log.Incarnation(), Lineage: a.log.Lineage(),
 			DedupeHorizon: a.cfg.DedupeHorizon, OutcomeHorizon: outcomeHorizon, IdentityBytes: int(a.cfg.IdentityMemory),
 		},
-		Logger: a.logger, Now: time.Now,
+		OnDisk: func(memory int, o projector.FoldOptions) (*projector.Scratch, error) {
+			return a.projector.NewScratch(memory, o)
+		},
+	}
+	a.archive, err = archive.New(archive.Config{
+		URL: a.cfg.Postgres.URL, Schema: a.cfg.Postgres.Schema, Log: a.log, Spool: a.spool,
+		Fold: folds.Begin, Logger: a.logger, Now: time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("--postgres-url: %w", err)

@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
-
-	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // The collector's pace. The read model's tables lie on the Go heap and hold no
@@ -31,17 +29,6 @@ const (
 	mostGarbage = 128 << 20
 )
 
-// About what a table takes for each entry, in bytes. It may be too little: what
-// is not counted here counts as heap.
-const (
-	videoBytes = 76
-	likeBytes  = 16
-)
-
-func tableBytes(s readmodel.Sizes) uint64 {
-	return uint64(videoBytes*s.Videos + likeBytes*s.Likes + s.IdentityTableBytes + s.IdentityFilterBytes)
-}
-
 // collector fits the pace to the heap.
 type collector struct {
 	// percent of the heap without tables that garbage may grow to, and least in
@@ -51,16 +38,19 @@ type collector struct {
 	tables func() uint64
 }
 
-// newCollector reads the operator's GOGC. It returns false where GOGC=off.
+// newCollector reads the operator's GOGC. It returns false where that is off.
 func newCollector(gogc string, tables func() uint64) (collector, bool) {
 	if gogc == "off" {
 		return collector{}, false
 	}
-	percent, err := strconv.ParseUint(gogc, 10, 31)
-	if err != nil { // not set, or what the runtime does not take either
+	percent, err := strconv.ParseInt(gogc, 10, 32)
+	switch {
+	case err != nil: // not set, or what the runtime does not take either
 		return collector{usualPercent, usualGarbage, tables}, true
+	case percent < 0: // the runtime's other word for off
+		return collector{}, false
 	}
-	return collector{percent, leastHeap * percent / 100, tables}, true
+	return collector{uint64(percent), leastHeap * uint64(percent) / 100, tables}, true
 }
 
 // gogc returns the percent to set where so much of the heap lives: at least 1.
@@ -111,9 +101,13 @@ func tellCollection(ctx context.Context, collected chan<- struct{}) {
 	}, ctx)
 }
 
+// tableBytes is about what the tables take of the model that serves, and of those that
+// are folded beside it.
+func (a *app) tableBytes() uint64 { return a.projector.Snapshot().Sizes.TableBytes() + a.memory.Held() }
+
 // paceCollector runs a collector for this process's GOGC.
 func (a *app) paceCollector(ctx context.Context) error {
-	c, ok := newCollector(os.Getenv("GOGC"), func() uint64 { return tableBytes(a.projector.Snapshot().Sizes) })
+	c, ok := newCollector(os.Getenv("GOGC"), a.tableBytes)
 	if !ok {
 		<-ctx.Done()
 		return nil

@@ -65,8 +65,10 @@ func TestThePaceIsFittedAfterEachCollection(t *testing.T) {
 }
 
 func TestGOGCOffIsLeftAlone(t *testing.T) {
-	if _, ok := newCollector("off", nil); ok {
-		t.Error("GOGC=off is paced")
+	for _, gogc := range []string{"off", "-1", "-100"} {
+		if _, ok := newCollector(gogc, nil); ok {
+			t.Errorf("GOGC=%s is paced", gogc)
+		}
 	}
 }
 

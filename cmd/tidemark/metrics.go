@@ -66,6 +66,7 @@ func (a *app) registerGauges() {
 	}
 	verified("tidemark_verify_runs_total", "Verifications that ended, of this process.", func(s replay.VerifyStats) int64 { return s.Runs })
 	verified("tidemark_verify_failed_total", "Verifications that could not be brought to an end, of this process.", func(s replay.VerifyStats) int64 { return s.Failed })
+	verified("tidemark_verify_scrubs_postponed_total", "Scrubs that waited for the end of a run that changes the read model, or were left out since other folds had the memory.", func(s replay.VerifyStats) int64 { return s.Postponed })
 	flag := func(set bool) float64 {
 		if set {
 			return 1

@@ -86,7 +86,8 @@ func (l *lookFlags) openOffline(ctx context.Context) (o *offline, err error) {
 			Incarnation: o.log.Incarnation(), Lineage: o.log.Lineage(), DedupeHorizon: l.DedupeHorizon, OutcomeHorizon: outcomeHorizon,
 		},
 		Snapshots: replay.NewSnapshots(projector.SnapshotsDir(service.modelsDir()), logger),
-		Room:      replay.Room(modelBytes(service.modelsDir())),
+		Memory:    replay.NewMemory(replay.MemoryConfig{Model: modelBytes(service.modelsDir())}),
+		Who:       "this command",
 	}
 	return o, l.openArchive(o)
 }
@@ -112,8 +113,8 @@ func modelBytes(models string) (total uint64) {
 // foldOnDisk has folds of everything done in that directory.
 func (o *offline) foldOnDisk(dir string) {
 	cfg := projector.Config{ModelsDir: dir, MayWrite: func() error { return nil }, Now: time.Now}
-	o.options.OnDisk = func(f projector.FoldOptions) (*projector.Scratch, error) {
-		return projector.OpenScratch(cfg, o.options.Model, replay.OnDiskBytes, f)
+	o.options.OnDisk = func(memory int, f projector.FoldOptions) (*projector.Scratch, error) {
+		return projector.OpenScratch(cfg, o.options.Model, memory, f)
 	}
 }
 

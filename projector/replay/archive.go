@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/tidemark-io/tidemark/projector"
 )
 
 // Archive is a copy of the log that is kept elsewhere, with what was made of it.
@@ -14,9 +16,9 @@ type Archive interface {
 	// Await waits until it has a message, for so long at the most; its error says why
 	// it has not.
 	Await(ctx context.Context, seq uint64, limit time.Duration) error
-	// Compare compares it with the log, row by row, and calls progress with each
-	// message; an error of that ends it.
-	Compare(ctx context.Context, progress func(seq uint64, events int) error) (*ArchiveResult, error)
+	// Compare compares it with the log, row by row, by a fold of everything that it
+	// begins and closes, and calls progress with each message; an error of that ends it.
+	Compare(ctx context.Context, begin BeginFunc, progress func(seq uint64, events int) error) (*ArchiveResult, error)
 }
 
 // ErrNoArchive is returned for a verification of an archive where there is none.
@@ -54,7 +56,7 @@ const archiveWait = 30 * time.Second
 // compareArchive waits until the archive has what was folded when it is called, so that
 // nothing of that goes without a look, compares the archive with the log, and returns from where the
 // shadow is to be folded: from the archive, unless that is not what it should be.
-func (r *Runs) compareArchive(ctx context.Context, o *VerifyOptions, m *Meter, result *VerifyResult) (Source, error) {
+func (r *Runs) compareArchive(ctx context.Context, o *VerifyOptions, room *Room, m *Meter, result *VerifyResult) (Source, error) {
 	live := r.cfg.Projector.Snapshot()
 	m.Phase("waiting for the archive")
 	if err := r.cfg.Archive.Await(ctx, live.At.Seq, cmp.Or(o.ArchiveWait, archiveWait)); err != nil {
@@ -65,7 +67,11 @@ func (r *Runs) compareArchive(ctx context.Context, o *VerifyOptions, m *Meter, r
 	m.Reset(0, 0)
 	m.Expect(live.At.Seq, int64(live.Folded))
 	var err error
-	result.Archive, err = r.cfg.Archive.Compare(ctx, func(seq uint64, events int) error {
+	defer room.clear()
+	fold := func(o projector.FoldOptions) (Folding, error) {
+		return begin(room, r.cfg.Projector.ModelConfig(), r.cfg.Projector.NewScratch, o)
+	}
+	result.Archive, err = r.cfg.Archive.Compare(ctx, fold, func(seq uint64, events int) error {
 		m.Read(seq, events)
 		return pace.after(ctx, events)
 	})

@@ -117,7 +117,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 			return fmt.Errorf("%w: message %d comes after message %d", ErrOrder, ends[i-1], end)
 		}
 	}
-	base, err := o.roomyBase(ctx, s, ends[0], len(videos) > 0)
+	base, room, err := o.roomyBase(ctx, s, ends[0], len(videos) > 0)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 		base.model = readmodel.New(o.Model)
 	}
 	o.reading.Way = WayScan
-	f := inMemory{projector.NewFold(base.model, projector.FoldOptions{})}
+	f := inRoom(room, projector.NewFold(base.model, projector.FoldOptions{}))
 	next := base.at + 1
 	for i, end := range ends {
 		if err := o.pass(ctx, s, f, next, end, nil); err != nil {
@@ -147,17 +147,29 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 	return nil
 }
 
-// roomyBase returns the nearest snapshot if its model fits into memory. Where only some
-// videos are asked for, what bears on them alone is folded else.
-func (o *Options) roomyBase(ctx context.Context, s Source, upTo uint64, narrow bool) (*base, error) {
-	err := o.room(1, insteadOfMovers)
+// roomyBase returns the nearest snapshot if its model fits into memory, and the room
+// that was reserved for it. Where only some videos are asked for, what bears on them
+// alone is folded else.
+func (o *Options) roomyBase(ctx context.Context, s Source, upTo uint64, narrow bool) (*base, *Room, error) {
+	beside := uint64(lookBytes)
+	if !narrow {
+		beside += o.Memory.slots() // of the first point
+	}
+	room, release, err := o.reserve(1, beside, insteadOfMovers)
 	switch {
 	case err == nil:
-		return o.base(ctx, s, upTo)
 	case narrow:
-		return &base{}, nil
+		return &base{}, nil, nil
+	default:
+		return nil, nil, err
 	}
-	return nil, err
+	b, err := o.base(ctx, s, upTo)
+	if err != nil || b.model == nil && narrow {
+		release() // what bears on them alone has a room of its own
+		return b, nil, err
+	}
+	b.release = release
+	return b, room, nil
 }
 
 // insteadOfMovers is what to do where a ranking, which folds everything, does not fit.
@@ -165,6 +177,7 @@ const insteadOfMovers = "name the videos, so that only what bears on them is fol
 
 // stopsOfClosure is stops for what bears on some videos alone.
 func (o *Options) stopsOfClosure(ctx context.Context, s Source, ends []uint64, videos []events.VideoID, stop atStop) error {
+	defer o.narrow()()
 	entities := make([]Entity, len(videos))
 	for i, id := range videos {
 		entities[i] = Video(id)

@@ -55,8 +55,8 @@ type bases struct {
 	passedOver []string
 	// refused is the error where none of them can be used.
 	refused error
-	// onDisk is the memory of a fold on disk; 0 for one in memory.
-	onDisk int
+	// room is what is reserved for the fold.
+	room *Room
 }
 
 // findBases looks for what a fold up to the serving model's position may begin
@@ -134,7 +134,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 	if len(b.list) == 0 {
 		base = &Base{Exports: b.exports}
 		m.Begin(base)
-		s, err = shadow(base, projector.ShadowOptions{OnDisk: b.onDisk})
+		s, err = shadow(base, projector.ShadowOptions{OnDisk: b.room.onDisk()})
 		return s, base, err
 	}
 	for i := range b.list {
@@ -142,7 +142,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 		m.Phase(fmt.Sprintf("loading the snapshot of message %d", info.Seq))
 		base = &Base{Snapshot: info.Seq, Exports: b.exports, PassedOver: b.passedOver}
 		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
-			s, err = shadow(base, projector.ShadowOptions{From: info, Read: readBack(b.source), OnDisk: b.onDisk})
+			s, err = shadow(base, projector.ShadowOptions{From: info, Read: readBack(b.source), OnDisk: b.room.onDisk()})
 			return err
 		})
 		switch {
@@ -159,17 +159,27 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 	return nil, nil, b.none()
 }
 
-// mayFold finds what a fold beside the serving model may begin with, and whether
-// memory suffices for it.
-func (r *Runs) mayFold(ctx context.Context, exports []string, fromSnapshot, onDisk bool) (*bases, error) {
-	from, err := r.findBases(ctx, exports, fromSnapshot)
-	memory, noMemory := r.memoryFor(onDisk, 1, insteadOfBeside)
-	if err := errors.Join(err, noMemory); err != nil {
-		return nil, err
+// reserve reserves for so many models, in memory or on disk.
+func (r *Runs) reserve(who string, onDisk bool, models int, beside uint64, instead string) (*Room, error) {
+	if onDisk {
+		return r.cfg.Memory.onDisk(who, models, insteadOnDisk)
 	}
-	from.onDisk = memory
-	return from, nil
+	return r.cfg.Memory.models(who, models, beside, instead)
 }
+
+// beside reserves for a model beside the serving one; from is told.
+func (r *Runs) beside(from *bases, onDisk bool) func(who string) (*Room, error) {
+	return func(who string) (_ *Room, err error) {
+		from.room, err = r.reserve(who, onDisk, 1, besideBytes, insteadOfBeside)
+		return from.room, err
+	}
+}
+
+// What to do where a model beside the serving one does not fit, in memory or on disk.
+const (
+	insteadOfBeside = "fold it on disk (--on-disk), give the service more (its control group, GOMEMLIMIT), or run this where there is more"
+	insteadOnDisk   = "give the service more (its control group, GOMEMLIMIT), or run this where there is more"
+)
 
 // readBack reads a message that was folded before, to compare it: one that was
 // trimmed since is not there to compare with.

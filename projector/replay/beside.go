@@ -16,6 +16,7 @@ type beside struct {
 	p      *projector.Projector
 	source Source
 	shadow *projector.Shadow
+	room   *Room
 	meter  *Meter
 	pace   pace
 	begun  time.Time
@@ -28,11 +29,12 @@ type beside struct {
 }
 
 // foldBeside begins with a shadow, which it closes in the end (close).
-func (r *Runs) foldBeside(shadow *projector.Shadow, s Source, m *Meter, eventsPerSecond int) *beside {
+func (r *Runs) foldBeside(shadow *projector.Shadow, s Source, room *Room, m *Meter, eventsPerSecond int) *beside {
+	room.holds(shadow.Model())
 	now := shadow.Model().Snapshot()
 	m.Reset(now.At.Seq, int64(now.Folded))
 	return &beside{
-		runs: r, p: r.cfg.Projector, source: s, shadow: shadow, meter: m,
+		runs: r, p: r.cfg.Projector, source: s, shadow: shadow, room: room, meter: m,
 		pace: pace{rate: eventsPerSecond}, begun: r.cfg.Now(), folded: int64(now.Folded), unfollow: func() {},
 	}
 }
@@ -79,8 +81,11 @@ func (b *beside) foldTo(ctx context.Context, to uint64) error {
 	messages := 0
 	return b.shadow.CatchUp(ctx, b.source.Read, to, func(seq uint64, events int) error {
 		b.meter.Read(seq, events)
-		if messages++; messages%256 == 0 {
+		if messages++; messages%fitsEvery == 0 {
 			b.notePeak()
+			if err := b.room.fits(); err != nil {
+				return err
+			}
 		}
 		return b.pace.after(ctx, events)
 	})

@@ -43,6 +43,7 @@ func (c *closing) fold(ctx context.Context) (*projector.Fold, error) {
 func (c *closing) passes(ctx context.Context, byIndex bool) (*projector.Fold, error) {
 	for closure := closureOf(c.entities, c.Model.DedupeHorizon); ; {
 		closure.begin()
+		c.room.clear()
 		model := readmodel.New(c.Model)
 		options := projector.FoldOptions{Only: func(e *events.Event) bool {
 			closure.now = model.LogTime()
@@ -68,7 +69,7 @@ func (c *closing) passes(ctx context.Context, byIndex bool) (*projector.Fold, er
 		if c.before != nil {
 			each = func(m *eventlog.Message) { c.before(f, m) }
 		}
-		if err := c.pass(ctx, from, inMemory{f}, 1, c.to, each); err != nil {
+		if err := c.pass(ctx, from, inRoom(c.room, f), 1, c.to, each); err != nil {
 			return nil, err
 		}
 		if !closure.grew {

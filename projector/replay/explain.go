@@ -30,6 +30,7 @@ func Explain(ctx context.Context, s Source, q ExplainRequest, o Options) (*Expla
 	if err != nil {
 		return nil, err
 	}
+	defer o.narrow()()
 	var t *teller
 	c := closing{
 		Options: &o, source: s, entities: []Entity{q.Entity}, to: span.Last,

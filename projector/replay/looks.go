@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/tidemark-io/tidemark/events"
-	"github.com/tidemark-io/tidemark/projector"
 )
 
 // The kinds of runs that look back. They change nothing.
@@ -35,14 +34,17 @@ type DiffRequest struct {
 }
 
 // look returns what folds that look back have in common.
-func (r *Runs) look(m *Meter) Options {
-	return Options{Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index, Room: r.room, Meter: m}
+func (r *Runs) look(kind Kind, m *Meter) Options {
+	return Options{
+		Model: r.cfg.Projector.ModelConfig(), Snapshots: r.cfg.Snapshots, Index: r.cfg.Index, Meter: m,
+		Memory: r.cfg.Memory, Who: string(kind),
+	}
 }
 
 // StartExplain explains an entity. Its result is an *Explanation.
 func (r *Runs) StartExplain(_ context.Context, order Order, q ExplainRequest) (RunID, error) {
 	return r.Start(KindExplain, order, func(ctx context.Context, m *Meter) (any, error) {
-		x, err := Explain(ctx, r.cfg.Source, q, r.look(m))
+		x, err := Explain(ctx, r.cfg.Source, q, r.look(KindExplain, m))
 		return result(x, err)
 	})
 }
@@ -50,7 +52,7 @@ func (r *Runs) StartExplain(_ context.Context, order Order, q ExplainRequest) (R
 // StartAt tells what videos counted at a point. Its result is a *CountsAt.
 func (r *Runs) StartAt(_ context.Context, order Order, q AtRequest) (RunID, error) {
 	return r.Start(KindAt, order, func(ctx context.Context, m *Meter) (any, error) {
-		c, err := At(ctx, r.cfg.Source, q.At, q.Videos, r.look(m))
+		c, err := At(ctx, r.cfg.Source, q.At, q.Videos, r.look(KindAt, m))
 		return result(c, err)
 	})
 }
@@ -59,17 +61,21 @@ func (r *Runs) StartAt(_ context.Context, order Order, q AtRequest) (RunID, erro
 // videos, a *MostMoved; that fails with ErrMemory where a second model does not
 // fit.
 func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, error) {
-	if len(q.Videos) == 0 {
-		if err := r.room(1, insteadOfMovers); err != nil {
-			return "", err
-		}
-	}
-	return r.Start(KindDiff, order, func(ctx context.Context, m *Meter) (any, error) {
+	var room *Room
+	reserve := func(who string) (_ *Room, err error) {
 		if len(q.Videos) == 0 {
-			moved, err := Movers(ctx, r.cfg.Source, q.From, q.To, q.By, q.Top, r.look(m))
+			room, err = r.cfg.Memory.models(who, 1, lookBytes+r.cfg.Memory.slots(), insteadOfMovers)
+		}
+		return room, err
+	}
+	return r.startIn(reserve, KindDiff, order, func(ctx context.Context, m *Meter) (any, error) {
+		if len(q.Videos) == 0 {
+			o := r.look(KindDiff, m)
+			o.room = room
+			moved, err := Movers(ctx, r.cfg.Source, q.From, q.To, q.By, q.Top, o)
 			return result(moved, err)
 		}
-		c, err := Diff(ctx, r.cfg.Source, q.From, q.To, q.Videos, r.look(m))
+		c, err := Diff(ctx, r.cfg.Source, q.From, q.To, q.Videos, r.look(KindDiff, m))
 		return result(c, err)
 	})
 }
@@ -81,18 +87,17 @@ func (r *Runs) StartReport(ctx context.Context, order Order, q ReportRequest) (R
 	if err != nil {
 		return "", err
 	}
-	memory := 0
-	if len(q.Only) == 0 {
-		if memory, err = r.memoryFor(q.OnDisk, q.models(), insteadOfReport); err != nil {
-			return "", err
+	var room *Room
+	reserve := func(who string) (_ *Room, err error) {
+		if len(q.Only) == 0 {
+			room, err = r.reserve(who, q.OnDisk, q.models(), lookBytes, insteadOfReport)
 		}
+		return room, err
 	}
-	return r.Start(KindReport, order, func(ctx context.Context, m *Meter) (any, error) {
-		o := r.look(m)
-		if memory > 0 {
-			o.OnDisk = func(f projector.FoldOptions) (*projector.Scratch, error) {
-				return r.cfg.Projector.NewScratch(memory, f)
-			}
+	return r.startIn(reserve, KindReport, order, func(ctx context.Context, m *Meter) (any, error) {
+		o := r.look(KindReport, m)
+		if o.room = room; q.OnDisk {
+			o.OnDisk = r.cfg.Projector.NewScratch
 		}
 		reported, err := Report(ctx, source, q, o)
 		return result(reported, err)

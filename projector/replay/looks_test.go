@@ -81,7 +81,7 @@ func TestLooksAreRefusedWhereMemoryDoesNotSuffice(t *testing.T) {
 	_, movers := s.runs.StartDiff(ctx, replay.Order{}, replay.DiffRequest{From: replay.Point{Seq: 1}, Top: 5})
 	_, all := s.runs.StartReport(ctx, replay.Order{}, replay.ReportRequest{})
 	_, without := s.runs.StartReport(ctx, replay.Order{}, replay.ReportRequest{ExcludeUsers: excluded})
-	offline := replay.Options{Model: s.p.ModelConfig(), Room: replay.Room(1 << 60)}
+	offline := replay.Options{Model: s.p.ModelConfig(), Memory: replay.NewMemory(replay.MemoryConfig{Model: 1 << 60})}
 	_, movedOffline := replay.Movers(ctx, s.source, replay.Point{Seq: 1}, replay.Point{}, events.Views, 5, offline)
 	_, withoutOffline := replay.Report(ctx, s.source, replay.ReportRequest{ExcludeUsers: excluded}, offline)
 	for says, err := range map[string]error{

@@ -18,9 +18,9 @@ import (
 const little = 64 << 10
 
 // onDisk begins folds on disk.
-func onDisk(t testing.TB, model readmodel.Config) func(projector.FoldOptions) (*projector.Scratch, error) {
+func onDisk(t testing.TB, model readmodel.Config) replay.ScratchFunc {
 	cfg := projector.Config{ModelsDir: t.TempDir(), MayWrite: func() error { return nil }, Now: time.Now}
-	return func(o projector.FoldOptions) (*projector.Scratch, error) {
+	return func(_ int, o projector.FoldOptions) (*projector.Scratch, error) {
 		return projector.OpenScratch(cfg, model, little, o)
 	}
 }
@@ -77,7 +77,7 @@ func TestRebuildOnDiskServesFromTheNextStartOn(t *testing.T) {
 	s.say(40)
 	s.end()
 	s.stop()
-	s.free, s.onDisk = 40<<20, little
+	s.free, s.onDisk = 240<<20, little
 	s.start()
 	_, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{})
 	if !errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), "--on-disk") {

@@ -17,52 +17,54 @@ type Options struct {
 	Snapshots *Snapshots
 	// Index, where set, replaces scans of the source.
 	Index Index
-	// Room, where set, refuses with ErrMemory a fold of everything into so many models for
-	// which memory does not suffice, and says what to do instead.
-	Room func(models int, instead string) error
+	// Memory, where set, is what folds reserve theirs from; Who is who asks.
+	Memory *Memory
+	Who    string
 	// Meter, where set, is told how far it got.
 	Meter *Meter
-	// OnDisk, where set, begins folds on disk; nil folds everything in memory.
-	OnDisk func(projector.FoldOptions) (*projector.Scratch, error)
+	// OnDisk, where set, has folds of everything done on disk; nil folds everything in
+	// memory.
+	OnDisk ScratchFunc
 
+	room    *Room // that is reserved already
 	reading Reading
 }
 
-// room asks whether so many models of everything may be folded.
-func (o *Options) room(models int, instead string) error {
-	if o.Room == nil {
-		return nil
+// reserve returns a room for so many models of everything, each with so much beside
+// its tables, and what lets go of it.
+func (o *Options) reserve(models int, beside uint64, instead string) (room *Room, release func(), err error) {
+	switch {
+	case o.room != nil:
+		return o.room, func() {}, nil
+	case o.Memory == nil && o.OnDisk == nil:
+		return nil, func() {}, nil
+	case o.Memory == nil:
+		return &Room{memory: NewMemory(MemoryConfig{}), disk: OnDiskBytes}, func() {}, nil
+	case o.OnDisk != nil:
+		room, err = o.Memory.onDisk(o.Who, models, insteadOnDisk)
+	default:
+		room, err = o.Memory.models(o.Who, models, beside, instead)
 	}
-	return o.Room(models, instead)
+	return room, room.Release, err
 }
 
-// folding is a fold under way, in memory or on disk.
-type folding interface {
-	Message(m eventlog.Message) error
-	Model() *readmodel.Model
-	// Guard runs fn, which looks into the tables of the model.
-	Guard(fn func() error) error
-	Close() error
+// narrow reserves for folds of what bears on little, and returns what lets go of that.
+func (o *Options) narrow() (release func()) {
+	if o.Memory == nil {
+		return func() {}
+	}
+	o.room = o.Memory.narrow(o.Who)
+	return o.room.Release
 }
 
-// inMemory is a fold whose model is the collector's.
-type inMemory struct{ *projector.Fold }
-
-func (inMemory) Guard(fn func() error) error { return fn() }
-
-func (inMemory) Close() error { return nil }
-
-// fold begins a fold of everything, on disk where that is set.
-func (o *Options) fold(options projector.FoldOptions) (folding, error) {
-	if o.OnDisk == nil {
-		return inMemory{projector.NewFold(readmodel.New(o.Model), options)}, nil
-	}
-	return o.OnDisk(options)
+// fold begins a fold in the room that is reserved.
+func (o *Options) fold(options projector.FoldOptions) (Folding, error) {
+	return begin(o.room, o.Model, o.OnDisk, options)
 }
 
 // pass folds the messages of a source from one sequence to another. before,
 // where set, is called ahead of each message.
-func (o *Options) pass(ctx context.Context, s Source, f folding, from, to uint64, before func(*eventlog.Message)) error {
+func (o *Options) pass(ctx context.Context, s Source, f Folding, from, to uint64, before func(*eventlog.Message)) error {
 	if from > to {
 		return nil
 	}

@@ -35,11 +35,11 @@ func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error
 	if left, err := r.left(); err == nil && !o.Fresh && len(o.FromExports) == 0 {
 		o.FromExports = left.FromExports
 	}
-	from, err := r.mayFold(ctx, o.FromExports, o.FromSnapshot, o.OnDisk)
+	from, err := r.findBases(ctx, o.FromExports, o.FromSnapshot)
 	if err != nil {
 		return "", err
 	}
-	return r.Start(KindRebuild, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(from, o.OnDisk), KindRebuild, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		shadow, base, err := r.rebuildShadow(ctx, o, from, m)
 		if err != nil && abandoned(ctx) {
 			err = errors.Join(err, r.cfg.Projector.AbandonRebuild())
@@ -47,7 +47,7 @@ func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error
 		if err != nil {
 			return nil, err
 		}
-		return r.rebuild(ctx, KindRebuild, o, r.foldBeside(shadow, from.source, m, o.EventsPerSecond), base)
+		return r.rebuild(ctx, KindRebuild, o, r.foldBeside(shadow, from.source, from.room, m, o.EventsPerSecond), base)
 	})
 }
 
@@ -64,35 +64,30 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 			return "", err
 		}
 	}
-	memory, err := r.memoryFor(o.OnDisk, 1, insteadOfBeside)
-	if err != nil {
-		return "", err
-	}
-	return r.Start(KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	var from bases
+	return r.startIn(r.beside(&from, o.OnDisk), KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(source), OnDisk: memory})
+		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(source), OnDisk: from.room.onDisk()})
 		if err != nil {
 			return nil, err
 		}
 		again := RebuildOptions{Order: o.Order, Accept: o.Accept, FromExports: left.FromExports, OnDisk: o.OnDisk}
-		return r.rebuild(ctx, KindSwitch, again, r.foldBeside(shadow, source, m, 0), left.Base)
+		return r.rebuild(ctx, KindSwitch, again, r.foldBeside(shadow, source, from.room, m, 0), left.Base)
 	})
 }
 
 // StartRollback goes back to the model that served before the last switch, once
 // it has caught up. It fails with projector.ErrNoPrevious where there is none.
 func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error) {
-	if err := r.checkMemory(); err != nil {
-		return "", err
-	}
-	return r.Start(KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	var from bases
+	return r.startIn(r.beside(&from, false), KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
 		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: readBack(r.cfg.Source)})
 		if err != nil {
 			return nil, err
 		}
 		// Whoever goes back wants what was there, whatever it is.
-		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, r.foldBeside(shadow, r.cfg.Source, m, 0), nil)
+		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, r.foldBeside(shadow, r.cfg.Source, from.room, m, 0), nil)
 	})
 }
 
@@ -101,7 +96,7 @@ func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases,
 	p := r.cfg.Projector
 	left, _ := r.left()
 	m.Phase("loading")
-	shadow, err := p.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(from.source), OnDisk: from.onDisk})
+	shadow, err := p.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(from.source), OnDisk: from.room.onDisk()})
 	switch {
 	case err == nil && !o.Fresh:
 		return shadow, left.Base, r.goOnWith(shadow, left, o, m)

@@ -78,6 +78,14 @@ func Report(ctx context.Context, s Source, q ReportRequest, o Options) (result *
 	}
 	if len(q.Only) > 0 {
 		o.OnDisk = nil // little is held
+		defer o.narrow()()
+	} else {
+		room, release, err := o.reserve(q.models(), lookBytes, insteadOfReport)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		o.room = room
 	}
 	r.options = &o
 	defer func() { err = errors.Join(err, r.close()) }()
@@ -96,16 +104,11 @@ func Report(ctx context.Context, s Source, q ReportRequest, o Options) (result *
 }
 
 // fold folds what the report is of.
-func (r *reporting) fold(ctx context.Context, s Source, last uint64) (folding, error) {
+func (r *reporting) fold(ctx context.Context, s Source, last uint64) (Folding, error) {
 	if len(r.Only) > 0 {
 		c := closing{Options: r.options, source: s, entities: r.Only, to: last, begin: r.begin, before: func(_ *projector.Fold, m *eventlog.Message) { r.message(m) }}
 		f, err := c.fold(ctx)
-		return inMemory{f}, err
-	}
-	if r.options.OnDisk == nil {
-		if err := r.options.room(r.models(), insteadOfReport); err != nil {
-			return nil, err
-		}
+		return &inMemory{Fold: f}, err
 	}
 	var options projector.FoldOptions
 	if r.begin(&options); r.err != nil {
@@ -120,7 +123,7 @@ func (r *reporting) fold(ctx context.Context, s Source, last uint64) (folding, e
 }
 
 // opened notes a fold to be closed: those in memory are the collector's.
-func (r *reporting) opened(f folding) {
+func (r *reporting) opened(f Folding) {
 	if r.options.OnDisk != nil {
 		r.folds = append(r.folds, f)
 	}
@@ -140,8 +143,8 @@ type reporting struct {
 	options *Options
 	result  *Reported
 	// all is the fold with nothing excluded; nil where nothing is.
-	all   folding
-	folds []folding // on disk, to be closed
+	all   Folding
+	folds []Folding // on disk, to be closed
 	err   error
 	named named
 }

@@ -27,16 +27,11 @@ type Config struct {
 	// Audit writes down what was done, once it is decided and before it is
 	// done; nil writes nothing.
 	Audit func(ctx context.Context, a Action) error
-	// FreeMemory is how much memory is left, and who sets that bound; nil asks
-	// the machine.
-	FreeMemory func() (bytes uint64, whose string)
+	// Memory is what runs reserve theirs from; nil takes what the machine has.
+	Memory *Memory
 	// File, where set, is where runs, and the keys of the requests that began them, are
 	// remembered across restarts.
 	File string
-	// MemoryLimit bounds what FreeMemory says; 0 does not. OnDiskBytes is the memory
-	// of folds on disk; 0 is 256 MiB, or what there is.
-	MemoryLimit uint64
-	OnDiskBytes int
 	// ScrubInterval is how often the serving model is verified at a low rate in the
 	// background; 0 is never.
 	ScrubInterval time.Duration
@@ -48,16 +43,8 @@ func (c Config) withDefaults() Config {
 	if c.Audit == nil {
 		c.Audit = func(context.Context, Action) error { return nil }
 	}
-	if c.FreeMemory == nil {
-		c.FreeMemory = freeMemory
-	}
-	if ask, limit := c.FreeMemory, c.MemoryLimit; limit > 0 {
-		c.FreeMemory = func() (uint64, string) {
-			if free, whose := ask(); free < limit {
-				return free, whose
-			}
-			return limit, "the limit for replays"
-		}
+	if c.Memory == nil {
+		c.Memory = NewMemory(MemoryConfig{Serving: c.Projector.Model})
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

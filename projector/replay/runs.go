@@ -144,6 +144,12 @@ type Work func(ctx context.Context, m *Meter) (result any, err error)
 // that the request has begun before. It fails with ErrBusy, ErrNotRunning or
 // ErrKeyReused.
 func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
+	return r.startIn(func(string) (*Room, error) { return nil, nil }, kind, order, work)
+}
+
+// startIn is Start for a run that takes memory, which is reserved once nothing else
+// forbids the run, and given back when it has ended.
+func (r *Runs) startIn(reserve func(who string) (*Room, error), kind Kind, order Order, work Work) (RunID, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.acceptsLocked(); err != nil {
@@ -157,8 +163,12 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 			return "", fmt.Errorf("%w: %s %s since %s", ErrBusy, other.Kind, other.ID, other.Started.UTC().Format(time.RFC3339))
 		}
 	}
-	ctx, cancel := context.WithCancelCause(r.ctx)
 	id := cmp.Or(order.resumes, RunID(uuid.NewString()))
+	room, err := reserve(string(kind) + " " + string(id))
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithCancelCause(r.ctx)
 	started := &run{
 		Run:      Run{ID: id, Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
 		progress: NewMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
@@ -167,12 +177,14 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 	r.remember(started)
 	if err := r.enter(started); err != nil {
 		cancel(err)
+		room.Release()
 		r.list = r.list[:len(r.list)-1]
 		return "", err
 	}
 	r.wg.Go(func() {
 		defer cancel(nil)
 		result, err := work(ctx, started.progress)
+		room.Release()
 		r.ended(ctx, started, result, err)
 	})
 	return started.ID, nil

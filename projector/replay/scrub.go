@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +16,7 @@ const scrubRate = 200_000
 type verifyRecord struct {
 	runs, failed atomic.Int64
 	differences  atomic.Int64 // of the last that got to its end
+	postponed    atomic.Int64 // scrubs
 	success      atomic.Int64 // when that was which found nothing, in Unix seconds
 }
 
@@ -26,12 +28,15 @@ type VerifyStats struct {
 	// LastSuccess is when the last one ended that found none, in Unix seconds; 0 if
 	// none did.
 	LastSuccess int64
+	// Postponed are scrubs that waited for the end of a run that changed the model, or
+	// were left out since other folds had the memory.
+	Postponed int64
 }
 
 // VerifyStats returns the present figures.
 func (r *Runs) VerifyStats() VerifyStats {
 	v := &r.record
-	return VerifyStats{Runs: v.runs.Load(), Failed: v.failed.Load(), Differences: v.differences.Load(), LastSuccess: v.success.Load()}
+	return VerifyStats{Runs: v.runs.Load(), Failed: v.failed.Load(), Differences: v.differences.Load(), LastSuccess: v.success.Load(), Postponed: v.postponed.Load()}
 }
 
 // verified takes note of a verification that ended.
@@ -66,10 +71,49 @@ func (r *Runs) scrub(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		r.awaitUnchanged(ctx)
 		_, err := r.StartVerify(ctx, VerifyOptions{Order: Order{Reason: "scrub"}, EventsPerSecond: scrubRate})
-		if err != nil && !errors.Is(err, ErrBusy) && ctx.Err() == nil {
+		var short *MemoryError
+		switch {
+		case err == nil || errors.Is(err, ErrBusy) || ctx.Err() != nil:
+		case errors.As(err, &short) && len(short.Holders) > 0:
+			r.record.postponed.Add(1) // to the next interval: others have the memory
+		default:
 			r.verified(nil, err)
 			r.cfg.Logger.Warn("the read model could not be scrubbed", "error", err)
 		}
 	}
+}
+
+// awaitUnchanged waits until no run changes which model serves, or what is in it: to
+// compare with what is about to be replaced would be for nothing, and take a third
+// model's memory.
+func (r *Runs) awaitUnchanged(ctx context.Context) {
+	for postponed := false; ; postponed = true {
+		changed := r.changing()
+		if changed == nil {
+			return
+		}
+		if !postponed {
+			r.record.postponed.Add(1)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// changing returns what is closed at the end of the run under way that changes the
+// serving model; nil where there is none.
+func (r *Runs) changing() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range r.list {
+		if one.State == StateRunning && slices.Contains(changes, one.Kind) {
+			return one.done
+		}
+	}
+	return nil
 }

@@ -28,6 +28,7 @@ type service struct {
 	runs   *replay.Runs
 	audit  []replay.Action
 	free   uint64 // bytes of memory; 0 for as many as it takes
+	limit  uint64 // for all folds; 0 for none
 	onDisk int    // bytes for folds on disk; 0 for the default
 	source replay.Source
 	scrub  time.Duration
@@ -68,10 +69,12 @@ func (s *service) start() {
 		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
-	cfg.Exports, cfg.OnDiskBytes = s.exports(), s.onDisk
+	cfg.Exports = s.exports()
+	memory := replay.MemoryConfig{Serving: p.Model, OnDisk: s.onDisk, Limit: s.limit}
 	if s.free > 0 {
-		cfg.FreeMemory = func() (uint64, string) { return s.free, "the test" }
+		memory.Free = func() (uint64, string) { return s.free, "the test" }
 	}
+	cfg.Memory = replay.NewMemory(memory)
 	s.runs = replay.NewRuns(cfg)
 	for _, run := range []func(context.Context) error{p.Run, s.writer.Run, s.runs.Run} {
 		ctx, cancel := context.WithCancel(context.Background())

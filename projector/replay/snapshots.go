@@ -46,12 +46,17 @@ type base struct {
 	model *readmodel.Model // nil for nothing
 	at    uint64           // the last message that it holds
 	close func()
+	// release lets go of the memory that was reserved for the model.
+	release func()
 }
 
 // Close lets go of the snapshot.
 func (b *base) Close() {
 	if b.close != nil {
 		b.close()
+	}
+	if b.release != nil {
+		b.release()
 	}
 }
 

@@ -31,11 +31,11 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 	case o.Archive && len(o.FromExports) > 0:
 		return "", fmt.Errorf("%w: the archive's messages are folded where it is verified: verify it and the export one after the other", ErrExport)
 	}
-	from, err := r.mayFold(ctx, o.FromExports, o.FromSnapshot && !o.Archive, o.OnDisk)
+	from, err := r.findBases(ctx, o.FromExports, o.FromSnapshot && !o.Archive)
 	if err != nil {
 		return "", err
 	}
-	return r.Start(KindVerify, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(from, o.OnDisk), KindVerify, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		result := new(VerifyResult)
 		err := r.verifying(ctx, o, from, m, result, func(*beside, *readmodel.Comparison) error { return nil })
 		r.verified(result, err)
@@ -46,11 +46,11 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 // StartRepair verifies, and writes the keys that differ anew in the serving model,
 // until none does.
 func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) {
-	from, err := r.mayFold(ctx, o.FromExports, o.FromSnapshot, o.OnDisk)
+	from, err := r.findBases(ctx, o.FromExports, o.FromSnapshot)
 	if err != nil {
 		return "", err
 	}
-	return r.Start(KindRepair, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(from, o.OnDisk), KindRepair, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		result := new(RepairResult)
 		err := r.verifying(ctx, o.VerifyOptions, from, m, &result.VerifyResult, func(b *beside, c *readmodel.Comparison) error {
 			return r.repair(ctx, o.Order, b, c, result)
@@ -66,7 +66,7 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *Meter, result *VerifyResult, then func(*beside, *readmodel.Comparison) error) (err error) {
 	source := from.source
 	if o.Archive {
-		if source, err = r.compareArchive(ctx, &o, m, result); err != nil {
+		if source, err = r.compareArchive(ctx, &o, from.room, m, result); err != nil {
 			return err
 		}
 	}
@@ -77,7 +77,7 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 	if err != nil {
 		return err
 	}
-	b := r.foldBeside(shadow, source, m, o.EventsPerSecond)
+	b := r.foldBeside(shadow, source, from.room, m, o.EventsPerSecond)
 	defer func() {
 		result.Seconds = b.seconds()
 		err = errors.Join(err, b.close(ctx))

@@ -1,0 +1,49 @@
+package replay_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// While a rebuild holds what memory there is, nothing else is folded: a verification is
+// refused and says what to wait for, and a scrub waits for the rebuild's end.
+func TestFoldsBesideARebuildWaitForItsMemory(t *testing.T) {
+	s := newService(t)
+	s.say(20)
+	s.end()
+	s.stop()
+	s.limit, s.scrub = 500<<20, time.Millisecond
+	s.start()
+	slowly, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 50, Order: replay.Order{Reason: "slowly"}})
+	for errors.Is(err, replay.ErrMemory) || errors.Is(err, replay.ErrBusy) { // a scrub was first
+		slowly, err = s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 50, Order: replay.Order{Reason: "slowly"}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.runs.VerifyStats().Postponed == 0 {
+		if one, err := s.runs.Status(slowly); err != nil || one.State != replay.StateRunning {
+			t.Fatalf("%+v, %v", one, err)
+		}
+	}
+	before := s.runs.VerifyStats()
+	_, err = s.runs.StartVerify(testContext(t), replay.VerifyOptions{})
+	if !errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), "(rebuild "+string(slowly)) || !strings.Contains(err.Error(), "wait for the end of that") {
+		t.Errorf("beside the rebuild: %v", err)
+	}
+	if now := s.runs.VerifyStats(); now.Runs != before.Runs || now.Failed != 0 {
+		t.Errorf("%+v after %+v", now, before)
+	}
+	if err := s.runs.Cancel(slowly); err != nil {
+		t.Fatal(err)
+	}
+	for wait := testContext(t); s.runs.VerifyStats().Runs == before.Runs; {
+		if wait.Err() != nil {
+			t.Fatalf("it is not scrubbed: %+v", s.runs.VerifyStats())
+		}
+	}
+}
