@@ -21,6 +21,9 @@ func (i *SnapshotInfo) Fits(incarnation events.Incarnation, lineage events.Linea
 	if i.FoldVersion != foldVersion {
 		return fmt.Errorf("it was folded by fold version %d, this binary's is %d", i.FoldVersion, foldVersion)
 	}
+	if i.Distrusted != "" {
+		return fmt.Errorf("it is distrusted: %s", i.Distrusted)
+	}
 	m := marker{Incarnation: i.Incarnation, Last: fingerprint{Seq: i.Seq}}
 	return m.belongs(incarnation, lineage)
 }

@@ -78,6 +78,7 @@ func (p *Projector) edition() *edition {
 func (p *Projector) saverOf(e *edition) *saver {
 	s := newSaver(e, p.cfg.CheckpointInterval, p.cfg.CheckpointBytes, p.replaceModel)
 	s.beside = p.snapshots.take
+	p.snapshots.serves(e.store)
 	return s
 }
 

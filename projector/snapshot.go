@@ -43,6 +43,11 @@ type SnapshotInfo struct {
 	// VerifiedAt is when all of it was read last and had its digest; zero if nobody
 	// has needed it yet.
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
+	// ComparedAt is when the model that it was taken of had been compared with the log,
+	// and did not differ; zero if it was not. Distrusted says why nobody may begin with
+	// it, where it was taken while the model was wrong.
+	ComparedAt time.Time `json:"-"`
+	Distrusted string    `json:"-"`
 }
 
 // Verified notes that all of the snapshot was read and had its digest.
@@ -121,7 +126,7 @@ func (i *SnapshotInfo) read() error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(b, i)
+	return errors.Join(json.Unmarshal(b, i), i.readTrust())
 }
 
 // snapshotter copies checkpoints now and then.
@@ -134,12 +139,17 @@ type snapshotter struct {
 	mu   sync.Mutex
 	next time.Time // not before; zero until it is looked up
 	busy bool
+	// store is that of the model that serves.
+	store *checkpoint.Store
+	// suspended counts who wants none taken, era how often that was wanted.
+	suspended, era int
 }
 
 // take copies the newest checkpoint if one is due. It is called beside the fold,
 // when a checkpoint stands and no newer one is begun.
 func (s *snapshotter) take(store *checkpoint.Store, view *checkpoint.View) {
-	if s.cfg.SnapshotInterval <= 0 || !s.due() {
+	era, due := s.due(store)
+	if !due {
 		return
 	}
 	_, note := store.Latest()
@@ -150,7 +160,7 @@ func (s *snapshotter) take(store *checkpoint.Store, view *checkpoint.View) {
 	}
 	s.wg.Go(func() {
 		defer view.Release()
-		if err := s.finish(view, note, half, info); err != nil {
+		if err := s.finish(view, note, half, info, era); err != nil {
 			s.failed(errors.Join(err, os.RemoveAll(half)))
 			return
 		}
@@ -159,23 +169,34 @@ func (s *snapshotter) take(store *checkpoint.Store, view *checkpoint.View) {
 }
 
 // due reports whether it is time, and then keeps others from being begun.
-func (s *snapshotter) due() bool {
+func (s *snapshotter) due(store *checkpoint.Store) (era int, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.cfg.SnapshotInterval <= 0 || s.suspended > 0 || s.store != store {
+		return 0, false
+	}
 	if s.next.IsZero() {
-		list, err := ListSnapshots(s.dir)
-		if err != nil {
-			s.cfg.Logger.Warn("snapshots could not be listed", "error", err)
-		}
-		if s.next = time.Unix(0, 1); len(list) > 0 {
-			s.next = list[len(list)-1].SavedAt.Add(s.cfg.SnapshotInterval)
-		}
+		s.next = s.lookUpNext()
 	}
 	if s.busy || s.cfg.Now().Before(s.next) || s.cfg.MayWrite() != nil {
-		return false
+		return 0, false
 	}
 	s.busy = true
-	return true
+	return s.era, true
+}
+
+// lookUpNext returns when the next is due behind those that are there.
+func (s *snapshotter) lookUpNext() time.Time {
+	list, err := ListSnapshots(s.dir)
+	if err != nil {
+		s.cfg.Logger.Warn("snapshots could not be listed", "error", err)
+	}
+	for _, info := range slices.Backward(list) {
+		if info.Distrusted == "" {
+			return info.SavedAt.Add(s.cfg.SnapshotInterval)
+		}
+	}
+	return time.Unix(0, 1)
 }
 
 // begin makes the directory and links the files into it.
@@ -204,17 +225,14 @@ func (s *snapshotter) begin(view *checkpoint.View, note []byte) (half string, in
 }
 
 // finish copies the rows, and gives the directory its name.
-func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, info SnapshotInfo) error {
+func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, info SnapshotInfo, era int) error {
 	if err := view.CopyTo(s.ctx, half, note, checkpoint.Options{Logger: s.cfg.Logger}); err != nil {
 		return err
 	}
 	if err := info.write(half); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(info.Path); err != nil { // of the same position
-		return err
-	}
-	if err := os.Rename(half, info.Path); err != nil {
+	if err := s.publish(half, info.Path, era); err != nil {
 		return err
 	}
 	return durable.Sync(s.dir)
@@ -224,10 +242,10 @@ func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, in
 func (s *snapshotter) done(info SnapshotInfo) {
 	s.plan(s.cfg.SnapshotInterval)
 	list, left, err := findSnapshots(s.dir)
-	for len(list) > max(s.cfg.SnapshotsKept, 1) && err == nil {
-		half := list[0].Path + snapshotHalf // so that nobody takes it for whole meanwhile
-		err = errors.Join(os.RemoveAll(half), os.Rename(list[0].Path, half))
-		left, list = append(left, half), list[1:]
+	for _, path := range superfluous(list, s.cfg.SnapshotsKept) {
+		half := path + snapshotHalf // so that nobody takes it for whole meanwhile
+		err = errors.Join(err, os.RemoveAll(half), os.Rename(path, half))
+		left = append(left, half)
 	}
 	for _, path := range left {
 		err = errors.Join(err, os.RemoveAll(path))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +175,47 @@ func TestHalfASnapshotIsNone(t *testing.T) {
 	}
 	if list, err := ListSnapshots(dir); err != nil || len(list) != 2 {
 		t.Errorf("listed are %+v, %v; want two", list, err)
+	}
+}
+
+// TestASnapshotThatIsCopiedWhileTheModelIsMendedIsDropped: it is of before.
+func TestASnapshotThatIsCopiedWhileTheModelIsMendedIsDropped(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.withSnapshots(9)
+	w.commits(0, 10)
+	if err := w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}); err != nil {
+		t.Fatal(err)
+	}
+	s := &w.p.snapshots
+	era, due := s.due(w.p.live.store)
+	if !due {
+		t.Fatal("none is due")
+	}
+	half := filepath.Join(s.dir, "snapshot-00000000000000000001.part")
+	if err := os.MkdirAll(half, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	resume := s.suspend()
+	if err := s.publish(half, filepath.Join(s.dir, "snapshot-00000000000000000001"), era); !errors.Is(err, errOvertaken) {
+		t.Errorf("it was published: %v", err)
+	}
+	s.plan(0)
+	if _, due := s.due(w.p.live.store); due {
+		t.Error("another is begun before the model is mended")
+	}
+	resume()
+	if _, due := s.due(nil); due {
+		t.Error("one is begun of a model that does not serve")
+	}
+	w.snapshot(events.Position{Seq: w.end()})
+}
+
+func TestDistrustedSnapshotsGoFirst(t *testing.T) {
+	list := []SnapshotInfo{{Path: "1"}, {Path: "2", Distrusted: "x"}, {Path: "3"}, {Path: "4", Distrusted: "x"}, {Path: "5"}}
+	for kept, want := range []string{"2413", "2413", "241", "24", "2", ""} {
+		if got := strings.Join(superfluous(list, kept), ""); got != want {
+			t.Errorf("of five with %d kept go %s, want %s", kept, got, want)
+		}
 	}
 }

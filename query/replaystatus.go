@@ -99,6 +99,10 @@ type SnapshotStatus struct {
 	Digest   string `json:"digest"`
 	// VerifiedAt is when all of it was read last and had its digest.
 	VerifiedAt string `json:"verified_at,omitempty"`
+	// ComparedAt is when the model that it was taken of had been compared with the log.
+	ComparedAt string `json:"compared_at,omitempty"`
+	// Distrusted says why nobody begins with it.
+	Distrusted string `json:"distrusted,omitempty"`
 }
 
 // DeadLetterStatus says how many dead letters there are.
@@ -144,6 +148,9 @@ func (d *ReplayStatus) SetModels(dir string) error {
 		told := SnapshotStatus{Sequence: s.Seq, LogTime: rfc3339(s.LogTime), SavedAt: rfc3339(s.SavedAt), Digest: s.Digest}
 		if !s.VerifiedAt.IsZero() {
 			told.VerifiedAt = rfc3339(s.VerifiedAt)
+		}
+		if told.Distrusted = s.Distrusted; !s.ComparedAt.IsZero() {
+			told.ComparedAt = rfc3339(s.ComparedAt)
 		}
 		if told.Bytes, err = s.Bytes(); err != nil {
 			return fmt.Errorf("measure a snapshot: %w", err)

@@ -123,15 +123,27 @@ func writeSnapshots(w io.Writer, list []query.SnapshotStatus) {
 	}
 	for i := range min(len(list), shownSnapshots) {
 		s := &list[len(list)-1-i]
-		verified := "not verified yet"
-		if s.VerifiedAt != "" {
-			verified = "verified " + s.VerifiedAt
-		}
-		rows(w, map[bool]string{true: "snapshots"}[i == 0], fmt.Sprintf("message %d, taken %s, %d bytes, %s", s.Sequence, s.SavedAt, s.Bytes, verified))
+		rows(w, map[bool]string{true: "snapshots"}[i == 0], fmt.Sprintf("message %d, taken %s, %d bytes, %s", s.Sequence, s.SavedAt, s.Bytes, trustIn(s)))
 	}
 	if more := len(list) - shownSnapshots; more > 0 {
 		rows(w, "", fmt.Sprintf("and %d earlier ones", more))
 	}
+}
+
+// trustIn says what is known of a snapshot: that its files are whole, and that the model
+// was right which it was taken of.
+func trustIn(s *query.SnapshotStatus) string {
+	whole, compared := "not read back yet", "not compared with the log yet"
+	if s.VerifiedAt != "" {
+		whole = "whole " + s.VerifiedAt
+	}
+	switch {
+	case s.Distrusted != "":
+		return "distrusted: " + oneLine(s.Distrusted)
+	case s.ComparedAt != "":
+		compared = "compared with the log " + s.ComparedAt
+	}
+	return whole + ", " + compared
 }
 
 // oneLine keeps an error of several lines in its row.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 )
@@ -20,6 +21,23 @@ type Base struct {
 	Exports []ReadFirst `json:"exports,omitempty"`
 	// PassedOver says of each nearer snapshot why it was not used.
 	PassedOver []string `json:"passed_over,omitempty"`
+
+	// compared: the snapshot's model was compared with the log.
+	compared bool
+}
+
+// independent reports whether a fold that began with it says something of all that
+// the serving model holds: one that begins with a snapshot would repeat what is wrong
+// with that.
+func (b *Base) independent() bool { return b != nil && (b.Snapshot == 0 || b.compared) }
+
+// behind is the message behind which a fold that began with it owes nothing to what
+// served; nil is that of nothing known.
+func (b *Base) behind() events.Position {
+	if b == nil {
+		return events.Position{}
+	}
+	return events.Position{Seq: b.Snapshot}
 }
 
 // String says it to people.
@@ -140,7 +158,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 	for i := range b.list {
 		info := &b.list[i]
 		m.Phase(fmt.Sprintf("loading the snapshot of message %d", info.Seq))
-		base = &Base{Snapshot: info.Seq, Exports: b.exports, PassedOver: b.passedOver}
+		base = &Base{Snapshot: info.Seq, Exports: b.exports, PassedOver: b.passedOver, compared: !info.ComparedAt.IsZero()}
 		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
 			s, err = shadow(base, projector.ShadowOptions{From: info, Read: readBack(b.source), OnDisk: b.room.onDisk()})
 			return err

@@ -149,6 +149,9 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 		return result, err
 	}
 	result.Events = b.events()
+	if result.Equal {
+		r.snapshotsCompared(base, result.At)
+	}
 	if hold := o.Hold || !result.Equal && !o.Accept; hold {
 		return result, b.hold(ctx, o, result)
 	}
@@ -156,12 +159,30 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result, o.OnDisk)}); err != nil {
 		return result, fmt.Errorf("write the switch into the audit: %w", err)
 	}
-	if o.OnDisk {
-		b.notePeak()
-		result.NextStart = true
-		return result, b.p.ServeNext(b.shadow)
+	return result, b.serve(ctx, o, result)
+}
+
+// serve lets the shadow take the serving model's place, now or at the next start. If
+// what served was wrong, so are the snapshots that were taken of it.
+func (b *beside) serve(ctx context.Context, o RebuildOptions, result *RebuildResult) (err error) {
+	if !result.Equal {
+		resume, err := b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("another read model was accepted in place of the one that it was taken of, at %v", result.At))
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if !result.NextStart { // else what serves until then is wrong still
+				resume()
+			}
+		}()
 	}
-	return result, b.switchOver(ctx, result)
+	if !o.OnDisk {
+		return b.switchOver(ctx, result)
+	}
+	b.notePeak()
+	err = b.p.ServeNext(b.shadow)
+	result.NextStart = err == nil
+	return err
 }
 
 func switchOutcome(r *RebuildResult, onDisk bool) string {

@@ -31,7 +31,7 @@ func NewSnapshots(dir string, logger *slog.Logger) *Snapshots {
 	return &Snapshots{dir: dir, logger: logger, turn: make(chan struct{}, 1)}
 }
 
-// verified notes that a snapshot was read whole and holds.
+// verified notes that all of a snapshot was read and is whole.
 func (s *Snapshots) verified(info *projector.SnapshotInfo) {
 	if err := info.Verified(time.Now()); err != nil {
 		s.logger.Warn("that a snapshot was verified could not be noted", "path", info.Path, "error", err)
@@ -81,7 +81,7 @@ func (o *Options) base(ctx context.Context, s Source, upTo uint64) (*base, error
 		return nil, err
 	}
 	for _, info := range slices.Backward(list) {
-		if info.Seq == 0 || info.Seq > upTo {
+		if info.Seq == 0 || info.Seq > upTo || info.Distrusted != "" {
 			continue
 		}
 		b, err := o.Snapshots.open(ctx, s, info, o.Model)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -38,6 +39,9 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 	return r.startIn(r.beside(from, o.OnDisk), KindVerify, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		result := new(VerifyResult)
 		err := r.verifying(ctx, o, from, m, result, func(*beside, *readmodel.Comparison) error { return nil })
+		if err == nil && !o.Archive && result.Differences.Count == 0 {
+			r.snapshotsCompared(result.Base, result.From)
+		}
 		r.verified(result, err)
 		return result, err
 	})
@@ -56,6 +60,7 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 			return r.repair(ctx, o.Order, b, c, result)
 		})
 		if err == nil {
+			r.snapshotsCompared(result.Base, result.From)
 			r.verified(new(VerifyResult), nil) // it has looked again until nothing differed
 		}
 		return result, err
@@ -171,6 +176,11 @@ func (r *Runs) repair(ctx context.Context, o Order, b *beside, c *readmodel.Comp
 	if err := r.cfg.Audit(ctx, Action{Order: o, Kind: KindRepair, Outcome: outcome}); err != nil {
 		return fmt.Errorf("write the repair into the audit: %w", err)
 	}
+	resume, err := b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("it was taken before the read model was repaired, at %v", result.At))
+	if err != nil {
+		return err
+	}
+	defer resume()
 	for round := 1; ; round++ {
 		mended, generation, err := b.mend(ctx, c)
 		result.Repaired, result.Generation = result.Repaired+mended, generation
@@ -192,6 +202,16 @@ func (r *Runs) repair(ctx context.Context, o Order, b *beside, c *readmodel.Comp
 		err = fmt.Errorf("%w: no key differs, and the digests do", readmodel.ErrUnmendable)
 	}
 	return err
+}
+
+// snapshotsCompared notes that the serving model was what the log says from a position on.
+func (r *Runs) snapshotsCompared(base *Base, from events.Position) {
+	if !base.independent() {
+		return
+	}
+	if err := r.cfg.Projector.SnapshotsCompared(from.Seq); err != nil {
+		r.cfg.Logger.Warn("that snapshots were compared could not be noted", "error", err)
+	}
 }
 
 // mend is Mend for a shadow that may have fallen behind.

@@ -19,9 +19,11 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 		list := w.admin().get("/v1/admin/replay/status").want(200).object()["snapshots"].([]any)
 		return len(list) > 0, ""
 	})
-	w.replay("status").exits(exitFine).says("messages 1 to 2", "snapshots      message ", " bytes, not verified yet", "models         model-000001", "verify done")
+	w.replay("status").exits(exitFine).says("messages 1 to 2", "snapshots      message ", " bytes, not read back yet, ", "models         model-000001", "verify done")
 	w.replay("verify", "--from-snapshot").exits(exitFine)
-	w.replay("status").exits(exitFine).says(" bytes, verified 2")
+	w.replay("status").exits(exitFine).says(" bytes, whole 2")
+	w.replay("verify").exits(exitFine)
+	w.replay("status").exits(exitFine).says(", compared with the log 2")
 	w.service().views(video)
 	w.replay("status", "--offline", "--data-dir", s.Dir).exits(exitFault).says("in use")
 	run := w.admin().get("/v1/admin/replay/runs").want(200).object()["runs"].([]any)[0].(obj)["run_id"].(string)
@@ -31,7 +33,7 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 		"messages 1 to 3", "folded         2.0, 2 events", "lag            1 events", "checkpoint     message 2, written 2", "snapshots      message 2, taken 2",
 		"dead letters   0", "verify done")
 	status := cli(t, "replay", "status", "--offline", "--data-dir", s.Dir, "--json").exits(exitFine).json()
-	if folded, runs := status["folded"].(obj), status["runs"].([]any); folded["lag_events"] != 1.0 || len(runs) != 2 {
+	if folded, runs := status["folded"].(obj), status["runs"].([]any); folded["lag_events"] != 1.0 || len(runs) != 3 {
 		t.Errorf("%v", status)
 	}
 	s.Restart(t)
