@@ -334,3 +334,32 @@ func TestLooksEqualRecounts(t *testing.T) {
 		}
 	})
 }
+
+// Where identities are forgotten, looks come to what the serving fold has.
+func TestLooksEqualTheServingFoldWhereIdentitiesAreForgotten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory(rapid.Uint64().Draw(t, "seed"), 20*time.Hour)
+		r := &recounted{options: replay.Options{Model: modelConfig()}, random: rand.New(rand.NewPCG(h.Uint64(), 0))}
+		r.options.Model.DedupeHorizon, r.options.Model.OutcomeHorizon = 7*24*time.Hour, 24*time.Hour
+		r.log = h.grow(rapid.IntRange(1, 120).Draw(t, "messages"))
+		r.recount()
+		f := projector.NewFold(readmodel.New(r.options.Model), projector.FoldOptions{})
+		for i, m := range r.log {
+			if err := f.Message(m); err != nil {
+				t.Fatal(err)
+			}
+			for id, c := range r.counts[i+1] {
+				slot := countsOf(f.Model(), id)
+				c.Counters = named(slot.Counts)
+				c.Known, c.Deleted = slot.Known(), slot.Deleted()
+				r.counts[i+1][id] = c
+			}
+		}
+		for range 2 {
+			r.checkAt(t)
+			r.checkDiff(t)
+			r.checkMovers(t)
+			r.checkExplain(t)
+		}
+	})
+}
