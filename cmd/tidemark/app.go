@@ -58,7 +58,9 @@ const outcomeHorizon = 25 * time.Hour
 func newApp(cfg *serveCmd, logger *slog.Logger) (a *app, err error) {
 	a = &app{cfg: cfg, logger: logger, registry: newRegistry()}
 	if a.lock, err = lockDataDir(cfg.DataDir); err == nil {
-		err = a.listen()
+		if err = removeScratch(cfg.DataDir); err == nil {
+			err = a.listen()
+		}
 	}
 	if err != nil {
 		a.close()

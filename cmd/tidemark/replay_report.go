@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,12 +40,13 @@ func (r *reportFlags) report(ctx context.Context, l *lookFlags, f *foldFlags) er
 			return nil, err
 		}
 		if f.OnDisk {
-			dir, err := os.MkdirTemp(l.DataDir, "report-")
+			scratch, err := openScratch(l.DataDir)
 			if err != nil {
 				return nil, err
 			}
-			defer os.RemoveAll(dir)
-			opened.foldOnDisk(dir)
+			opened.foldOnDisk(scratch.dir)
+			reported, err := replay.Report(ctx, opened.source, q, opened.options)
+			return reported, errors.Join(err, scratch.close())
 		}
 		return replay.Report(ctx, opened.source, q, opened.options)
 	})

@@ -128,7 +128,21 @@ func (o *ExportOptions) manifest(ctx context.Context, s Source, dir string) (*Ma
 		return nil, fmt.Errorf("%w: %s holds messages %d to %d, asked for are %d to %d: use an empty directory",
 			ErrExport, dir, before.First, before.Last, asked.First, asked.Last)
 	}
-	return before, nil
+	return before, before.check(dir)
+}
+
+// check fails with ErrExport where a part is not what was exported.
+func (m *Manifest) check(dir string) error {
+	for i := range m.Parts {
+		_, err := readPart(within(dir), &m.Parts[i])
+		if errors.Is(err, os.ErrNotExist) {
+			err = fmt.Errorf("%w: %s is missing", ErrExport, m.Parts[i].File)
+		}
+		if err != nil {
+			return fmt.Errorf("go on with the export in %s: %w: use an empty directory", dir, err)
+		}
+	}
+	return nil
 }
 
 // span fills in which messages are to be exported.

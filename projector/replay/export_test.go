@@ -147,6 +147,28 @@ func TestFlippedByteOfAnExportIsRefused(t *testing.T) {
 	}
 }
 
+// An export is not gone on with, nor called complete, where a part was lost or changed.
+func TestExportOntoDamagedPartsIsRefused(t *testing.T) {
+	t.Parallel()
+	log := newHistory(5, 10*time.Minute).grow(100)
+	dir := t.TempDir()
+	m := export(t, log, dir, replay.ExportOptions{Format: replay.FormatMessages})
+	path := filepath.Join(dir, m.Parts[1].File)
+	again := replay.ExportOptions{Format: replay.FormatMessages, PartBytes: smallParts, Incarnation: incarnation}
+	if err := os.Truncate(path, 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replay.Export(testContext(t), log, dir, again); !errors.Is(err, replay.ErrExport) {
+		t.Errorf("with a part cut short: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replay.Export(testContext(t), log, dir, again); !errors.Is(err, replay.ErrExport) {
+		t.Errorf("without a part: %v", err)
+	}
+}
+
 func TestExportByTimeAndType(t *testing.T) {
 	log := newHistory(6, 10*time.Minute).grow(100)
 	options := replay.ExportOptions{

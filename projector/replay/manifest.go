@@ -58,7 +58,7 @@ func readManifest(dir string, read func(file string) ([]byte, error)) (*Manifest
 	}
 	var m Manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("%w: %s of %s is damaged: %w", ErrExport, manifestFile, dir, err)
+		return nil, fmt.Errorf("%w: %s of %s is damaged, export into an empty directory: %w", ErrExport, manifestFile, dir, err)
 	}
 	if m.Version != exportVersion {
 		return nil, fmt.Errorf("%w: %s is of version %d, this binary knows %d", ErrExport, dir, m.Version, exportVersion)
