@@ -199,6 +199,13 @@ const (
 	insteadOnDisk   = "give the service more (its control group, GOMEMLIMIT), or run this where there is more"
 )
 
+// goesOnFrom reports whether the source holds what comes behind a message: where that
+// was trimmed meanwhile, nobody will ever go on from there.
+func (b *bases) goesOnFrom(ctx context.Context, seq uint64) bool {
+	first, last, err := b.source.Bounds(ctx)
+	return err != nil || first > last || first <= seq+1
+}
+
 // readBack reads a message that was folded before, to compare it: one that was
 // trimmed since is not there to compare with.
 func readBack(s Source) projector.ReadFunc {

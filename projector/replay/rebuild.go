@@ -98,7 +98,7 @@ func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases,
 	m.Phase("loading")
 	shadow, err := p.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(from.source), OnDisk: from.room.onDisk()})
 	switch {
-	case err == nil && !o.Fresh:
+	case err == nil && !o.Fresh && from.goesOnFrom(ctx, shadow.At().Seq):
 		return shadow, left.Base, r.goOnWith(shadow, left, o, m)
 	case err == nil:
 		if err := shadow.Discard(); err != nil {
