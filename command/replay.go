@@ -60,8 +60,8 @@ func startables(r *replay.Runs) []startable {
 		{"switch", []string{"reason", "accept", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartSwitch(ctx, replay.SwitchOptions{Order: b.order, Accept: b.accept, OnDisk: b.onDisk})
 		}},
-		{"rollback", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order})
+		{"rollback", []string{"reason", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order, OnDisk: b.onDisk})
 		}},
 		{"discard", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartDiscard(ctx, replay.DiscardOptions{Order: b.order})

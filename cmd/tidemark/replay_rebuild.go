@@ -102,7 +102,7 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 	case r.Switch:
 		kind, body = "switch", map[string]any{"reason": r.Reason, "accept": r.Accept, "on_disk": r.OnDisk}
 	case r.Rollback:
-		kind, body = "rollback", map[string]any{"reason": r.Reason}
+		kind, body = "rollback", map[string]any{"reason": r.Reason, "on_disk": r.OnDisk}
 	}
 	ended, err := client.start(ctx, kind, body, r.Detach)
 	if err != nil {
@@ -152,6 +152,9 @@ func writeRebuilt(w io.Writer, r *adminRun, result *replay.RebuildResult) {
 	rows(w, "compared", equal)
 	if result.Differences != nil {
 		writeDifferences(w, result.Differences)
+	}
+	if result.OnDiskBecause != "" {
+		rows(w, "on disk", result.OnDiskBecause)
 	}
 	switch {
 	case result.Switched:

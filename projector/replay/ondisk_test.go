@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +153,90 @@ func TestVerifyOnDiskNamesWhatDiffers(t *testing.T) {
 	mended := s.done(s.runs.StartRepair(testContext(t), replay.RepairOptions{VerifyOptions: o})).Result.(*replay.RepairResult)
 	if mended.Repaired != 0 {
 		t.Errorf("%+v", mended)
+	}
+}
+
+// The model of before is loaded on disk where that is asked for, and where memory
+// does not suffice: it serves from the next start on, and can be left again.
+func TestRollbackOnDiskServesFromTheNextStartOn(t *testing.T) {
+	for name, o := range map[string]replay.RollbackOptions{"asked for": {OnDisk: true}, "memory does not suffice": {}} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			s.say(20)
+			forth := s.rebuild(replay.RebuildOptions{})
+			s.say(5)
+			s.end()
+			s.stop()
+			s.onDisk = little
+			if !o.OnDisk {
+				s.free = 240 << 20
+			}
+			s.start()
+			generation := s.p.Snapshot().Generation()
+			r := s.done(s.runs.StartRollback(testContext(t), o)).Result.(*replay.RebuildResult)
+			if r.Model != "model-000001" || r.Switched || !r.NextStart || !r.Equal || o.OnDisk != (r.OnDiskBecause == "") {
+				t.Errorf("%+v", r)
+			}
+			if last := s.audit[len(s.audit)-1]; last.Kind != replay.KindRollback || !strings.Contains(last.Outcome, "model-000001 serves from the next start on") {
+				t.Errorf("audit: %+v", last)
+			}
+			s.say(3)
+			s.recounted("before the next start")
+			if s.p.Snapshot().Generation() != generation {
+				t.Error("it serves at once")
+			}
+			s.stop()
+			s.start()
+			s.recounted("from the next start on")
+			names, err := projector.ListModels(filepath.Join(s.dir, "models"))
+			if err != nil || names.Current != "model-000001" || names.Previous != forth.Model || s.p.Snapshot().Generation() <= generation {
+				t.Errorf("%+v at generation %d: %v", names, s.p.Snapshot().Generation(), err)
+			}
+			s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{OnDisk: true}))
+			s.stop()
+			s.start()
+			s.recounted("and forth")
+		})
+	}
+}
+
+// A way back that waits for the next start stays a way back, whatever comes between.
+func TestRollbackThatWaitsIsNotRemovedWithWhatReplacesIt(t *testing.T) {
+	s := newService(t)
+	s.say(20)
+	s.rebuild(replay.RebuildOptions{})
+	onDisk := func() {
+		t.Helper()
+		s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{OnDisk: true}))
+	}
+	// Given up, it can be gone back to all the same; at once, no start takes it any more.
+	onDisk()
+	if d := s.done(s.runs.StartDiscard(testContext(t), replay.DiscardOptions{})).Result.(*replay.DiscardResult); d.Model != "model-000001" || d.Needed.By == projector.NeededByNext {
+		t.Errorf("%+v", d)
+	}
+	onDisk()
+	if r := s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{})).Result.(*replay.RebuildResult); r.Model != "model-000001" || !r.Switched {
+		t.Errorf("%+v", r)
+	}
+	if _, err := s.p.Unserved(); !errors.Is(err, projector.ErrNothingToDiscard) {
+		t.Error(err)
+	}
+	s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{})) // and forth: NEXT must not name what serves no more
+	s.stop()
+	s.start()
+	if names, err := projector.ListModels(filepath.Join(s.dir, "models")); err != nil || names.Current != "model-000002" || names.Previous != "model-000001" {
+		t.Errorf("%+v %v", names, err)
+	}
+	// One that is held waits on while another is gone back to on disk.
+	held := s.rebuild(replay.RebuildOptions{Hold: true})
+	onDisk()
+	if name, err := s.p.Unserved(); err != nil || name != held.Model {
+		t.Errorf("%s is held, and %q waits, %v", held.Model, name, err)
+	}
+	s.stop()
+	s.start()
+	s.recounted("from the next start on")
+	if name, err := s.p.Unserved(); err != nil || name != held.Model {
+		t.Errorf("%s is held, and %q waits, %v", held.Model, name, err)
 	}
 }

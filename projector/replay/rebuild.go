@@ -77,17 +77,31 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 }
 
 // StartRollback goes back to the model that served before the last switch, once
-// it has caught up. It fails with projector.ErrNoPrevious where there is none.
+// it has caught up: at once or, where memory does not suffice for it beside the
+// serving one, from the next start on. It fails with projector.ErrNoPrevious where
+// there is none.
 func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error) {
 	var from bases
-	return r.startIn(r.beside(&from, false), KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	because := "" // of which it is done on disk unasked
+	reserve := func(who string) (_ *Room, err error) {
+		from.room, err = r.reserve(who, o.OnDisk, 1, besideBytes, "it is done on disk")
+		if errors.Is(err, ErrMemory) && !o.OnDisk {
+			because = err.Error()
+			from.room, err = r.reserve(who, true, 1, besideBytes, insteadOfBeside)
+		}
+		return from.room, err
+	}
+	return r.startIn(reserve, KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
-		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: readBack(r.cfg.Source)})
+		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: readBack(r.cfg.Source), OnDisk: from.room.onDisk()})
 		if err != nil {
 			return nil, err
 		}
 		// Whoever goes back wants what was there, whatever it is.
-		return r.rebuild(ctx, KindRollback, RebuildOptions{Order: o.Order, Accept: true}, r.foldBeside(shadow, r.cfg.Source, from.room, m, 0), nil)
+		back := RebuildOptions{Order: o.Order, Accept: true, OnDisk: from.room.onDisk() > 0}
+		result, err := r.rebuild(ctx, KindRollback, back, r.foldBeside(shadow, r.cfg.Source, from.room, m, 0), nil)
+		result.OnDiskBecause = because
+		return result, err
 	})
 }
 

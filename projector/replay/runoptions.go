@@ -99,8 +99,13 @@ type SwitchOptions struct {
 	OnDisk bool `json:"on_disk,omitempty"`
 }
 
-// RollbackOptions are who wants to go back, and why.
-type RollbackOptions struct{ Order }
+// RollbackOptions say how to go back.
+type RollbackOptions struct {
+	Order
+	// OnDisk: see RebuildOptions. It is done in any case where memory does not
+	// suffice.
+	OnDisk bool `json:"on_disk,omitempty"`
+}
 
 // DiscardOptions are who gives up a rebuilt model, and why.
 type DiscardOptions struct{ Order }
@@ -145,6 +150,8 @@ type RebuildResult struct {
 	Switched bool `json:"switched"`
 	// NextStart: the model serves from the next start on.
 	NextStart bool `json:"next_start,omitempty"`
+	// OnDiskBecause says why it was folded on disk where nobody asked for that.
+	OnDiskBecause string `json:"on_disk_because,omitempty"`
 	// Events were folded, in Seconds.
 	Events  int64   `json:"events"`
 	Seconds float64 `json:"seconds"`
