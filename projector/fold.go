@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -98,6 +99,9 @@ func (f *Fold) message(msg *decodedMessage) (err error) {
 func foldFault(fault any) error {
 	if failure, ok := fault.(readmodel.RowsFailure); ok {
 		return failure.Err
+	}
+	if err := mapped.FaultOf(fault); err != nil {
+		return err // of the disk below the tables, and not of the message
 	}
 	return fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
 }

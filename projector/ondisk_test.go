@@ -2,11 +2,15 @@ package projector
 
 import (
 	"errors"
+	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -142,5 +146,34 @@ func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the damaged one is kept: %v", err)
+	}
+}
+
+// TestAFaultOfTheDiskWithinAMessageIsToldAsOne, and not as a mistake of the fold.
+func TestAFaultOfTheDiskWithinAMessageIsToldAsOne(t *testing.T) {
+	cfg := Config{ModelsDir: t.TempDir(), MayWrite: func() error { return nil }, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	s, err := OpenScratch(cfg, testModelConfig(), MinOnDisk, FoldOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Message(ownMessage(1, testTime, bare(t, testTime, "video.viewed v1 u1 @0")...)); err != nil {
+		t.Fatal(err)
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range open {
+		path := filepath.Join("/proc/self/fd", fd.Name())
+		if to, _ := os.Readlink(path); strings.HasPrefix(to, cfg.ModelsDir) && strings.Contains(to, "tables-") {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err = s.Message(ownMessage(2, testTime, bare(t, testTime, "video.viewed v2 u1 @0")...))
+	if !errors.Is(err, mapped.ErrFault) || strings.Contains(err.Error(), "goroutine") {
+		t.Errorf("it is told as: %v", err)
 	}
 }

@@ -21,14 +21,22 @@ func Guard(fn func() error) (err error) {
 		if fault == nil {
 			return
 		}
-		at, ok := fault.(interface {
-			runtime.Error
-			Addr() uintptr
-		})
-		if !ok {
+		if err = FaultOf(fault); err == nil {
 			panic(fault)
 		}
-		err = fmt.Errorf("%w: %w", ErrFault, at)
 	}()
 	return fn()
+}
+
+// FaultOf returns what was recovered as ErrFault if it is a fault of the disk, which
+// ended what ran within Guard; else nil.
+func FaultOf(recovered any) error {
+	at, ok := recovered.(interface {
+		runtime.Error
+		Addr() uintptr
+	})
+	if !ok {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrFault, at)
 }

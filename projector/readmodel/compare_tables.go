@@ -12,14 +12,14 @@ func (c *Comparison) videos() step {
 			c.renumbered = true
 			c.note(Difference{Table: "video", ID: "all", Live: fmt.Sprintf("%d videos", live.count), Log: fmt.Sprintf("%d videos", log.count)})
 		}
-		end := min(next+bucketSlots, live.count, log.count)
+		first, end := next, min(next+bucketSlots, live.count, log.count)
 		for ; next < end; next++ {
 			a, b := live.slot(next).words(), log.slot(next).words()
 			if a != b {
 				c.noteVideo(next, &a, &b)
 			}
 		}
-		return nil, next < min(live.count, log.count)
+		return c.lostVideos(first, end), next < min(live.count, log.count)
 	}
 }
 
@@ -57,6 +57,7 @@ func (c *Comparison) users() step {
 		if next == 0 && cell == 0 && live.count != log.count {
 			c.note(Difference{Table: "user", ID: "all", Live: fmt.Sprintf("%d users", live.count), Log: fmt.Sprintf("%d users", log.count)})
 		}
+		first := next
 		for users, looked := 0, 0; next < min(live.count, log.count) && users < bucketSlots && looked < bucketCells; users++ {
 			a, b := live.entry(next), log.entry(next)
 			if a.hi != b.hi || a.lo != b.lo {
@@ -77,7 +78,7 @@ func (c *Comparison) users() step {
 				next, cell, cells = next+1, 0, 0
 			}
 		}
-		return nil, next < min(live.count, log.count)
+		return c.lostUsers(first, next), next < min(live.count, log.count)
 	}
 }
 

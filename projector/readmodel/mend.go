@@ -34,6 +34,7 @@ func (c *Comparison) Mend(generation uint32) (mended int, err error) {
 			mended++
 		}
 		c.live.takeOverSums(c.log)
+		c.live.auditEnd = nil // the newest entry may be another one now: it is looked for anew
 	})
 	if mended > 0 {
 		c.live.SetGeneration(generation)

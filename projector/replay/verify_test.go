@@ -53,6 +53,9 @@ func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
 		"a like": {func(m *readmodel.Model) {
 			m.SetLike(events.VideoLike{Video: numbered[events.VideoID]('v', 1), User: user}, readmodel.When{Time: m.LogTime(), Arrival: true}, false)
 		}, "like", user.String() + "/" + numbered[events.VideoID]('v', 1).String()},
+		"an audit entry": {func(m *readmodel.Model) {
+			m.Audit(&readmodel.AuditEntry{At: m.LogTime(), Action: events.DeleteVideos, Position: m.At(), Reason: []byte("nobody did")})
+		}, "audit entry", ""},
 		"a row": {func(m *readmodel.Model) { m.CreateJob(events.JobCreated{Job: job, Owner: user}, m.LogTime()) }, "job", job.String()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,13 +67,14 @@ func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
 				m.SetGeneration(m.Snapshot().Generation()) // shows it
 			})
 			r := s.verify()
-			if !slices.ContainsFunc(r.Differences.Keys, func(d replay.Difference) bool { return d.Kind == damage.kind && d.ID == damage.id }) {
+			if !slices.ContainsFunc(r.Differences.Keys, func(d replay.Difference) bool { return d.Kind == damage.kind && (d.ID == damage.id || damage.id == "") }) {
 				t.Fatalf("not named: %+v", r.Differences)
 			}
 			if s.runs.VerifyStats().Differences == 0 {
 				t.Error("no metric of it")
 			}
 			s.say(3)
+			s.administer()
 			id, err := s.runs.StartRepair(testContext(t), replay.RepairOptions{VerifyOptions: replay.VerifyOptions{Order: replay.Order{Reason: "a bit flipped"}}})
 			if err != nil {
 				t.Fatal(err)
@@ -91,7 +95,9 @@ func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
 			if r := s.verify(); r.Differences.Count != 0 {
 				t.Errorf("after the repair: %+v", r.Differences)
 			}
+			s.administer()
 			s.recounted("after the repair")
+			s.chained()
 			s.stop() // what was repaired is in the checkpoint
 			s.start()
 			if r := s.verify(); r.Differences.Count != 0 || s.p.Snapshot().Generation() != repaired.Generation {
@@ -99,6 +105,34 @@ func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
 			}
 		})
 	}
+}
+
+// administer commits an administrator's command, which becomes an entry of the audit.
+func (s *service) administer() {
+	s.t.Helper()
+	at, video := events.TimeOf(time.Now()), numbered[events.VideoID]('v', 49)
+	c := events.Command{
+		Kind: events.DeleteVideos, ID: numbered[events.CommandID]('a', s.next), Actor: numbered[events.UserID]('u', 99), Privileged: true,
+		Time: at, Reason: []byte("spam"), Events: 1,
+	}
+	e := events.Entry{Bytes: events.AppendCommand(nil, c), Events: 1}
+	e.Bytes = events.AppendEvent(e.Bytes, events.Meta{Type: events.TypeVideoDeleted, Time: at, Arrival: true}, events.VideoVisibility{Video: video, Admin: c.Actor})
+	if _, err := s.writer.Commit(testContext(s.t), e); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// chained checks that the audit has entries, and that they are a chain.
+func (s *service) chained() {
+	s.t.Helper()
+	s.end()
+	s.inspect(func(m *readmodel.Model) {
+		var chain readmodel.AuditChain
+		err := m.Snapshot().EachAudit(func(e *readmodel.AuditEntry) bool { chain.Add(e); return true })
+		if err != nil || chain.Fault != nil || chain.Entries == 0 {
+			s.t.Errorf("the audit has %d entries, at fault: %v, %v", chain.Entries, chain.Fault, err)
+		}
+	})
 }
 
 // A repair that nothing else follows reaches the disk all the same.
