@@ -24,8 +24,8 @@ type edition struct {
 	// may take; nil and 0 for one in memory.
 	space  *mapped.Space
 	memory int
-	// foldVersion is that of the binary that folded it from the beginning.
-	foldVersion int
+	// id names its fold to who asks for judgements.
+	id FoldID
 
 	last    fingerprint
 	lastMsg *decodedMessage // its fingerprint is taken when a checkpoint asks for it
@@ -51,14 +51,26 @@ var errFailed = errors.New("write the last checkpoint: the fold has stopped with
 
 // begin gives a model to the edition: an empty one, or one that was loaded.
 func (e *edition) begin(m *readmodel.Model) {
-	e.model, e.fold = m, NewFold(m, FoldOptions{Judge: e.judge})
+	e.model, e.fold = m, NewFold(m, e.judging())
 	e.saved = m.At()
 	e.stats.saved.Store(e.saved.Packed())
 }
 
 // take takes over what the checkpoint of a loaded model says.
 func (e *edition) take(l *Loading) {
-	e.version, e.last, e.digest, e.foldVersion = l.version, l.mark.Last, l.model.Digest(), l.mark.FoldVersion
+	e.version, e.last, e.digest = l.version, l.mark.Last, l.model.Digest()
+	e.id = FoldID{Version: l.mark.FoldVersion, Epoch: l.mark.Epoch}
+}
+
+// judging are the options of the edition's fold: who serves tells what it does.
+func (e *edition) judging() FoldOptions {
+	if e.judge == nil {
+		return FoldOptions{}
+	}
+	return FoldOptions{Judge: func(j *Judgement) {
+		j.Fold = e.id
+		e.judge(j)
+	}}
 }
 
 // unsaved reports whether a checkpoint has anything to hold that the last has not.
@@ -184,7 +196,7 @@ func (e *edition) freeze() frozen {
 	}
 	e.frozenMends = e.mends
 	return frozen{e.model.Freeze(e.version), marker{
-		FoldVersion: e.foldVersion, Incarnation: e.model.Incarnation().String(), Last: e.last, SavedAt: e.cfg.Now().UTC(),
+		FoldVersion: e.id.Version, Epoch: e.id.Epoch, Incarnation: e.model.Incarnation().String(), Last: e.last, SavedAt: e.cfg.Now().UTC(),
 	}}
 }
 

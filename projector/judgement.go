@@ -16,6 +16,8 @@ type Judgement struct {
 	// again.
 	Seq    uint64
 	Stored events.Time
+	// Fold names the fold that judged.
+	Fold FoldID
 	// Verdicts holds one for each event of the record batch, by its index; one
 	// alone for a message that is no record batch.
 	Verdicts []Verdict
@@ -26,6 +28,16 @@ type Judgement struct {
 	Reasons []PoisonReason
 	// Audits are the entries of the audit, as readmodel.DecodeAudit reads them.
 	Audits [][]byte
+}
+
+// FoldID names a fold that judges. Where it changes, what was judged before may be
+// judged otherwise now.
+type FoldID struct {
+	// Version is that of the binary that folded the model from the beginning.
+	Version int
+	// Epoch is the generation of the last model that took the place of another which
+	// it differed from, or of the last repair; 0 before the first.
+	Epoch uint32
 }
 
 // Verdict is what the fold made of one event.
@@ -128,7 +140,7 @@ func (j *Judgement) AppendTo(b []byte) []byte {
 	for _, entry := range j.Audits {
 		b = append(binary.AppendUvarint(b, uint64(len(entry))), entry...)
 	}
-	return b
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(j.Fold.Version)), uint64(j.Fold.Epoch))
 }
 
 // Parse reads what AppendTo wrote, in memory that the judgement has already.
@@ -163,6 +175,7 @@ func (j *Judgement) Parse(b []byte) error {
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		j.Audits = append(j.Audits, append([]byte{}, r.take(r.count())...))
 	}
+	j.Fold = FoldID{Version: r.count(), Epoch: uint32(r.uvarint())}
 	if r.bad || len(r.b) > 0 {
 		return ErrJudgement
 	}

@@ -18,6 +18,8 @@ const foldVersion = 3
 // marker is written last in every checkpoint, and says what it stands for.
 type marker struct {
 	FoldVersion int
+	// Epoch: see FoldID.
+	Epoch       uint32 `json:",omitempty"`
 	Incarnation string
 	// Last is the fingerprint of the last message folded.
 	Last fingerprint

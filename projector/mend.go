@@ -32,6 +32,8 @@ func (p *Projector) Mend(ctx context.Context, s *Shadow, c *readmodel.Comparison
 			default:
 				mended, err = c.Mend(generation)
 				e.mends++
+				e.id.Epoch = generation // what was wrong had judged by it
+				p.judgesAs(e.id)
 				e.saver.begin()
 			}
 		})

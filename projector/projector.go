@@ -81,8 +81,8 @@ type Projector struct {
 	replaces bool
 	retired  string
 
-	// foldedBy is the version of the fold that made the serving model.
-	foldedBy atomic.Int64
+	// judges names the fold of the serving model.
+	judges atomic.Pointer[FoldID]
 
 	recent   recent    // the fold's alone
 	aheads   sync.Pool // of *readmodel.Ahead
@@ -195,9 +195,15 @@ func (p *Projector) CaughtUp() bool { return p.caughtUp.Load() }
 // binary, and that one's version. It is gone on with by this binary's fold: what
 // was folded before is as the other made it, until a rebuild takes its place.
 func (p *Projector) FoldChanged() (from int, changed bool) {
-	from = int(p.foldedBy.Load())
+	from = p.Judges().Version
 	return from, from != foldVersion
 }
+
+// Judges names the fold of the serving model, which judges what comes next.
+func (p *Projector) Judges() FoldID { return *p.judges.Load() }
+
+// judgesAs notes what the serving fold is called.
+func (p *Projector) judgesAs(id FoldID) { p.judges.Store(&id) }
 
 func (p *Projector) rebuildNote() string {
 	if p.rebuilt == "" {

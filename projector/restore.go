@@ -63,14 +63,14 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 	}
 	p.keepUnknown()
 	p.serving.Store(p.live.model)
-	p.foldedBy.Store(int64(p.live.foldVersion))
+	p.judgesAs(p.live.id)
 	p.asOf.folded(p.live.model.LogTime())
 	return p, nil
 }
 
 // edition returns an edition without a model, of the present fold.
 func (p *Projector) edition() *edition {
-	return &edition{cfg: &p.cfg, foldVersion: foldVersion, stats: &p.stats, judge: p.cfg.Judge}
+	return &edition{cfg: &p.cfg, id: FoldID{Version: foldVersion}, stats: &p.stats, judge: p.cfg.Judge}
 }
 
 // saverOf begins to write checkpoints of the edition that serves, some of which

@@ -62,6 +62,21 @@ func (s *Shadow) SaveToServe() (readmodel.Digest, error) {
 	return s.Save()
 }
 
+// Succeeds settles how the shadow will judge in the serving model's place: as that
+// does where the two are equal, or otherwise. Call it before Switch and ServeNext.
+func (s *Shadow) Succeeds(equal bool) error {
+	epoch := s.e.model.Snapshot().Generation()
+	if equal {
+		epoch = s.p.Judges().Epoch
+	}
+	if epoch == s.e.id.Epoch {
+		return nil
+	}
+	s.e.id.Epoch = epoch
+	_, err := s.Save()
+	return err
+}
+
 // Switch lets the shadow take the serving model's place, between two record
 // batches and at one position. Call SaveToServe and Follow before. Readers of the
 // old model end in peace; new ones find the new. It is named on the disk first: who
@@ -155,11 +170,12 @@ func (p *Projector) serveFrom(e *edition) {
 	e.saver = p.saverOf(e)
 	// From here on its fold is the one that tells and counts.
 	poisoned := old.fold.poisoned
-	e.judge, e.fold = p.cfg.Judge, NewFold(e.model, FoldOptions{Judge: p.cfg.Judge})
+	e.judge = p.cfg.Judge
+	e.fold = NewFold(e.model, e.judging())
 	e.fold.poisoned = poisoned
 	p.live = e
 	p.serving.Store(e.model)
-	p.foldedBy.Store(int64(e.foldVersion))
+	p.judgesAs(e.id)
 	p.retiring.Add(1)
 	p.wg.Go(func() {
 		defer p.retiring.Done()

@@ -261,7 +261,7 @@ func TestRebuildOfAnotherFoldIsNotGoneOnWith(t *testing.T) {
 	w.commits(0, 5)
 	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	w.must(err)
-	s.e.foldVersion = foldVersion - 1
+	s.e.id.Version = foldVersion - 1
 	w.catchUp(s, 3)
 	path := w.p.models.Path(s.Name())
 	w.must(s.Close())
@@ -386,7 +386,7 @@ func TestModelOfAnotherFoldServesOn(t *testing.T) {
 	w.equal("before")
 	var at events.Position
 	w.must(w.p.Inspect(testContext(t), func(m *readmodel.Model) {
-		w.p.live.foldVersion = foldVersion - 1
+		w.p.live.id.Version = foldVersion - 1
 		at = m.At()
 	}))
 	w.commits(10, 1)

@@ -170,6 +170,9 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 		return result, b.hold(ctx, o, result)
 	}
 	b.meter.Phase("switching")
+	if err := b.shadow.Succeeds(result.Equal); err != nil {
+		return result, err
+	}
 	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result, o.OnDisk)}); err != nil {
 		return result, fmt.Errorf("write the switch into the audit: %w", err)
 	}
