@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -50,28 +51,28 @@ func (s *session) follow(ctx context.Context) error {
 	return nil
 }
 
-// undo stages the opposite of what the messages behind a sequence have added to
-// the history.
-const undo = `INSERT INTO staged_history
-SELECT video_id, hour, -sum(views), -sum(likes), -sum(comments), -sum(remixes), -sum(glitches) FROM (
+// said stages what messages from one to another say of the history, once or as often
+// as is given: -1 undoes it.
+const said = `INSERT INTO staged_history
+SELECT video_id, hour, $4 * sum(views), $4 * sum(likes), $4 * sum(comments), $4 * sum(remixes), $4 * sum(glitches) FROM (
 	SELECT video_id, date_trunc('hour', time, 'UTC') AS hour,
 		CASE WHEN type = 'video.viewed' THEN delta ELSE 0 END AS views,
 		CASE WHEN type IN ('video.liked', 'video.unliked') THEN delta ELSE 0 END AS likes,
 		CASE WHEN type LIKE 'comment.%' THEN delta ELSE 0 END AS comments,
 		CASE WHEN type LIKE 'remix.%' THEN delta ELSE 0 END AS remixes,
 		CASE WHEN type LIKE 'glitch.%' THEN delta ELSE 0 END AS glitches
-	FROM events WHERE log = $1 AND seq > $2 AND delta <> 0
+	FROM events WHERE log = $1 AND seq BETWEEN $2 AND $3 AND delta <> 0
 	UNION ALL
-	SELECT video_id, hour, views, likes, comments, remixes, glitches FROM counter_changes WHERE log = $1 AND seq > $2
-) AS gone GROUP BY video_id, hour ORDER BY video_id, hour`
+	SELECT video_id, hour, views, likes, comments, remixes, glitches FROM counter_changes WHERE log = $1 AND seq BETWEEN $2 AND $3
+) AS said GROUP BY video_id, hour ORDER BY video_id, hour`
 
 // retreat puts the position back to a message, and the history with it.
 func (s *session) retreat(ctx context.Context, tx pgx.Tx, to uint64) error {
 	p := &s.position
-	if _, err := tx.Exec(ctx, undo, p.log, to); err != nil {
+	if _, err := tx.Exec(ctx, said, p.log, to+1, math.MaxInt64, -1); err != nil {
 		return fmt.Errorf("take lost messages out of the history: %w", err)
 	}
-	if err := addStaged(ctx, tx); err != nil {
+	if err := addUp(ctx, tx, stagedTable.name); err != nil {
 		return err
 	}
 	var gone uint64
@@ -79,6 +80,7 @@ func (s *session) retreat(ctx context.Context, tx pgx.Tx, to uint64) error {
 		return err
 	}
 	p.Seq, p.Events = to, p.Events-gone
+	p.rejudge.retreat(to)
 	p.batchID, p.fingerprint = "", nil
 	page, err := source{s.Archive}.page(ctx, to, to)
 	if err != nil || len(page) == 0 {

@@ -32,6 +32,9 @@ type Config struct {
 	// Linger is the pace of transactions while the archive is not behind: the
 	// server's disk is spared what nobody waits for. Default 200 ms.
 	Linger time.Duration
+	// Judges names the fold that serves. Where it is another than the one that judged
+	// what is archived, that is judged anew; nil leaves it as it is.
+	Judges func() projector.FoldID
 	// Heartbeat is how often the server is asked for the position while there is
 	// nothing to archive. Default 2 s.
 	Heartbeat time.Duration
@@ -81,6 +84,16 @@ type Status struct {
 	// Rewinds counts how often the position was found to lie further back than
 	// it was left: a backup of the database was restored.
 	Rewinds int64
+	// Rejudge is what is judged anew.
+	Rejudge Rejudge
+}
+
+// Rejudge is how far the archive is judged anew, by the fold that serves now.
+type Rejudge struct {
+	// To is the last message that is; 0 where none are. Done is the last that was.
+	To, Done uint64
+	// Err is why it does not go on at present; nil while it does.
+	Err error
 }
 
 // New reads the configuration. A wrong URL is refused without being repeated,
@@ -224,6 +237,9 @@ func (a *Archive) note(p Position) {
 	a.mu.Lock()
 	before, failed := a.status.Position, a.status.Err != nil
 	a.status.Position, a.status.Err = p, nil
+	if a.status.Rejudge.To, a.status.Rejudge.Done = 0, 0; p.rejudge.to != nil {
+		a.status.Rejudge.To, a.status.Rejudge.Done = *p.rejudge.to, p.rejudge.done
+	}
 	if p.Seq < before.Seq {
 		a.status.Rewinds++
 	}

@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,11 +42,17 @@ func (c *chunk) addAudit(entry []byte) error {
 	return nil
 }
 
+// errRejudged: of what is there some is as another fold judged than the one that serves.
+var errRejudged = errors.New("it is being judged anew, since another fold serves than the one that judged: tidemark replay status says how far that is")
+
 // EachAudit calls fn with each archived entry of the audit, oldest first, as its
 // columns have it, and returns the last message that is archived. What is archived
-// meanwhile is not seen.
+// meanwhile is not seen. It fails with ErrUnavailable also while entries are judged anew.
 func (a *Archive) EachAudit(ctx context.Context, fn func(*readmodel.AuditEntry)) (seq uint64, err error) {
-	return a.reading(ctx, func(tx pgx.Tx, _ uint64) error {
+	return a.reading(ctx, func(tx pgx.Tx, at *Position) error {
+		if a.doubts(at) {
+			return errRejudged
+		}
 		rows, err := tx.Query(ctx, `SELECT number, audit.seq, idx, at, actor, action, targets, effects, retract, coalesce(reason_bytes, convert_to(reason, 'UTF8')), outcome::text, hash
 FROM audit JOIN logs ON logs.log = audit.log WHERE last_seq IS NULL OR audit.seq <= last_seq ORDER BY audit.log, number`)
 		if err != nil {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,18 @@ const awaitPoll = 100 * time.Millisecond
 // ErrBehind: the archive did not come to a message in the time that was given.
 var ErrBehind = errors.New("archive is behind")
 
-// Await waits until the archive has a message of this log, for so long at the most,
-// and fails with ErrBehind, which says how far it is and why it stands still. What no
-// retry mends is not waited for. It asks the database, which another process may fill.
+// doubts reports whether what is archived is to be judged anew.
+func (a *Archive) doubts(p *Position) bool {
+	archives := a.cfg.Judges != nil && a.Status().Err == nil // this process does
+	return p.rejudge.to != nil || archives && a.cfg.Judges() != p.fold
+}
+
+var errGoesOn = errors.New("it goes on: give it longer, or see tidemark replay status")
+
+// Await waits until the archive has a message of this log, and nothing of it is to be
+// judged anew, for so long at the most, and fails with ErrBehind, which says how far it
+// is and why it stands still. What no retry mends is not waited for. It asks the
+// database, which another process may fill.
 func (a *Archive) Await(ctx context.Context, seq uint64, limit time.Duration) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -27,7 +37,7 @@ func (a *Archive) Await(ctx context.Context, seq uint64, limit time.Duration) er
 		}
 		why := a.Status().Err
 		switch {
-		case err == nil && at.incarnation == a.cfg.Log.Incarnation() && at.Seq >= seq:
+		case err == nil && at.incarnation == a.cfg.Log.Incarnation() && at.Seq >= seq && !a.doubts(&at):
 			return nil
 		case errors.Is(why, ErrForeign), errors.Is(why, ErrDamaged):
 			return fmt.Errorf("%w: it is at message %d, the fold at %d, and it does not go on: %w", ErrBehind, at.Seq, seq, why)
@@ -35,6 +45,10 @@ func (a *Archive) Await(ctx context.Context, seq uint64, limit time.Duration) er
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()
+		}
+		if at.Seq >= seq && err == nil && why == nil {
+			return fmt.Errorf("%w: after %v it is being judged anew, since another fold serves than the one that judged, and is at message %d: %w",
+				ErrBehind, limit, at.rejudge.done, cmp.Or(a.Status().Rejudge.Err, errGoesOn))
 		}
 		behind := fmt.Errorf("%w: after %v it is at message %d, and the fold at %d", ErrBehind, limit, at.Seq, seq)
 		switch {
@@ -45,6 +59,6 @@ func (a *Archive) Await(ctx context.Context, seq uint64, limit time.Duration) er
 		case a.cfg.Spool == nil:
 			return fmt.Errorf("%w; another process writes it: see whether that runs, with the role archive, and what its status says", behind)
 		}
-		return fmt.Errorf("%w; it goes on: give it longer, or see tidemark replay status", behind)
+		return fmt.Errorf("%w; %w", behind, errGoesOn)
 	}
 }

@@ -22,8 +22,12 @@ type chunk struct {
 	history  history
 	months   map[month]struct{}
 
-	first  uint64
-	last   eventlog.Message // without its data
+	first uint64
+	last  eventlog.Message // without its data
+	// folds judged the first message and the last; other is the last message that
+	// another fold than the latter judged, 0 where none did.
+	folds  [2]projector.FoldID
+	other  uint64
 	digest [sha256.Size]byte
 	count  int // events
 
@@ -40,7 +44,7 @@ func newChunk() *chunk {
 }
 
 func (c *chunk) reset(log int16) {
-	c.log, c.first, c.count = log, 0, 0
+	c.log, c.first, c.count, c.other = log, 0, 0, 0
 	c.messages.reset()
 	c.events.reset()
 	c.dead.reset()
@@ -60,9 +64,13 @@ func (c *chunk) add(m *eventlog.Message, j *projector.Judgement) error {
 	if j.Seq != m.Seq || j.Stored != events.TimeOf(m.Stored) {
 		return fmt.Errorf("%w: what is kept for message %d is of message %d, stored at %v", errUnjudged, m.Seq, j.Seq, j.Stored)
 	}
-	if c.first == 0 {
-		c.first = m.Seq
+	switch {
+	case c.first == 0:
+		c.first, c.folds[0] = m.Seq, j.Fold
+	case j.Fold != c.folds[1]:
+		c.other = m.Seq - 1
 	}
+	c.folds[1] = j.Fold
 	c.months[monthOf(m.Stored)] = struct{}{}
 	c.addMessage(m)
 	if err := c.addEvents(m, j); err != nil {

@@ -46,8 +46,8 @@ func (a *Archive) Compare(ctx context.Context, begin replay.BeginFunc, progress 
 	}
 	// The history is that of one moment, so the rest is compared in a transaction that
 	// sees it; it is short, and keeps the server from nothing.
-	c.result.Last, err = a.reading(ctx, func(tx pgx.Tx, last uint64) error {
-		if err := c.upTo(ctx, tx.Conn(), last); err != nil {
+	c.result.Last, err = a.reading(ctx, func(tx pgx.Tx, at *Position) error {
+		if err := c.upTo(ctx, tx.Conn(), at.Seq); err != nil {
 			return err
 		}
 		return c.fold.Guard(func() error { return c.history(ctx, tx) })
@@ -76,18 +76,27 @@ type life struct {
 	first, last uint64
 }
 
-func (c *comparison) begin(ctx context.Context, conn *pgx.Conn) error {
-	rows, err := conn.Query(ctx, "SELECT log, first_seq, coalesce(last_seq, 9223372036854775807) FROM logs ORDER BY log")
+// livesOf are the lives of the log, oldest first.
+func livesOf(ctx context.Context, q querier) (lives []life, err error) {
+	rows, err := q.Query(ctx, "SELECT log, first_seq, coalesce(last_seq, 9223372036854775807) FROM logs ORDER BY log")
 	if err == nil {
-		c.lives, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l life, err error) {
+		lives, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l life, err error) {
 			err = row.Scan(&l.log, &l.first, &l.last)
 			return l, err
 		})
 	}
-	var names []string
-	if err == nil {
-		rows, err = conn.Query(ctx, "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'events'::regclass")
+	if err != nil {
+		return nil, unavailable(err)
 	}
+	return lives, nil
+}
+
+func (c *comparison) begin(ctx context.Context, conn *pgx.Conn) (err error) {
+	if c.lives, err = livesOf(ctx, conn); err != nil {
+		return err
+	}
+	var names []string
+	rows, err := conn.Query(ctx, "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'events'::regclass")
 	if err == nil {
 		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
@@ -150,18 +159,23 @@ func (c *comparison) flush(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	for _, t := range c.want.tables() {
-		c.got.Reset()
-		sql := fmt.Sprintf("COPY (SELECT %s FROM %s WHERE log = %d AND seq BETWEEN %d AND %d ORDER BY %s) TO STDOUT BINARY",
-			t.columns, t.name, c.want.log, c.want.first, c.want.last.Seq, t.order())
-		if _, err := conn.PgConn().CopyTo(ctx, &c.got, sql); err != nil {
-			return unavailable(fmt.Errorf("read table %s: %w", t.name, err))
-		}
-		c.result.Rows += int64(t.rows.rows)
-		if err := t.differences(c.got.Bytes(), c.result); err != nil {
+		if err := c.want.compare(ctx, conn, t, &c.got, c.result); err != nil {
 			return err
 		}
+		c.result.Rows += int64(t.rows.rows)
 	}
 	c.next = c.want.last.Seq + 1
 	c.want.reset(c.want.log)
 	return nil
+}
+
+// compare compares the chunk's rows of a table with those that are there.
+func (c *chunk) compare(ctx context.Context, conn *pgx.Conn, t filled, got *bytes.Buffer, result *replay.ArchiveResult) error {
+	got.Reset()
+	sql := fmt.Sprintf("COPY (SELECT %s FROM %s WHERE log = %d AND seq BETWEEN %d AND %d ORDER BY %s) TO STDOUT BINARY",
+		t.columns, t.name, c.log, c.first, c.last.Seq, t.order())
+	if _, err := conn.PgConn().CopyTo(ctx, got, sql); err != nil {
+		return unavailable(fmt.Errorf("read table %s: %w", t.name, err))
+	}
+	return t.differences(got.Bytes(), result)
 }

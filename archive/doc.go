@@ -27,6 +27,10 @@
 // of the database that was restored) is judged by a fold of its own from the log's
 // beginning, in memory, once.
 //
+// Each judgement names its fold. Where another one judges than before, what is
+// archived is judged anew beside the archiving, effects some messages at a time and
+// the history all at once: see rejudge.go.
+//
 // # When Postgres is away
 //
 // Then the archive lags, and nothing else: it has its own connections and

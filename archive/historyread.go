@@ -31,7 +31,7 @@ func (a *Archive) EachBucket(ctx context.Context, video *events.VideoID, day boo
 		question = "SELECT " + bucket + sums + "history_" + table + " WHERE " + bucket + " >= $1 AND " + bucket + " < $2 AND video_id = $3"
 		args = append(args, [16]byte(*video))
 	}
-	return a.reading(ctx, func(tx pgx.Tx, _ uint64) error {
+	return a.reading(ctx, func(tx pgx.Tx, _ *Position) error {
 		rows, err := tx.Query(ctx, question+" ORDER BY "+bucket, args...)
 		if err != nil {
 			return err

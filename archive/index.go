@@ -36,7 +36,7 @@ func (x index) Find(ctx context.Context, q replay.IndexQuery, last uint64) (foun
 	ctx, cancel := context.WithTimeout(ctx, findLimit)
 	defer cancel()
 	by := conditionsOf(&q)
-	_, err = x.reading(ctx, func(tx pgx.Tx, _ uint64) error {
+	_, err = x.reading(ctx, func(tx pgx.Tx, _ *Position) error {
 		if err := wholeEvents(ctx, tx); err != nil {
 			return err
 		}

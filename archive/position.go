@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector"
 )
 
 // Position is how far the archive has come.
@@ -28,6 +29,9 @@ type Position struct {
 	incarnation events.Incarnation
 	batchID     string
 	fingerprint []byte
+
+	fold    projector.FoldID // judged that message
+	rejudge rejudge
 }
 
 // Incarnation names the log that is archived; zero where nothing is known.
@@ -39,7 +43,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-const selectPosition = `SELECT seq, events, stored_at, position.log, incarnation, batch_id, fingerprint
+const selectPosition = `SELECT seq, events, stored_at, position.log, incarnation, batch_id, fingerprint, fold_version, fold_epoch, rejudge_to, rejudged, rejudged_by
 FROM position JOIN logs ON logs.log = position.log`
 
 // readPosition reads the position; the zero one where nothing was ever archived.
@@ -48,7 +52,8 @@ func readPosition(ctx context.Context, q querier, suffix string) (Position, erro
 	var stored pgtype.Timestamptz
 	var batchID []byte
 	var incarnation pgtype.UUID
-	err := q.QueryRow(ctx, selectPosition+suffix).Scan(&p.Seq, &p.Events, &stored, &p.log, &incarnation, &batchID, &p.fingerprint)
+	err := q.QueryRow(ctx, selectPosition+suffix).Scan(&p.Seq, &p.Events, &stored, &p.log, &incarnation, &batchID, &p.fingerprint,
+		&p.fold.Version, &p.fold.Epoch, &p.rejudge.to, &p.rejudge.done, &p.rejudge.by)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Position{}, nil
 	}

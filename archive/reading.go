@@ -7,9 +7,9 @@ import (
 )
 
 // reading calls fn in a transaction that sees one moment of the archive, with the
-// last message that was archived then, and returns that. It fails with
+// position of then, and returns the last message that was archived. It fails with
 // ErrUnavailable.
-func (a *Archive) reading(ctx context.Context, fn func(tx pgx.Tx, last uint64) error) (last uint64, err error) {
+func (a *Archive) reading(ctx context.Context, fn func(tx pgx.Tx, at *Position) error) (last uint64, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, a.pool, moment, func(tx pgx.Tx) error {
 		position, err := readPosition(ctx, tx, "")
@@ -17,7 +17,7 @@ func (a *Archive) reading(ctx context.Context, fn func(tx pgx.Tx, last uint64) e
 			return err
 		}
 		last = position.Seq
-		return fn(tx, last)
+		return fn(tx, &position)
 	})
 	if err != nil {
 		return 0, unavailable(err)

@@ -32,7 +32,10 @@ func (s *session) refold(ctx context.Context, next uint64, b *buffer) (_ uint64,
 	}
 	s.cfg.Logger.Info("the archive folds the log anew to judge what it lacks", "from", next, "to", until)
 	var judged *projector.Judgement
-	fold, err := s.cfg.Fold("the archive's fold", projector.FoldOptions{Judge: func(j *projector.Judgement) { judged = j }})
+	fold, err := s.cfg.Fold("the archive's fold", projector.FoldOptions{Judge: func(j *projector.Judgement) {
+		judged = j
+		judged.Fold = s.sameAs(j.Fold)
+	}})
 	if err != nil {
 		return next, fmt.Errorf("judge messages %d to %d: %w", next, until, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,9 @@ import (
 type session struct {
 	*Archive
 	conn       *pgx.Conn
+	turn       sync.Mutex // of who moves the position
 	position   Position
+	doubted    chan struct{} // told when messages are to be judged anew
 	partitions map[month]struct{}
 	history    history // of the transaction that is written
 }
@@ -28,7 +31,7 @@ const connectLimit = 10 * time.Second
 
 // session archives until something fails; it never returns nil.
 func (a *Archive) session(ctx context.Context) error {
-	s := &session{Archive: a, partitions: map[month]struct{}{}}
+	s := &session{Archive: a, partitions: map[month]struct{}{}, doubted: make(chan struct{}, 1)}
 	s.history.init()
 	if err := s.open(ctx); err != nil {
 		s.close()
@@ -36,6 +39,7 @@ func (a *Archive) session(ctx context.Context) error {
 	}
 	defer s.close()
 	a.note(s.position)
+	s.tellDoubt(&s.position)
 	ctx, cancel := context.WithCancel(ctx)
 	b := newBuffer(a.cfg.ChunkBytes, a.end, s.position.log)
 	read := make(chan error, 1)
@@ -44,9 +48,12 @@ func (a *Archive) session(ctx context.Context) error {
 		cancel()
 		read <- err
 	}()
+	var rejudging sync.WaitGroup
+	rejudging.Go(func() { s.rejudgeAlways(ctx) })
 	err := s.writeAll(ctx, b)
 	echo := ctx.Err() != nil // the writer's end is a mere echo of the reader's
 	cancel()
+	rejudging.Wait()
 	if readErr := <-read; echo {
 		return readErr
 	}
@@ -171,7 +178,9 @@ func (s *session) writeAll(ctx context.Context, b *buffer) error {
 		spare.reset(s.position.log)
 		c, err := b.take(ctx, due, s.cfg.Heartbeat, spare)
 		if err == nil && c == nil {
-			err = s.stands(ctx)
+			if err = s.stands(ctx); err == nil {
+				err = s.followFold(ctx)
+			}
 		}
 		if err != nil {
 			return err
@@ -184,6 +193,5 @@ func (s *session) writeAll(ctx context.Context, b *buffer) error {
 			return err
 		}
 		s.cfg.Spool.Trim(s.position.Seq)
-		s.note(s.position)
 	}
 }

@@ -198,6 +198,13 @@ func (s *Spool) First() uint64 {
 	return s.first
 }
 
+// Last is the last message that was judged.
+func (s *Spool) Last() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
 // Bytes is how much the files take, about.
 func (s *Spool) Bytes() int64 {
 	s.mu.Lock()

@@ -139,7 +139,7 @@ func (w *world) startArchive() {
 	w.t.Helper()
 	cfg := Config{
 		URL: w.url, Log: w.log, Spool: w.spool, Fold: w.folds(w.free), Logger: w.logger(),
-		Linger: 5 * time.Millisecond, ChunkBytes: 64 << 10, Heartbeat: 50 * time.Millisecond,
+		Judges: w.projector.Judges, Linger: 5 * time.Millisecond, ChunkBytes: 64 << 10, Heartbeat: 50 * time.Millisecond,
 	}
 	if w.configure != nil {
 		w.configure(&cfg)

@@ -38,17 +38,17 @@ func (c *chunk) tables() []filled {
 
 // stageHistory makes the session's staging table: sums are added to those that
 // are there, which COPY cannot.
-const stageHistory = `CREATE TEMPORARY TABLE staged_history (
+const stageHistory = `CREATE TEMPORARY TABLE IF NOT EXISTS staged_history (
 	video_id uuid, hour timestamptz, views bigint, likes bigint, comments bigint, remixes bigint, glitches bigint
 ) ON COMMIT DELETE ROWS`
 
-// addUp adds the staged sums to the four tables of history. The first is
-// ordered as its index is.
-var addUp = []string{
-	`INSERT INTO history_hourly AS h SELECT * FROM staged_history` + onConflict("video_id, hour"),
-	`INSERT INTO history_daily AS h SELECT video_id, date_trunc('day', hour, 'UTC'), ` + staged + ` FROM staged_history GROUP BY 1, 2 ORDER BY 1, 2` + onConflict("video_id, day"),
-	`INSERT INTO total_hourly AS h SELECT hour, ` + staged + ` FROM staged_history GROUP BY 1 ORDER BY 1` + onConflict("hour"),
-	`INSERT INTO total_daily AS h SELECT date_trunc('day', hour, 'UTC'), ` + staged + ` FROM staged_history GROUP BY 1 ORDER BY 1` + onConflict("day"),
+// addTo adds sums of hours, from a table of them, to the four tables of history. The
+// first is ordered as its index is.
+var addTo = [...]struct{ before, after string }{
+	{`INSERT INTO history_hourly AS h SELECT * FROM `, onConflict("video_id, hour")},
+	{`INSERT INTO history_daily AS h SELECT video_id, date_trunc('day', hour, 'UTC'), ` + staged + ` FROM `, ` GROUP BY 1, 2 ORDER BY 1, 2` + onConflict("video_id, day")},
+	{`INSERT INTO total_hourly AS h SELECT hour, ` + staged + ` FROM `, ` GROUP BY 1 ORDER BY 1` + onConflict("hour")},
+	{`INSERT INTO total_daily AS h SELECT date_trunc('day', hour, 'UTC'), ` + staged + ` FROM `, ` GROUP BY 1 ORDER BY 1` + onConflict("day")},
 }
 
 const staged = "sum(views), sum(likes), sum(comments), sum(remixes), sum(glitches)"
@@ -68,17 +68,11 @@ const gatherSpan = 2 * time.Second
 // write adds a chunk, and while chunks are full those that follow, and moves the
 // position past them, in one transaction. It returns a chunk to be used again.
 func (s *session) write(ctx context.Context, b *buffer, c *chunk) (spare *chunk, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteLimit)
-	defer cancel()
-	first, next := c.first, s.position
+	first := c.first
 	s.history.reset()
-	err = pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		now, err := readPosition(ctx, tx, " FOR UPDATE OF position")
-		if err != nil {
-			return err
-		}
-		if now.log != s.position.log || now.Seq != s.position.Seq || first != now.Seq+1 {
-			return fmt.Errorf("%w: it is %d, this process left it at %d", errMoved, now.Seq, s.position.Seq)
+	err = s.move(ctx, s.conn, s.cfg.WriteLimit, func(ctx context.Context, tx pgx.Tx, next *Position) error {
+		if first != next.Seq+1 {
+			return fmt.Errorf("%w: it is %d, and message %d comes next", errMoved, next.Seq, first)
 		}
 		for until := s.cfg.Now().Add(gatherSpan); c != nil; {
 			if err := s.add(ctx, tx, c); err != nil {
@@ -94,16 +88,50 @@ func (s *session) write(ctx context.Context, b *buffer, c *chunk) (spare *chunk,
 				}
 			}
 		}
-		if err := s.addHistory(ctx, tx); err != nil {
+		return s.addHistory(ctx, tx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("archive messages from %d on: %w", first, err)
+	}
+	return spare, nil
+}
+
+// beginner is a connection, or a pool of them.
+type beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// move has fn change the archive and its position in one transaction. It fails with
+// errMoved where the position is not where this session left it. Who judges anew takes
+// turns with who archives, whose time does not run meanwhile: it is no fault of the
+// server's.
+func (s *session) move(ctx context.Context, on beginner, limit time.Duration, fn func(ctx context.Context, tx pgx.Tx, next *Position) error) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var next Position
+	err := pgx.BeginFunc(ctx, on, func(tx pgx.Tx) (err error) {
+		if next, err = readPosition(ctx, tx, " FOR UPDATE OF position"); err != nil {
+			return err
+		}
+		if next.log != s.position.log || next.Seq != s.position.Seq {
+			return fmt.Errorf("%w: it is %d, this process left it at %d", errMoved, next.Seq, s.position.Seq)
+		}
+		if err := fn(ctx, tx, &next); err != nil {
 			return err
 		}
 		return next.save(ctx, tx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("archive messages from %d on: %w", first, err)
+		return err
 	}
-	s.position = next
-	return spare, nil
+	if next.Seq != s.position.Seq || next.fold != s.position.fold {
+		s.position = next // who archives has moved it, and looks at it without a lock
+	}
+	s.note(next)
+	s.tellDoubt(&next)
+	return nil
 }
 
 // add adds the rows of a chunk.
@@ -133,13 +161,13 @@ func (s *session) addHistory(ctx context.Context, tx pgx.Tx) error {
 	if err := (filled{stagedTable, rows}).copyIn(ctx, tx.Conn().PgConn()); err != nil {
 		return err
 	}
-	return addStaged(ctx, tx)
+	return addUp(ctx, tx, stagedTable.name)
 }
 
-// addStaged adds what is staged to the history.
-func addStaged(ctx context.Context, tx pgx.Tx) error {
-	for _, sql := range addUp {
-		if _, err := tx.Exec(ctx, sql); err != nil {
+// addUp adds the sums of a table to the history.
+func addUp(ctx context.Context, tx pgx.Tx, sums string) error {
+	for _, add := range addTo {
+		if _, err := tx.Exec(ctx, add.before+sums+add.after); err != nil {
 			return fmt.Errorf("add up the history: %w", err)
 		}
 	}
@@ -148,14 +176,20 @@ func addStaged(ctx context.Context, tx pgx.Tx) error {
 
 // pass moves the position past a chunk.
 func (p *Position) pass(c *chunk) {
+	p.judgedBy(c.folds[0])
+	if c.other > 0 {
+		p.rejudge.upTo(c.other)
+	}
+	p.fold = c.folds[1]
 	p.Seq, p.Events, p.Stored = c.last.Seq, p.Events+uint64(c.count), c.last.Stored
 	p.batchID, p.fingerprint = c.last.BatchID, append([]byte{}, c.digest[:]...)
 }
 
 func (p *Position) save(ctx context.Context, tx pgx.Tx) error {
 	stored := pgtype.Timestamptz{Time: events.TimeOf(p.Stored).Std(), Valid: true}
-	_, err := tx.Exec(ctx, `UPDATE position SET seq = $1, events = $2, stored_at = $3, batch_id = $4, fingerprint = $5, updated_at = now()`,
-		p.Seq, p.Events, stored, []byte(p.batchID), p.fingerprint)
+	_, err := tx.Exec(ctx, `UPDATE position SET seq = $1, events = $2, stored_at = $3, batch_id = $4, fingerprint = $5, updated_at = now(),
+fold_version = $6, fold_epoch = $7, rejudge_to = $8, rejudged = $9, rejudged_by = $10`,
+		p.Seq, p.Events, stored, []byte(p.batchID), p.fingerprint, p.fold.Version, p.fold.Epoch, p.rejudge.to, p.rejudge.done, p.rejudge.by)
 	if err != nil {
 		return fmt.Errorf("move the archive's position: %w", err)
 	}

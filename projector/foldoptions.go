@@ -38,7 +38,7 @@ func (o *FoldOptions) leavesOut(e *events.Event) bool {
 func NewFold(model *readmodel.Model, options FoldOptions) *Fold {
 	f := &Fold{model: model, options: options}
 	if options.Judge != nil {
-		f.judgement = &Judgement{Fold: FoldID{Version: foldVersion}}
+		f.judgement = &Judgement{Fold: CurrentFold()}
 		model.Videos.KeepChanges()
 	}
 	return f

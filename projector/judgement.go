@@ -40,6 +40,9 @@ type FoldID struct {
 	Epoch uint32
 }
 
+// CurrentFold names a fold of this binary's from the log's beginning.
+func CurrentFold() FoldID { return FoldID{Version: foldVersion} }
+
 // Verdict is what the fold made of one event.
 type Verdict struct {
 	Effect readmodel.Effect

@@ -29,7 +29,7 @@ func TestJudgementsTellWhichFoldJudged(t *testing.T) {
 		w.must(s.Succeeds(equal))
 		return w.switchTo(s).Generation
 	}
-	first := FoldID{Version: foldVersion}
+	first := CurrentFold()
 	judged("first", first)
 	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
 	succeed(s, err, true)

@@ -70,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*Projector, error) {
 
 // edition returns an edition without a model, of the present fold.
 func (p *Projector) edition() *edition {
-	return &edition{cfg: &p.cfg, id: FoldID{Version: foldVersion}, stats: &p.stats, judge: p.cfg.Judge}
+	return &edition{cfg: &p.cfg, id: CurrentFold(), stats: &p.stats, judge: p.cfg.Judge}
 }
 
 // saverOf begins to write checkpoints of the edition that serves, some of which

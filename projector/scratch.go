@@ -31,7 +31,7 @@ func OpenScratch(cfg Config, model readmodel.Config, memory int, o FoldOptions) 
 		return nil, err
 	}
 	s = &Scratch{remove: func() error { return models.Remove(name) }}
-	s.e = &edition{cfg: &cfg, name: name, id: FoldID{Version: foldVersion}, stats: new(stats)}
+	s.e = &edition{cfg: &cfg, name: name, id: CurrentFold(), stats: new(stats)}
 	if s.e.store, err = checkpoint.Open(path, storeOptions(cfg.Logger, memory)); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}

@@ -43,6 +43,17 @@ type ArchiveStatus struct {
 	LagMessages uint64 `json:"lag_messages"`
 	// Fault says why it does not go on.
 	Fault string `json:"fault,omitempty"`
+	// Rejudge is there while it is judged anew.
+	Rejudge *RejudgeStatus `json:"rejudge,omitempty"`
+}
+
+// RejudgeStatus is how far the archive is judged anew, since another fold serves than
+// the one that judged.
+type RejudgeStatus struct {
+	Sequence     uint64 `json:"sequence"`
+	LastSequence uint64 `json:"last_sequence"`
+	// Fault says why it does not go on.
+	Fault string `json:"fault,omitempty"`
 }
 
 // Ancestor is an incarnation that the log had before, and its last message.

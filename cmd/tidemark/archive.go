@@ -37,7 +37,7 @@ func (a *app) openArchive(folding *projector.Config) (err error) {
 	}
 	a.archive, err = archive.New(archive.Config{
 		URL: a.cfg.Postgres.URL, Schema: a.cfg.Postgres.Schema, Log: a.log, Spool: a.spool,
-		Fold: folds.Begin, Logger: a.logger, Now: time.Now,
+		Judges: func() projector.FoldID { return a.projector.Judges() }, Fold: folds.Begin, Logger: a.logger, Now: time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("--postgres-url: %w", err)
@@ -88,6 +88,10 @@ func (a *app) registerArchive() {
 		}
 		return 1
 	})
+	gauge("tidemark_archive_rejudge_messages", "Messages of the archive that have yet to be judged anew, since another fold serves than the one that judged.", func() float64 {
+		r := a.archive.Status().Rejudge
+		return float64(r.To - min(r.Done, r.To))
+	})
 	gauge("tidemark_archive_judgement_bytes", "Files of judgements that wait for the archive.", func() float64 { return float64(a.spool.Bytes()) })
 	counter("tidemark_archive_retries_total", "Sessions with the database that failed and were begun anew.", func() float64 { return float64(a.archive.Status().Retries) })
 	counter("tidemark_archive_rewinds_total", "Times that the archive was found further back than it was left: a backup was restored.", func() float64 { return float64(a.archive.Status().Rewinds) })
@@ -120,6 +124,12 @@ func (a *app) archiveStatus() func() query.ArchiveStatus {
 		status := query.ArchiveStatus{Sequence: now.Position.Seq, LagMessages: a.archive.Lag()}
 		if now.Err != nil {
 			status.Fault = now.Err.Error()
+		}
+		if r := now.Rejudge; r.To > 0 {
+			status.Rejudge = &query.RejudgeStatus{Sequence: r.Done, LastSequence: r.To}
+			if r.Err != nil {
+				status.Rejudge.Fault = r.Err.Error()
+			}
 		}
 		return status
 	}

@@ -22,6 +22,9 @@ func (a *app) readyAnswer() []byte {
 	if a.cfg.has(roleArchive) && a.archive.Lagging() {
 		degraded = append(degraded, `"archive-lagging"`)
 	}
+	if a.cfg.has(roleArchive) && a.archive.Status().Rejudge.To > 0 {
+		degraded = append(degraded, `"archive-rejudged"`)
+	}
 	if _, changed := a.projector.FoldChanged(); changed {
 		degraded = append(degraded, `"fold-changed"`)
 	}

@@ -88,6 +88,12 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 		if a.Fault != "" {
 			rows(w, "", "it does not go on: "+oneLine(a.Fault))
 		}
+		if r := a.Rejudge; r != nil {
+			rows(w, "", fmt.Sprintf("judged anew up to message %d of %d, since another fold serves", r.Sequence, r.LastSequence))
+			if r.Fault != "" {
+				rows(w, "", "that does not go on: "+oneLine(r.Fault))
+			}
+		}
 	}
 	shown := min(len(s.Runs), shownRuns)
 	writeRuns(w, s.Runs[:shown])

@@ -194,3 +194,40 @@ func TestTheArchiveGoesOnWithAnAdoptedLog(t *testing.T) {
 		t.Errorf("the audit: %v", archive) // one deletion, and the adoption
 	}
 }
+
+// TestAnArchiveThatAnotherFoldJudgedIsJudgedAnew by the service that starts with it,
+// also where that is killed meanwhile.
+func TestAnArchiveThatAnotherFoldJudgedIsJudgedAnew(t *testing.T) {
+	t.Parallel()
+	a := startArchived(t)
+	w := worldOf(t, a.s)
+	video, viewer := newID(), w.user()
+	for range 40 {
+		viewer.views(video)
+	}
+	viewer.likes(video)
+	w.admin().deletesVideos(newID())
+	a.world()
+	for _, end := range []func(){func() { a.s.Stop(t) }, a.s.Kill} {
+		end()
+		// As a fold would have left it that counted a user's view once.
+		a.sql(`UPDATE tidemark.events SET effect = 'duplicate', delta = 0 WHERE type = 'video.viewed' AND seq > 1;
+UPDATE tidemark.history_hourly SET views = 1; UPDATE tidemark.history_daily SET views = 1;
+UPDATE tidemark.total_hourly SET views = 1; UPDATE tidemark.total_daily SET views = 1;
+UPDATE tidemark.position SET fold_version = 1`)
+		a.s.Restart(t)
+		a.s.Kill()
+		a.s.Restart(t)
+		w = a.world()
+		w.replay("verify", "--archive").exits(exitFine).says("; 0 are not what the log says", "differences    0")
+		if left := w.metric("tidemark_archive_rejudge_messages"); left != 0 {
+			t.Errorf("%v messages are to be judged anew", left)
+		}
+		if views := a.ask("SELECT views FROM tidemark.video_counters WHERE video_id = '" + video + "'"); views != "40" {
+			t.Errorf("the history has %s views", views)
+		}
+		if archive := w.admin().get("/v1/admin/audit/verify").want(200).object()["archive"].(obj); archive["ok"] != true {
+			t.Errorf("the audit: %v", archive)
+		}
+	}
+}
