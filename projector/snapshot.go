@@ -185,16 +185,22 @@ func (s *snapshotter) due(store *checkpoint.Store) (era int, due bool) {
 	return s.era, true
 }
 
-// lookUpNext returns when the next is due behind those that are there.
+// lookUpNext returns when the next is due behind those that are there. The clock may
+// have been set back since.
 func (s *snapshotter) lookUpNext() time.Time {
 	list, err := ListSnapshots(s.dir)
 	if err != nil {
 		s.cfg.Logger.Warn("snapshots could not be listed", "error", err)
 	}
 	for _, info := range slices.Backward(list) {
-		if info.Distrusted == "" {
-			return info.SavedAt.Add(s.cfg.SnapshotInterval)
+		if info.Distrusted != "" {
+			continue
 		}
+		saved := info.SavedAt
+		if now := s.cfg.Now(); saved.After(now) {
+			saved = now
+		}
+		return saved.Add(s.cfg.SnapshotInterval)
 	}
 	return time.Unix(0, 1)
 }

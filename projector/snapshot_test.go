@@ -219,3 +219,19 @@ func TestDistrustedSnapshotsGoFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestSnapshotsGoOnWhereTheClockWasSetBack(t *testing.T) {
+	s := &snapshotter{cfg: &Config{SnapshotInterval: time.Hour, Now: func() time.Time { return testTime }}, dir: t.TempDir()}
+	for _, c := range []struct{ saved, next time.Time }{
+		{testTime.Add(-time.Minute), testTime.Add(59 * time.Minute)},
+		{testTime.Add(365 * 24 * time.Hour), testTime.Add(time.Hour)},
+	} {
+		path := filepath.Join(s.dir, snapshotPrefix+"1")
+		if err := errors.Join(os.MkdirAll(path, 0o755), (&SnapshotInfo{Seq: 1, SavedAt: c.saved}).write(path)); err != nil {
+			t.Fatal(err)
+		}
+		if next := s.lookUpNext(); !next.Equal(c.next) {
+			t.Errorf("behind one of %v the next is due at %v, want %v", c.saved, next, c.next)
+		}
+	}
+}
