@@ -12,14 +12,15 @@ import (
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/retention"
 )
 
 // retention lets the log forget what is older than keep, as seen from a day ahead.
-func (w *world) retention(keep time.Duration) *Retention {
-	return &Retention{
-		Archive: w.archive, Log: w.log, Keep: keep, Needs: w.projector.Needs, Logger: w.logger(),
+func (w *world) retention(keep time.Duration, logger *slog.Logger) *retention.Retention {
+	return retention.New(retention.Config{
+		Archive: w.archive.Source(), Log: w.log, Keep: keep, Needs: w.projector.Needs, Logger: logger,
 		Now: func() time.Time { return time.Now().Add(24 * time.Hour) },
-	}
+	})
 }
 
 // begins is the first message of the log.
@@ -40,7 +41,7 @@ func TestTheLogForgetsWhatIsArchived(t *testing.T) {
 	w.start()
 	w.commitMany(g, 80)
 	w.mustEqual()
-	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != 0 || err != nil || w.begins() != 1 {
+	if n, err := w.retention(time.Hour, w.logger()).Cycle(testContext(t)); n != 0 || err != nil || w.begins() != 1 {
 		t.Fatalf("trimmed %d messages that the next start folds again, %v", n, err)
 	}
 	w.stop() // which checkpoints
@@ -48,15 +49,15 @@ func TestTheLogForgetsWhatIsArchived(t *testing.T) {
 	saved := w.projector.Snapshot().At.Seq
 	w.commitMany(g, 40)
 	w.caughtUp()
-	if n, err := w.retention(25 * time.Hour).Trim(testContext(t)); n != 0 || err != nil {
+	if n, err := w.retention(25*time.Hour, w.logger()).Cycle(testContext(t)); n != 0 || err != nil {
 		t.Fatalf("trimmed %d messages that are to be kept, %v", n, err)
 	}
 	w.sql("UPDATE messages SET data = data || 'x' WHERE seq = 3")
-	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != 0 || !errors.Is(err, errDiffers) {
+	if n, err := w.retention(time.Hour, w.logger()).Cycle(testContext(t)); n != 0 || !errors.Is(err, retention.ErrDiffers) {
 		t.Fatalf("trimmed %d messages of which one is archived wrong, %v", n, err)
 	}
 	w.sql("UPDATE messages SET data = substr(data, 1, length(data) - 1) WHERE seq = 3")
-	if n, err := w.retention(time.Hour).Trim(testContext(t)); n != saved-1 || err != nil || w.begins() != saved {
+	if n, err := w.retention(time.Hour, w.logger()).Cycle(testContext(t)); n != saved-1 || err != nil || w.begins() != saved {
 		t.Fatalf("trimmed %d messages, want %d; the log begins at %d, %v", n, saved-1, w.begins(), err)
 	}
 	all := 0
@@ -96,12 +97,11 @@ func TestTheLogSaysWhoKeepsIt(t *testing.T) {
 	w.commitMany(g, 40)
 	w.caughtUp()
 	var said bytes.Buffer
-	r := w.retention(time.Hour)
-	r.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	r := w.retention(time.Hour, slog.New(slog.NewTextHandler(&said, nil)))
 	trims := func(want uint64, says ...string) {
 		t.Helper()
 		said.Reset()
-		if n, err := r.Trim(testContext(t)); n != want || err != nil {
+		if n, err := r.Cycle(testContext(t)); n != want || err != nil {
 			t.Fatalf("trimmed %d messages, want %d; %v", n, want, err)
 		}
 		for _, text := range says {

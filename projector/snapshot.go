@@ -28,7 +28,8 @@ import (
 //
 //	models/snapshots/snapshot-00000000000000001200/    a store, with SNAPSHOT.json
 //
-// The file SNAPSHOT.json is written last, before the directory gets its name.
+// The file SNAPSHOT.json is written last. Then all is read back and compared with its
+// digest, before the directory gets its name.
 
 // SnapshotInfo says what a snapshot holds.
 type SnapshotInfo struct {
@@ -40,19 +41,28 @@ type SnapshotInfo struct {
 	FoldVersion int       `json:"fold_version"`
 	Digest      string    `json:"digest"`
 	SavedAt     time.Time `json:"saved_at"`
-	// VerifiedAt is when all of it was read last and had its digest; zero if nobody
-	// has needed it yet.
+	// VerifiedAt is when all of it was read last and had its digest: when it was taken,
+	// and whenever it was needed since. It is zero where it has not held, or was taken by
+	// a version that did not look.
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 	// ComparedAt is when the model that it was taken of had been compared with the log,
 	// and did not differ; zero if it was not. Distrusted says why nobody may begin with
 	// it, where it was taken while the model was wrong.
 	ComparedAt time.Time `json:"-"`
 	Distrusted string    `json:"-"`
+	// Fault says why it has not held when it was read last.
+	Fault string `json:"fault,omitempty"`
 }
 
 // Verified notes that all of the snapshot was read and had its digest.
 func (i SnapshotInfo) Verified(at time.Time) error {
-	i.VerifiedAt = at.UTC()
+	i.VerifiedAt, i.Fault = at.UTC(), ""
+	return i.write(i.Path)
+}
+
+// Failed notes that the snapshot does not hold what was saved.
+func (i SnapshotInfo) Failed(why error) error {
+	i.VerifiedAt, i.Fault = time.Time{}, why.Error()
 	return i.write(i.Path)
 }
 
@@ -159,8 +169,12 @@ func (s *snapshotter) take(store *checkpoint.Store, view *checkpoint.View) {
 		return
 	}
 	s.wg.Go(func() {
-		defer view.Release()
-		if err := s.finish(view, note, half, info, era); err != nil {
+		err := s.copy(view, note, half, info)
+		view.Release()
+		if err == nil {
+			err = s.finish(half, info, era)
+		}
+		if err != nil {
 			s.failed(errors.Join(err, os.RemoveAll(half)))
 			return
 		}
@@ -193,7 +207,7 @@ func (s *snapshotter) lookUpNext() time.Time {
 		s.cfg.Logger.Warn("snapshots could not be listed", "error", err)
 	}
 	for _, info := range slices.Backward(list) {
-		if info.Distrusted != "" {
+		if info.Distrusted != "" || info.Fault != "" {
 			continue
 		}
 		saved := info.SavedAt
@@ -230,12 +244,23 @@ func (s *snapshotter) begin(view *checkpoint.View, note []byte) (half string, in
 	return half, info, err
 }
 
-// finish copies the rows, and gives the directory its name.
-func (s *snapshotter) finish(view *checkpoint.View, note []byte, half string, info SnapshotInfo, era int) error {
+// copy copies the rows, and writes the mark.
+func (s *snapshotter) copy(view *checkpoint.View, note []byte, half string, info SnapshotInfo) error {
 	if err := view.CopyTo(s.ctx, half, note, checkpoint.Options{Logger: s.cfg.Logger}); err != nil {
 		return err
 	}
-	if err := info.write(half); err != nil {
+	return info.write(half)
+}
+
+// finish reads back what was written, and gives the directory its name: others may go
+// for it, and messages of the log too.
+func (s *snapshotter) finish(half string, info SnapshotInfo, era int) error {
+	written := info
+	written.Path = half
+	if _, err := CheckSnapshot(s.ctx, written, s.cfg.Logger); err != nil {
+		return err
+	}
+	if err := written.Verified(s.cfg.Now()); err != nil {
 		return err
 	}
 	if err := s.publish(half, info.Path, era); err != nil {
@@ -267,6 +292,13 @@ func (s *snapshotter) failed(err error) {
 	if s.ctx.Err() == nil {
 		s.cfg.Logger.Error("a snapshot could not be taken, it will be tried again", "error", err)
 	}
+}
+
+// soon has the next checkpoint kept, whatever the interval says.
+func (s *snapshotter) soon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = time.Unix(0, 1)
 }
 
 func (s *snapshotter) plan(after time.Duration) {

@@ -16,8 +16,13 @@ import (
 // withSnapshots runs a projector that keeps every checkpoint as a snapshot.
 func (w *world) withSnapshots(kept int) {
 	w.t.Helper()
+	w.withSnapshotsEvery(time.Nanosecond, kept)
+}
+
+func (w *world) withSnapshotsEvery(interval time.Duration, kept int) {
+	w.t.Helper()
 	cfg := w.config()
-	cfg.SnapshotInterval, cfg.SnapshotsKept = time.Nanosecond, kept
+	cfg.SnapshotInterval, cfg.SnapshotsKept = interval, kept
 	p, err := New(testContext(w.t), cfg)
 	if err != nil {
 		w.t.Fatal(err)
@@ -234,4 +239,65 @@ func TestSnapshotsGoOnWhereTheClockWasSetBack(t *testing.T) {
 			t.Errorf("behind one of %v the next is due at %v, want %v", c.saved, next, c.next)
 		}
 	}
+}
+
+// TestASnapshotIsReadBackWhenItIsTaken, and one that was damaged later is told from it.
+func TestASnapshotIsReadBackWhenItIsTaken(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.withSnapshots(9)
+	w.commits(0, 40)
+	taken := w.snapshot(events.Position{Seq: w.end()})
+	if taken.VerifiedAt.IsZero() || taken.Fault != "" {
+		t.Errorf("it was not verified: %+v", taken)
+	}
+	check := func(info SnapshotInfo) error {
+		last, err := CheckSnapshot(testContext(t), info, w.logger())
+		if err != nil {
+			return err
+		}
+		for seq := taken.Seq - 1; seq <= taken.Seq; seq++ {
+			m, err := w.log.Message(testContext(t), seq)
+			if err != nil || last(&m) != (seq == taken.Seq) {
+				t.Errorf("message %d is the last: %t, %v", seq, last(&m), err)
+			}
+		}
+		return nil
+	}
+	if err := check(taken); err != nil {
+		t.Fatal(err)
+	}
+	other := taken
+	other.Digest = "another"
+	if err := check(other); !errors.Is(err, ErrSnapshotDamaged) {
+		t.Errorf("with another digest: %v", err)
+	}
+	for _, pattern := range []string{"*.flat", "*.sst", "MANIFEST"} {
+		w.commits(100, 10)
+		info := w.snapshot(events.Position{Seq: w.end()})
+		flipBytes(t, info.Path, pattern)
+		if err := check(info); !errors.Is(err, ErrSnapshotDamaged) {
+			t.Errorf("with a flipped bit in %s: %v", pattern, err)
+		}
+	}
+}
+
+// TestASnapshotIsRenewedBeforeItIsDue, where one was found damaged.
+func TestASnapshotIsRenewedBeforeItIsDue(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.withSnapshotsEvery(time.Hour, 9)
+	w.commits(0, 10)
+	w.snapshot(events.Position{Seq: w.end()})
+	w.commits(10, 10)
+	if _, err := w.p.Checkpoint(testContext(t), w.end()); err != nil {
+		t.Fatal(err)
+	}
+	w.p.snapshots.wg.Wait()
+	if list, err := ListSnapshots(w.p.snapshots.dir); err != nil || len(list) != 1 {
+		t.Fatalf("there are %d snapshots, %v; want the first alone", len(list), err)
+	}
+	w.p.RenewSnapshot()
+	w.commits(20, 10)
+	w.snapshot(events.Position{Seq: w.end()})
 }

@@ -147,12 +147,12 @@ func (s *snapshotter) publish(half, path string, era int) error {
 }
 
 // superfluous returns those of a list, oldest first, that are more than may be kept:
-// what is distrusted goes first.
+// what is distrusted, or damaged, goes first.
 func superfluous(list []SnapshotInfo, kept int) (paths []string) {
 	more := len(list) - max(kept, 1)
-	for _, distrusted := range []bool{true, false} {
+	for _, useless := range []bool{true, false} {
 		for i := range list {
-			if len(paths) < more && (list[i].Distrusted != "") == distrusted {
+			if len(paths) < more && (list[i].Distrusted != "" || list[i].Fault != "") == useless {
 				paths = append(paths, list[i].Path)
 			}
 		}

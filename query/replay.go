@@ -29,6 +29,8 @@ type Replay struct {
 	Ready func() error
 	// Archive says where the archive stands; nil where this process writes none.
 	Archive func() ArchiveStatus
+	// Retention says who keeps messages in the log; nil where this process trims none.
+	Retention func() RetentionStatus
 	// ModelsDir is where the read models and their snapshots lie.
 	ModelsDir string
 	// Original returns all of a dead letter's bytes, or the beginning beside
@@ -104,6 +106,10 @@ func (s *Service) replayStatus(c *api.Call) error {
 	if s.replay.Archive != nil {
 		status := s.replay.Archive()
 		document.Archive = &status
+	}
+	if s.replay.Retention != nil {
+		status := s.replay.Retention()
+		document.Retention = &status
 	}
 	if err := errors.Join(document.SetFolded(snapshot), document.SetModels(s.replay.ModelsDir)); err != nil {
 		return err

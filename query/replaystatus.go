@@ -19,6 +19,7 @@ type ReplayStatus struct {
 	Snapshots   []SnapshotStatus `json:"snapshots"`
 	DeadLetters DeadLetterStatus `json:"dead_letters"`
 	Archive     *ArchiveStatus   `json:"archive,omitempty"`
+	Retention   *RetentionStatus `json:"retention,omitempty"`
 	Runs        []replay.Run     `json:"runs"`
 }
 
@@ -53,6 +54,20 @@ type RejudgeStatus struct {
 	Sequence     uint64 `json:"sequence"`
 	LastSequence uint64 `json:"last_sequence"`
 	// Fault says why it does not go on.
+	Fault string `json:"fault,omitempty"`
+}
+
+// RetentionStatus is who keeps messages in the log that this process trims, as of its
+// last look.
+type RetentionStatus struct {
+	KeepSeconds     float64 `json:"keep_seconds"`
+	TrimmedMessages uint64  `json:"trimmed_messages"`
+	// HeldFrom is the first message that is kept, HeldBy the kind of who keeps it, and Why
+	// says it to people. HeldBy is empty before the first look.
+	HeldFrom uint64 `json:"held_from_sequence"`
+	HeldBy   string `json:"held_by,omitempty"`
+	Why      string `json:"why,omitempty"`
+	// Fault says why the last look came to no end.
 	Fault string `json:"fault,omitempty"`
 }
 
@@ -114,6 +129,8 @@ type SnapshotStatus struct {
 	ComparedAt string `json:"compared_at,omitempty"`
 	// Distrusted says why nobody begins with it.
 	Distrusted string `json:"distrusted,omitempty"`
+	// Fault says why it has not held when it was read last.
+	Fault string `json:"fault,omitempty"`
 }
 
 // DeadLetterStatus says how many dead letters there are.
@@ -156,7 +173,7 @@ func (d *ReplayStatus) SetModels(dir string) error {
 	d.Snapshots = make([]SnapshotStatus, len(list))
 	for i := range list {
 		s := &list[i]
-		told := SnapshotStatus{Sequence: s.Seq, LogTime: rfc3339(s.LogTime), SavedAt: rfc3339(s.SavedAt), Digest: s.Digest}
+		told := SnapshotStatus{Sequence: s.Seq, LogTime: rfc3339(s.LogTime), SavedAt: rfc3339(s.SavedAt), Digest: s.Digest, Fault: s.Fault}
 		if !s.VerifiedAt.IsZero() {
 			told.VerifiedAt = rfc3339(s.VerifiedAt)
 		}

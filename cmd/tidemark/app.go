@@ -21,6 +21,7 @@ import (
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
+	"github.com/tidemark-io/tidemark/projector/retention"
 	"github.com/tidemark-io/tidemark/query"
 )
 
@@ -40,6 +41,8 @@ type app struct {
 	archive   *archive.Archive // nil without --postgres-url
 	spool     *archive.Spool   // nil without the role archive
 	memory    *replay.Memory   // of all folds beside the one that serves
+	snapshots *replay.Snapshots
+	retention *retention.Retention // nil without --log-keep
 	runs      *replay.Runs
 	registry  *prometheus.Registry
 	http      *api.HTTPServer
@@ -114,16 +117,19 @@ func (a *app) open(ctx context.Context) (err error) {
 	writes := newWriteMetrics(a.registry)
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
+	a.snapshots = replay.NewSnapshots(projector.SnapshotsDir(models), logger)
 	a.runs = replay.NewRuns(replay.Config{
 		Projector: a.projector, Source: a.source(), Index: a.index(), Archive: a.verifiable(), Audit: recorder.Audit,
-		Snapshots:     replay.NewSnapshots(projector.SnapshotsDir(models), logger),
+		Snapshots:     a.snapshots,
 		Exports:       cfg.exportDir(),
 		File:          filepath.Join(cfg.DataDir, runsFile),
 		Memory:        a.memory,
 		ScrubInterval: cfg.ScrubInterval, Logger: logger, Now: time.Now,
 	})
 	a.registerGauges()
+	a.openRetention()
 	a.registerArchive()
+	a.registerRetention()
 	return a.buildHTTP()
 }
 
@@ -201,7 +207,7 @@ func (a *app) routes() ([]api.Route, error) {
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
 			Replay: &query.Replay{
 				Runs: a.runs, Log: a.log, Source: a.source(), ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats, Needs: a.projector.Needs,
-				Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable, Archive: a.archiveStatus(),
+				Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable, Archive: a.archiveStatus(), Retention: a.retentionStatus(),
 			},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),
 		}).Routes()...)
@@ -254,6 +260,7 @@ func (a *app) run(ctx context.Context) error {
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
 	a.startArchive(group)
+	a.startRetention(group)
 	group.start("log writer", a.writer.Run)
 	group.start("replay runs", a.runs.Run)
 	for _, server := range servers {

@@ -46,17 +46,10 @@ func (a *app) openArchive(folding *projector.Config) (err error) {
 	return nil
 }
 
-// startArchive starts what archives, and what lets the log forget.
+// startArchive starts what archives.
 func (a *app) startArchive(group *parts) {
-	if !a.cfg.has(roleArchive) {
-		return
-	}
-	group.start("archive", a.archive.Run)
-	if a.cfg.LogKeep > 0 {
-		retention := archive.Retention{
-			Archive: a.archive, Log: a.log, Keep: a.cfg.LogKeep, Needs: a.projector.Needs, Logger: a.logger, Now: time.Now,
-		}
-		group.start("retention", retention.Run)
+	if a.cfg.has(roleArchive) {
+		group.start("archive", a.archive.Run)
 	}
 }
 

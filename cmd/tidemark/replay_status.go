@@ -95,6 +95,7 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 			}
 		}
 	}
+	writeRetention(w, s.Retention)
 	shown := min(len(s.Runs), shownRuns)
 	writeRuns(w, s.Runs[:shown])
 	if more := len(s.Runs) - shown; more > 0 {
@@ -144,12 +145,29 @@ func trustIn(s *query.SnapshotStatus) string {
 		whole = "whole " + s.VerifiedAt
 	}
 	switch {
+	case s.Fault != "":
+		return oneLine(s.Fault)
 	case s.Distrusted != "":
 		return "distrusted: " + oneLine(s.Distrusted)
 	case s.ComparedAt != "":
 		compared = "compared with the log " + s.ComparedAt
 	}
 	return whole + ", " + compared
+}
+
+// writeRetention tells who keeps messages in the log.
+func writeRetention(w io.Writer, r *query.RetentionStatus) {
+	if r == nil {
+		return
+	}
+	kept := fmt.Sprintf("%v are kept, %d messages trimmed", time.Duration(r.KeepSeconds*float64(time.Second)), r.TrimmedMessages)
+	rows(w, "retention", kept)
+	if r.HeldBy != "" {
+		rows(w, "", fmt.Sprintf("messages from %d on are kept for %s", max(r.HeldFrom, 1), oneLine(r.Why)))
+	}
+	if r.Fault != "" {
+		rows(w, "", "it does not go on: "+oneLine(r.Fault))
+	}
 }
 
 // oneLine keeps an error of several lines in its row.

@@ -47,7 +47,7 @@ type serveCmd struct {
 
 	ExportDir string `placeholder:"DIR" group:"Storage" help:"Directory of exports that runs may read (replay rebuild --from-export); without it, exports in --data-dir."`
 
-	LogKeep time.Duration `group:"Archive" help:"How long the log keeps messages, such as 720h; then it forgets those that are archived and that no read model needs. 0 keeps all."`
+	LogKeep time.Duration `group:"Archive" help:"How long the log keeps messages, such as 720h; then it forgets those that are in the archive (--postgres-url) and in a snapshot that holds (--snapshot-interval), or in the one of them that there is, and that no read model needs. 0 keeps all."`
 
 	NATS     natsFlags     `embed:"" prefix:"nats-" group:"Event log"`
 	Postgres postgresFlags `embed:"" prefix:"postgres-" group:"Archive"`
@@ -129,8 +129,12 @@ func (s *serveCmd) Validate() error {
 		return errors.New("--snapshots-kept is at least 1; without --snapshot-interval no snapshots are taken")
 	case s.MaxBatch > events.MaxBatchEvents:
 		return fmt.Errorf("--max-batch is at most %d: the events of a command go into one record batch", events.MaxBatchEvents)
-	case s.LogKeep < 0 || s.LogKeep > 0 && !s.has(roleArchive):
-		return errors.New("--log-keep is for the role archive, and more than zero: the log forgets nothing that is not archived")
+	case s.LogKeep < 0:
+		return errors.New("--log-keep is more than zero, such as 720h; without it the log keeps all")
+	case s.LogKeep > 0 && !s.has(roleArchive) && s.NATS.URL != "":
+		return errors.New("--log-keep with --nats-url is for the role archive: other processes fold the same log, and what one of them lacks it reads from the archive. Give --postgres-url")
+	case s.LogKeep > 0 && !s.has(roleArchive) && s.SnapshotInterval == 0:
+		return errors.New("--log-keep: the log forgets only what something else holds. Give --postgres-url, the archive of all messages, or --snapshot-interval, such as 24h, for snapshots of the read model, or both")
 	case s.has(roleArchive) && s.Postgres.URL == "":
 		return errors.New("--roles: the role archive needs --postgres-url, the database that it archives into")
 	case s.DedupeHorizon < 7*24*time.Hour:

@@ -66,7 +66,7 @@ func TestImageIsOfItsPositionWhileTheFoldGoesOn(t *testing.T) {
 		if got, want := image.Digest, twin.Digest(); got != want {
 			t.Fatalf("version %d: digest of the image %+v, of a model at its position %+v", version, got, want)
 		}
-		loaded, err := Load(testConfig(), kept.state, kept)
+		loaded, err := loadChecked(kept.state, kept)
 		if err != nil {
 			t.Fatalf("version %d: %v", version, err)
 		}
@@ -109,7 +109,7 @@ func TestImageSurvivesAFullDisk(t *testing.T) {
 	kept.full = false
 	kept = kept.with(image)
 	m.Kept(kept)
-	loaded, err := Load(testConfig(), kept.state, kept)
+	loaded, err := loadChecked(kept.state, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestImageSurvivesAFullDisk(t *testing.T) {
 		t.Errorf("loaded %v, frozen at %v", loaded.At(), want)
 	}
 	kept = kept.save(m)
-	if loaded, err = Load(testConfig(), kept.state, kept); err != nil {
+	if loaded, err = loadChecked(kept.state, kept); err != nil {
 		t.Fatal(err)
 	}
 	if err := sameTables(m, loaded); err != nil {

@@ -217,7 +217,7 @@ func mustBeOne(t *testing.T, live, log *Model) {
 		t.Fatalf("digest %v, want %v", a, b)
 	}
 	kept := newMemory(t.TempDir()).save(live)
-	loaded, err := Load(testConfig(), kept.state, kept)
+	loaded, err := loadChecked(kept.state, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestComparisonLooksIntoCheckpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept = kept.save(live)
-	loaded, err := Load(testConfig(), kept.state, kept)
+	loaded, err := loadChecked(kept.state, kept)
 	if err != nil {
 		t.Fatal(err)
 	}

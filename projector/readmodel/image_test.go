@@ -123,7 +123,7 @@ func TestImagesAddUpToTheModel(t *testing.T) {
 				m.Digest()
 			}
 			m.Kept(kept)
-			loaded, err := Load(testConfig(), kept.state, kept)
+			loaded, err := loadChecked(kept.state, kept)
 			if err != nil {
 				t.Fatalf("round %d: %v", round, err)
 			}
@@ -161,7 +161,7 @@ func TestFilesAreDroppedOnceStripesCoverThem(t *testing.T) {
 			m.Publish(0)
 			kept = kept.save(m)
 			if restart {
-				loaded, err := Load(testConfig(), kept.state, kept)
+				loaded, err := loadChecked(kept.state, kept)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -196,7 +196,7 @@ func TestChangedByteIsFound(t *testing.T) {
 	}).Example(1)
 	mustNotLoad := func(what string, at int) {
 		t.Helper()
-		if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
+		if _, err := loadChecked(kept.state, kept); !errors.Is(err, ErrState) {
 			t.Errorf("%s, byte %d: %v", what, at, err)
 		}
 	}
@@ -205,7 +205,7 @@ func TestChangedByteIsFound(t *testing.T) {
 			value := kept.values[key].value
 			for at := range value {
 				value[at] ^= 1 << (at % 8)
-				loaded, err := Load(testConfig(), kept.state, kept)
+				loaded, err := loadChecked(kept.state, kept)
 				switch {
 				case errors.Is(err, ErrState):
 				case err != nil || space != spaceSeen: // whose times of chunks may be covered by later ones
@@ -281,7 +281,7 @@ func changedFiles(t *testing.T, kept *memory, mustNotLoad func(what string, at i
 			t.Fatal(err)
 		}
 	}
-	if _, err := Load(testConfig(), kept.state, kept); err != nil {
+	if _, err := loadChecked(kept.state, kept); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -301,25 +301,25 @@ func TestMissingKeyIsFound(t *testing.T) {
 	}
 	m.Publish(0)
 	kept = kept.save(m)
-	if _, err := Load(testConfig(), kept.state, kept); err != nil {
+	if _, err := loadChecked(kept.state, kept); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range append(kept.keys([]byte{spaceTables}), kept.keys([]byte{spaceTrending})...) {
 		value := kept.values[key]
 		delete(kept.values, key)
-		if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
+		if _, err := loadChecked(kept.state, kept); !errors.Is(err, ErrState) {
 			t.Errorf("without %x: %v", key, err)
 		}
 		for _, cut := range []int{1, 7} {
 			kept.values[key] = memoryValue{value.value[:len(value.value)-cut], value.version}
-			if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
+			if _, err := loadChecked(kept.state, kept); !errors.Is(err, ErrState) {
 				t.Errorf("%x cut by %d: %v", key, cut, err)
 			}
 		}
 		kept.values[key] = value
 	}
 	for _, state := range [][]byte{nil, kept.state[1:], append([]byte{99}, kept.state[1:]...)} {
-		if _, err := Load(testConfig(), state, kept); !errors.Is(err, ErrState) {
+		if _, err := loadChecked(state, kept); !errors.Is(err, ErrState) {
 			t.Errorf("state %x: %v", state, err)
 		}
 	}

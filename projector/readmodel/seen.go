@@ -44,6 +44,8 @@ type Seen struct {
 	// sealMin is the fewest identities worth a run, sealChunks the most chunks
 	// of a bucket that is not sealed.
 	sealMin, sealChunks int
+	// passing: what is loaded is summed up and not kept (Check).
+	passing bool
 }
 
 // seenSizes says how much of the identities lies where.

@@ -92,7 +92,7 @@ func (s *sealedModel) keep() {
 // restart loads the last checkpoint, which holds all there is.
 func (s *sealedModel) restart(t *rapid.T) {
 	before := s.m.Digest()
-	m, err := Load(testConfig(), s.kept.state, s.kept)
+	m, err := loadChecked(s.kept.state, s.kept)
 	if err != nil {
 		t.Fatalf("restart: %v", err)
 	}
@@ -304,7 +304,7 @@ func TestSealedIdentitiesThatCannotBeReadStopTheFold(t *testing.T) {
 		t.Fatalf("%d pages", len(pages))
 	}
 	loaded := func(more int) *Model {
-		m, err := Load(testConfig(), kept.state, kept)
+		m, err := loadChecked(kept.state, kept)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,14 +351,14 @@ func TestChangedByteOfASlabIsFound(t *testing.T) {
 			value := kept.values[key].value
 			for at := 0; at < len(value); at += 1 + len(value)/100 {
 				value[at] ^= 1
-				if _, err := Load(testConfig(), kept.state, kept); !errors.Is(err, ErrState) {
+				if _, err := loadChecked(kept.state, kept); !errors.Is(err, ErrState) {
 					t.Errorf("%c, byte %d: %v", kind, at, err)
 				}
 				value[at] ^= 1
 			}
 		}
 	}
-	if _, err := Load(testConfig(), kept.state, kept); err != nil {
+	if _, err := loadChecked(kept.state, kept); err != nil {
 		t.Fatal(err)
 	}
 }

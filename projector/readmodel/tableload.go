@@ -72,6 +72,11 @@ func (r *tableReader) add(src Source, l *tableLog, f tableFile) error {
 	return nil
 }
 
+// entries returns the numbers that a stripe has of a table of count entries.
+func (r *tableReader) entries(stripe, count uint32) (first, end uint32) {
+	return stripe * r.size, min(count, (stripe+1)*r.size)
+}
+
 func (r *tableReader) close() {
 	for _, f := range r.opened {
 		_ = f.Close() // it was only read
@@ -169,11 +174,22 @@ func (v *Videos) grow(count uint32) {
 	v.chunks.Store(&chunks)
 }
 
-func (v *Videos) loadStripe(r *tableReader, l *videoLoader, stripe uint32) (err error) {
-	first, end := stripe*r.size, min(v.saved, (stripe+1)*r.size)
+func (v *Videos) loadStripe(r *tableReader, l *videoLoader, stripe uint32) error {
+	first, end, err := v.readStripe(r, l, stripe)
+	for n := first; n < end && err == nil; n++ {
+		w := v.slot(n).raw()
+		l.counts.note(v.index.hash(w[0], w[1]))
+	}
+	return err
+}
+
+// readStripe reads the slots of a stripe, which are those from first to before end,
+// and sums up their digest.
+func (v *Videos) readStripe(r *tableReader, l *videoLoader, stripe uint32) (first, end uint32, err error) {
+	first, end = r.entries(stripe, v.saved)
 	for _, p := range r.stripes[stripe] {
 		if l.buf, err = p.read(l.buf); err != nil {
-			return err
+			return first, end, err
 		}
 		if p.kind == blockWhole {
 			err = v.loadWhole(&p, l.buf, first, end)
@@ -181,15 +197,13 @@ func (v *Videos) loadStripe(r *tableReader, l *videoLoader, stripe uint32) (err 
 			err = v.loadDelta(&p, l.buf, first, end)
 		}
 		if err != nil {
-			return err
+			return first, end, err
 		}
 	}
 	for n := first; n < end; n++ {
-		w := v.slot(n).raw()
-		l.digest += w.digest()
-		l.counts.note(v.index.hash(w[0], w[1]))
+		l.digest += v.slot(n).raw().digest()
 	}
-	return nil
+	return first, end, nil
 }
 
 func (v *Videos) loadWhole(p *piece, body []byte, first, end uint32) error {
@@ -265,11 +279,23 @@ func (u *Users) grow(count uint32) {
 	u.chunks.Store(&chunks)
 }
 
-func (u *Users) loadStripe(r *tableReader, l *userLoader, stripe uint32) (err error) {
-	first, end := stripe*r.size, min(u.saved, (stripe+1)*r.size)
+func (u *Users) loadStripe(r *tableReader, l *userLoader, stripe uint32) error {
+	first, end, err := u.readStripe(r, l, stripe)
+	for n := first; n < end && err == nil; n++ {
+		e := u.entry(n)
+		l.pairs += int(e.likes.used)
+		l.counts.note(u.index.hash(e.hi, e.lo))
+	}
+	return err
+}
+
+// readStripe reads the users of a stripe, which are those from first to before end,
+// and sums up their digest.
+func (u *Users) readStripe(r *tableReader, l *userLoader, stripe uint32) (first, end uint32, err error) {
+	first, end = r.entries(stripe, u.saved)
 	for _, p := range r.stripes[stripe] {
 		if l.buf, err = p.read(l.buf); err != nil {
-			return err
+			return first, end, err
 		}
 		if p.kind == blockWhole {
 			err = u.loadWhole(&p, l.buf, first, end)
@@ -277,17 +303,15 @@ func (u *Users) loadStripe(r *tableReader, l *userLoader, stripe uint32) (err er
 			err = u.loadDelta(&p, l.buf, first, end)
 		}
 		if err != nil {
-			return err
+			return first, end, err
 		}
 	}
 	for n := first; n < end; n++ {
 		e := u.entry(n)
 		l.digest += e.digest()
 		e.likes.each(func(video uint32, v likeVersion) { l.digest += e.likeDigest(video, v) })
-		l.pairs += int(e.likes.used)
-		l.counts.note(u.index.hash(e.hi, e.lo))
 	}
-	return nil
+	return first, end, nil
 }
 
 func (u *Users) loadWhole(p *piece, body []byte, first, end uint32) error {

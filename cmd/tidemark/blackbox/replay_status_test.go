@@ -19,7 +19,7 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 		list := w.admin().get("/v1/admin/replay/status").want(200).object()["snapshots"].([]any)
 		return len(list) > 0, ""
 	})
-	w.replay("status").exits(exitFine).says("messages 1 to 2", "snapshots      message ", " bytes, not read back yet, ", "models         model-000001", "verify done")
+	w.replay("status").exits(exitFine).says("messages 1 to 2", "snapshots      message ", " bytes, whole 2", "models         model-000001", "verify done")
 	w.replay("verify", "--from-snapshot").exits(exitFine)
 	w.replay("status").exits(exitFine).says(" bytes, whole 2")
 	w.replay("verify").exits(exitFine)

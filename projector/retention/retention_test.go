@@ -1,0 +1,151 @@
+package retention
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/projector"
+)
+
+// TestWithoutAnArchiveTheLogForgetsUpToTheNewestSnapshot that holds, and a read model
+// is made anew from it and the log behind it.
+func TestWithoutAnArchiveTheLogForgetsUpToTheNewestSnapshot(t *testing.T) {
+	w := newWorld(t)
+	w.say(20)
+	first := w.snapshot()
+	w.say(20)
+	r := w.retention()
+	w.keeps(r, first.Seq, BySnapshot)
+	w.keeps(r, first.Seq, BySnapshot)
+	second := w.snapshot()
+	w.say(20)
+	w.keeps(r, second.Seq, BySnapshot)
+	if got := r.Status(); got.Trimmed != second.Seq-1 || !strings.Contains(got.Held.Why, "the snapshot of message 40") {
+		t.Errorf("%+v", got)
+	}
+	want := w.digest()
+	w.lost()
+	if err := w.projector.WaitFor(testContext(t), want.At); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.digest(); got.Tables != want.Tables {
+		t.Errorf("made anew it has digest %v, it had %v", got, want)
+	}
+}
+
+func TestNothingIsForgottenThatNothingElseHolds(t *testing.T) {
+	w := newWorld(t)
+	w.say(20)
+	if _, err := w.projector.Checkpoint(testContext(t), 20); err != nil { // of which a snapshot may be under way
+		t.Fatal(err)
+	}
+	w.keeps(w.retention(func(c *Config) { c.Snapshots = nil }), 1, BySnapshot)
+	w.snapshot()
+	if err := os.RemoveAll(filepath.Join(w.models(), "snapshots")); err != nil {
+		t.Fatal(err)
+	}
+	w.keeps(w.retention(), 1, BySnapshot)
+	w.say(5)
+	w.snapshot()
+	w.keeps(w.retention(func(c *Config) { c.Keep = 48 * time.Hour }), 1, ByAge)
+}
+
+// TestASnapshotThatIsDamagedIsFoundBeforeTheLogForgets what only it holds.
+func TestASnapshotThatIsDamagedIsFoundBeforeTheLogForgets(t *testing.T) {
+	w := newWorld(t)
+	w.say(10)
+	older := w.snapshot()
+	w.say(10)
+	newer := w.snapshot()
+	w.say(10)
+	damage(t, newer)
+	r := w.retention()
+	w.keeps(r, older.Seq, BySnapshot)
+	list, err := w.snapshots.List()
+	if err != nil || len(list) != 2 || list[1].Fault == "" || !list[1].VerifiedAt.IsZero() || list[0].Fault != "" || w.renewed != 1 {
+		t.Errorf("%+v, %v, renewed %d times", list, err, w.renewed)
+	}
+	damage(t, older)
+	w.keeps(r, older.Seq, BySnapshot) // nothing to trim, so it is not read
+	w.say(1)
+	third := w.snapshot()
+	w.say(1)
+	damage(t, third)
+	w.keeps(r, older.Seq, BySnapshot)
+	if why := r.Status().Held.Why; !strings.Contains(why, "want of a snapshot") || strings.Count(why, "damaged") < 3 {
+		t.Errorf("kept for %s", why)
+	}
+	fourth := w.snapshot()
+	w.keeps(r, fourth.Seq, BySnapshot)
+	want := w.digest()
+	w.lost()
+	if err := w.projector.WaitFor(testContext(t), want.At); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.digest(); got.Tables != want.Tables {
+		t.Errorf("made anew it has digest %v, it had %v", got, want)
+	}
+}
+
+// TestASnapshotOfAnotherFoldHoldsNothing, nor one of another log.
+func TestASnapshotOfAnotherFoldHoldsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.say(10)
+	info := w.snapshot()
+	w.say(1)
+	mark := filepath.Join(info.Path, "SNAPSHOT.json")
+	text, err := os.ReadFile(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for old, other := range map[string]string{
+		`"fold_version": `: `"fold_version": 9`, `"incarnation": "`: `"incarnation": "0`,
+	} {
+		if err := os.WriteFile(mark, []byte(strings.Replace(string(text), old, other, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.keeps(w.retention(), 1, BySnapshot)
+	}
+	if err := os.WriteFile(mark, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.keeps(w.retention(), info.Seq, BySnapshot)
+}
+
+// TestARebuildThatBeginsWhileASnapshotIsReadKeepsTheLog.
+func TestARebuildThatBeginsWhileASnapshotIsReadKeepsTheLog(t *testing.T) {
+	w := newWorld(t)
+	w.say(10)
+	w.snapshot()
+	w.say(10)
+	asked := 0
+	w.keeps(w.retention(func(c *Config) {
+		c.Needs = func() ([]projector.Need, error) {
+			if asked++; asked >= 3 {
+				return []projector.Need{{Seq: 5, By: "rebuild", Why: "a rebuild"}}, nil
+			}
+			return w.projector.Needs()
+		}
+	}), 5, "rebuild")
+}
+
+func TestRunTrimsUntilItIsStopped(t *testing.T) {
+	w := newWorld(t)
+	w.say(10)
+	info := w.snapshot()
+	ctx, cancel := context.WithCancel(testContext(t))
+	done := make(chan error, 1)
+	r := w.retention()
+	go func() { done <- r.Run(ctx) }()
+	for wait := testContext(t); r.Status().Trimmed < info.Seq-1 && wait.Err() == nil; {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil || w.begins() != info.Seq {
+		t.Errorf("the log begins at %d, %v", w.begins(), err)
+	}
+}
