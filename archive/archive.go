@@ -43,8 +43,11 @@ type Config struct {
 	// WriteLimit bounds a transaction: one that waits longer for a lock or for a
 	// server that says nothing is begun anew. Default 2 minutes.
 	WriteLimit time.Duration
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// PageLimit bounds a page of messages, and every other question of those who read
+	// many: a server that says nothing is not waited for. Default 1 minute.
+	PageLimit time.Duration
+	Logger    *slog.Logger
+	Now       func() time.Time
 }
 
 const (
@@ -53,6 +56,7 @@ const (
 	defaultHeartbeat  = 2 * time.Second
 	defaultChunkBytes = 8 << 20
 	defaultWriteLimit = 2 * time.Minute
+	defaultPageLimit  = time.Minute
 	// retryLeast and retryMost bound the pause after a failure.
 	retryLeast = 100 * time.Millisecond
 	retryMost  = 10 * time.Second
@@ -104,6 +108,7 @@ func New(cfg Config) (*Archive, error) {
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, defaultHeartbeat)
 	cfg.ChunkBytes = cmp.Or(cfg.ChunkBytes, defaultChunkBytes)
 	cfg.WriteLimit = cmp.Or(cfg.WriteLimit, defaultWriteLimit)
+	cfg.PageLimit = cmp.Or(cfg.PageLimit, defaultPageLimit)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -174,6 +174,8 @@ func (c *chunk) compare(ctx context.Context, conn *pgx.Conn, t filled, got *byte
 	got.Reset()
 	sql := fmt.Sprintf("COPY (SELECT %s FROM %s WHERE log = %d AND seq BETWEEN %d AND %d ORDER BY %s) TO STDOUT BINARY",
 		t.columns, t.name, c.log, c.first, c.last.Seq, t.order())
+	ctx, cancel := context.WithTimeout(ctx, defaultPageLimit)
+	defer cancel()
 	if _, err := conn.PgConn().CopyTo(ctx, got, sql); err != nil {
 		return unavailable(fmt.Errorf("read table %s: %w", t.name, err))
 	}

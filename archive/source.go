@@ -29,12 +29,26 @@ const findBounds = `SELECT coalesce(min(begins), 1), coalesce((SELECT seq FROM p
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
 
-func (s source) Bounds(ctx context.Context) (first, last uint64, err error) {
-	err = s.pool.QueryRow(ctx, findBounds).Scan(&first, &last)
-	if err != nil {
-		return 0, 0, unavailable(err)
+// asking calls fn, which asks the server, and gives up with ErrUnavailable where that says
+// nothing for PageLimit: it stands still, or somebody has locked a table.
+func (a *Archive) asking(ctx context.Context, fn func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, a.cfg.PageLimit)
+	defer cancel()
+	err := fn(bounded)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() == nil && bounded.Err() != nil:
+		err = fmt.Errorf("it has not answered for %v: %w", a.cfg.PageLimit, err)
 	}
-	return first, last, nil
+	return unavailable(err)
+}
+
+func (s source) Bounds(ctx context.Context) (first, last uint64, err error) {
+	err = s.asking(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, findBounds).Scan(&first, &last)
+	})
+	return first, last, err
 }
 
 func (s source) Read(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
@@ -75,24 +89,25 @@ func (s source) missing(ctx context.Context, seq uint64) error {
 // keep the server from cleaning up.
 const pageMessages = 1024
 
-func (s source) page(ctx context.Context, from, to uint64) ([]eventlog.Message, error) {
-	rows, err := s.pool.Query(ctx, `SELECT seq, stored_at, stored_nanos, batch_id, subject, data`+counted+` AND seq BETWEEN $1 AND $2 ORDER BY seq`, from, to)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m eventlog.Message, err error) {
-		var batchID, subject []byte
-		var nanos int16
-		err = row.Scan(&m.Seq, &m.Stored, &nanos, &batchID, &subject, &m.Data)
-		m.Stored = m.Stored.Add(time.Duration(nanos)).UTC()
-		m.BatchID, m.Subject = string(batchID), string(subject)
-		if subject == nil {
-			m.Subject = eventlog.BatchSubject
+func (s source) page(ctx context.Context, from, to uint64) (page []eventlog.Message, err error) {
+	err = s.asking(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT seq, stored_at, stored_nanos, batch_id, subject, data`+counted+` AND seq BETWEEN $1 AND $2 ORDER BY seq`, from, to)
+		if err == nil {
+			page, err = pgx.CollectRows(rows, scanMessage)
 		}
-		return m, err
+		return err
 	})
-	if err != nil {
-		return nil, unavailable(err)
+	return page, err
+}
+
+func scanMessage(row pgx.CollectableRow) (m eventlog.Message, err error) {
+	var batchID, subject []byte
+	var nanos int16
+	err = row.Scan(&m.Seq, &m.Stored, &nanos, &batchID, &subject, &m.Data)
+	m.Stored = m.Stored.Add(time.Duration(nanos)).UTC()
+	m.BatchID, m.Subject = string(batchID), string(subject)
+	if subject == nil {
+		m.Subject = eventlog.BatchSubject
 	}
-	return page, nil
+	return m, err
 }
