@@ -328,6 +328,8 @@ func OpenSnapshot(info SnapshotInfo, cfg readmodel.Config, logger *slog.Logger) 
 	case err != nil:
 	case l.mark.FoldVersion != foldVersion:
 		err = fmt.Errorf("it was folded by fold version %d, this binary's is %d", l.mark.FoldVersion, foldVersion)
+	case l.mark.Last.Seq != info.Seq:
+		err = fmt.Errorf("it holds message %d, and is said to hold message %d", l.mark.Last.Seq, info.Seq)
 	default:
 		err = l.mark.belongs(cfg.Incarnation, cfg.Lineage)
 	}

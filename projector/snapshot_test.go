@@ -116,6 +116,11 @@ func TestSnapshotOfAnotherLogOrWithAFlippedByteIsRefused(t *testing.T) {
 	if _, err := OpenSnapshot(info, readmodel.Config{Incarnation: events.Incarnation{9}}, w.logger()); !errors.Is(err, ErrForeignLog) {
 		t.Errorf("as one of another log: %v", err)
 	}
+	other := info
+	other.Seq--
+	if s, err := w.open(other); err == nil {
+		t.Error("one that is said to hold another message was loaded", s.Seq())
+	}
 	flipBytes(t, info.Path, "*.flat")
 	if s, err := w.open(info); err == nil {
 		t.Error("one with a flipped byte was loaded", s.Seq())

@@ -126,7 +126,6 @@ func (s *Snapshots) open(ctx context.Context, source Source, info projector.Snap
 		<-s.turn
 		return nil, err
 	}
-	s.verified(&info)
 	b := &base{model: snapshot.Model, at: snapshot.Seq(), close: func() {
 		_ = snapshot.Close() // it was only read
 		<-s.turn
