@@ -119,7 +119,7 @@ func (a *app) open(ctx context.Context) (err error) {
 	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.snapshots = replay.NewSnapshots(projector.SnapshotsDir(models), logger)
 	a.runs = replay.NewRuns(replay.Config{
-		Projector: a.projector, Source: a.source(), Index: a.index(), Archive: a.verifiable(), Audit: recorder.Audit,
+		Projector: a.projector, Source: a.source(), Log: replay.FromLog(a.log), Index: a.index(), Archive: a.verifiable(), Audit: recorder.Audit,
 		Snapshots:     a.snapshots,
 		Exports:       cfg.exportDir(),
 		File:          filepath.Join(cfg.DataDir, runsFile),

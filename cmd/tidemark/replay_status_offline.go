@@ -60,7 +60,11 @@ func (s *replayStatusCmd) readOffline(ctx context.Context) (*query.ReplayStatus,
 	if status.Log.Needs, err = projector.ListNeeds(models, at.Seq); err != nil {
 		return nil, err
 	}
-	status.Runs, err = replay.ReadRuns(filepath.Join(s.DataDir, runsFile))
+	names, err := projector.ListModels(models)
+	if err != nil {
+		return nil, err
+	}
+	status.Runs, err = replay.ReadRuns(filepath.Join(s.DataDir, runsFile), names)
 	return status, err
 }
 

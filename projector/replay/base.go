@@ -19,6 +19,9 @@ type Base struct {
 	Snapshot uint64 `json:"snapshot_sequence,omitempty"`
 	// Exports are read before the log.
 	Exports []ReadFirst `json:"exports,omitempty"`
+	// Archived is the last message that is read from the archive, since the log
+	// begins behind it; 0 where none is.
+	Archived uint64 `json:"archive_sequence,omitempty"`
 	// PassedOver says of each nearer snapshot why it was not used.
 	PassedOver []string `json:"passed_over,omitempty"`
 
@@ -42,7 +45,11 @@ func (b *Base) behind() events.Position {
 
 // String says it to people.
 func (b *Base) String() string {
-	if b.Snapshot == 0 && len(b.Exports) == 0 {
+	switch {
+	case b.Snapshot > 0 || len(b.Exports) > 0:
+	case b.Archived > 0:
+		return fmt.Sprintf("the archive from its beginning to message %d, and the log behind it", b.Archived)
+	default:
 		return "the log from its beginning"
 	}
 	var said strings.Builder
@@ -51,6 +58,9 @@ func (b *Base) String() string {
 	}
 	for _, x := range b.Exports {
 		fmt.Fprintf(&said, "the export %s of messages %d to %d, ", x.Name, x.First, x.Last)
+	}
+	if b.Archived > 0 {
+		fmt.Fprintf(&said, "the archive up to message %d, ", b.Archived)
 	}
 	return said.String() + "and the log behind it"
 }
@@ -73,8 +83,23 @@ type bases struct {
 	passedOver []string
 	// refused is the error where none of them can be used.
 	refused error
+	// trimmed is the last message that the log itself has forgotten.
+	trimmed uint64
 	// room is what is reserved for the fold.
 	room *Room
+}
+
+// archived is the last message that a fold reads from the archive which begins behind
+// a snapshot and exports; 0 where it reads none.
+func (b *bases) archived(base *Base) uint64 {
+	held := base.Snapshot
+	for _, x := range base.Exports {
+		held = max(held, x.Last)
+	}
+	if b.trimmed <= held {
+		return 0
+	}
+	return b.trimmed
 }
 
 // findBases looks for what a fold up to the serving model's position may begin
@@ -91,7 +116,11 @@ func (r *Runs) findBases(ctx context.Context, exports []string, fromSnapshot boo
 		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
 	}
 	covered := first <= 1 || last < first
-	b := &bases{source: source, exports: read, refused: ErrNoSnapshot}
+	trimmed, err := r.trimmed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &bases{trimmed: trimmed, source: source, exports: read, refused: ErrNoSnapshot}
 	if covered && !fromSnapshot {
 		return b, nil
 	}
@@ -107,6 +136,18 @@ func (r *Runs) findBases(ctx context.Context, exports []string, fromSnapshot boo
 		return nil, b.none()
 	}
 	return b, nil
+}
+
+// trimmed is the last message that the log has forgotten and the source still holds.
+func (r *Runs) trimmed(ctx context.Context) (uint64, error) {
+	if r.cfg.Log == nil {
+		return 0, nil
+	}
+	first, _, err := r.cfg.Log.Bounds(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask the event log where it stands: %w", err)
+	}
+	return max(first, 1) - 1, nil
 }
 
 // look sorts out the snapshots that cannot do, as far as they say themselves.
@@ -151,6 +192,7 @@ func (b *bases) none() error {
 func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base, projector.ShadowOptions) (*projector.Shadow, error)) (s *projector.Shadow, base *Base, err error) {
 	if len(b.list) == 0 {
 		base = &Base{Exports: b.exports}
+		base.Archived = b.archived(base)
 		m.Begin(base)
 		s, err = shadow(base, projector.ShadowOptions{OnDisk: b.room.onDisk()})
 		return s, base, err
@@ -159,6 +201,7 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 		info := &b.list[i]
 		m.Phase(fmt.Sprintf("loading the snapshot of message %d", info.Seq))
 		base = &Base{Snapshot: info.Seq, Exports: b.exports, PassedOver: b.passedOver, compared: !info.ComparedAt.IsZero()}
+		base.Archived = b.archived(base)
 		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
 			s, err = shadow(base, projector.ShadowOptions{From: info, Read: readBack(b.source), OnDisk: b.room.onDisk()})
 			return err

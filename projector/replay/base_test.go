@@ -131,3 +131,37 @@ func flipFiles(t *testing.T, dir string) {
 		}
 	}
 }
+
+// Of a log that was trimmed the beginning lies in the archive, and that is said.
+func TestRunsSayWhatTheyReadFromTheArchive(t *testing.T) {
+	s := newService(t)
+	s.stop()
+	s.snapshots = 5
+	s.start()
+	s.say(4)
+	info := s.snapshot()
+	s.say(4)
+	s.end()
+	s.stop()
+	s.alone = kept(mustRead(t, s.source)[29:])
+	s.snapshots = 0
+	s.start()
+	says := func(b *replay.Base, want string) {
+		t.Helper()
+		if b == nil || b.String() != want {
+			t.Errorf("begun with %v, want %s", b, want)
+		}
+	}
+	const all = "the archive from its beginning to message 29, and the log behind it"
+	says(s.verify().Base, all)
+	says(s.rebuild(replay.RebuildOptions{Hold: true}).Base, all)
+	says(s.done(s.runs.StartSwitch(testContext(t), replay.SwitchOptions{})).Result.(*replay.RebuildResult).Base, all)
+	if info.Seq != 20 {
+		t.Fatal(info)
+	}
+	says(s.rebuild(replay.RebuildOptions{FromSnapshot: true}).Base, "the snapshot of message 20, the archive up to message 29, and the log behind it")
+	s.stop()
+	s.alone = kept(mustRead(t, s.source)[19:])
+	s.start()
+	says(s.rebuild(replay.RebuildOptions{FromSnapshot: true}).Base, "the snapshot of message 20, and the log behind it")
+}

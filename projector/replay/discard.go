@@ -24,10 +24,11 @@ func (r *Runs) StartDiscard(_ context.Context, o DiscardOptions) (RunID, error) 
 		if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: KindDiscard, Outcome: name + " is given up: what serves goes on serving"}); err != nil {
 			return nil, fmt.Errorf("write the discard into the audit: %w", err)
 		}
+		result := &DiscardResult{Model: name}
+		r.decide(m.run, name, result)
 		if err := p.Discard(name); err != nil {
 			return nil, err
 		}
-		result := &DiscardResult{Model: name}
 		if needs, err := p.Needs(); err == nil && len(needs) > 0 {
 			result.Needed = needs[0]
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/durable"
+	"github.com/tidemark-io/tidemark/projector"
 )
 
 // Once makes one run of a request that is repeated, for at least a day and across
@@ -32,6 +33,8 @@ const keptKeys = 25 * time.Hour
 type ledger struct {
 	Runs []Run  `json:"runs"` // oldest first
 	Keys []once `json:"keys,omitempty"`
+	// Decides are of runs that are about to change which model serves.
+	Decides []decision `json:"decides,omitempty"`
 }
 
 // once is a request that began a run.
@@ -48,13 +51,16 @@ var errInterrupted = errors.New("the service ended before the run did")
 // ReadRuns reads from a file (Config.File) what a process remembered of its runs, newest
 // first. What was under way is cancelled: the service has ended. Without a file
 // there were none.
-func ReadRuns(file string) ([]Run, error) {
-	l, err := readLedger(file)
+//
+// What is about to change which model serves has done so where the names of the
+// models say it.
+func ReadRuns(file string, names projector.ModelNames) ([]Run, error) {
+	l, err := readLedger(file, names)
 	slices.Reverse(l.Runs)
 	return l.Runs, err
 }
 
-func readLedger(file string) (l ledger, err error) {
+func readLedger(file string, names projector.ModelNames) (l ledger, err error) {
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -67,7 +73,7 @@ func readLedger(file string) (l ledger, err error) {
 	}
 	for i := range l.Runs {
 		r := &l.Runs[i]
-		if r.State == StateRunning {
+		if r.State == StateRunning && !l.decided(r, names) {
 			r.State, r.Error = StateCancelled, errInterrupted.Error()
 		}
 		if r.Error == errInterrupted.Error() {
@@ -82,9 +88,14 @@ func (r *Runs) recall() {
 	if r.cfg.File == "" {
 		return
 	}
-	l, err := readLedger(r.cfg.File)
-	if err != nil {
-		r.cfg.Logger.Warn("runs of before are forgotten", "error", err)
+	var names projector.ModelNames
+	var unread error
+	if r.cfg.Projector != nil {
+		names, unread = r.cfg.Projector.Names()
+	}
+	l, err := readLedger(r.cfg.File, names)
+	if err := errors.Join(err, unread); err != nil {
+		r.cfg.Logger.Warn("runs of before are forgotten, or not known to the end", "error", err)
 	}
 	for _, before := range l.Runs {
 		done := make(chan struct{})
@@ -98,19 +109,40 @@ func (r *Runs) recall() {
 // and can be had again.
 const maxKeptResult = 64 << 10
 
-// writeLedger makes durable what is remembered. r.mu is held.
+// remembered is what is to be remembered now.
+func (r *Runs) remembered() (l ledger) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return r.cfg.Now().Sub(o.At) > keptKeys })
+	l = ledger{Runs: make([]Run, 0, len(r.list)), Keys: slices.Clone(r.keys)}
+	for _, one := range r.list {
+		kept := one.look()
+		if one.final != nil {
+			progress := kept.Progress
+			kept = *one.final
+			kept.Progress = progress
+		} else if one.decides != nil {
+			l.Decides = append(l.Decides, *one.decides)
+		}
+		l.Runs = append(l.Runs, kept)
+	}
+	return l
+}
+
+// writeLedger makes durable what is remembered. Who looks at runs meanwhile does not
+// wait for the disk.
 func (r *Runs) writeLedger() error {
 	if r.cfg.File == "" {
 		return nil
 	}
-	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return r.cfg.Now().Sub(o.At) > keptKeys })
-	l := ledger{Runs: make([]Run, 0, len(r.list)), Keys: r.keys}
-	for _, one := range r.list {
-		kept := one.look()
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	l := r.remembered()
+	for i := range l.Runs {
+		kept := &l.Runs[i]
 		if result, err := json.Marshal(kept.Result); err != nil || len(result) > maxKeptResult {
 			kept.Result = nil
 		}
-		l.Runs = append(l.Runs, kept)
 	}
 	b, err := json.Marshal(&l)
 	if err == nil {
@@ -147,12 +179,9 @@ func (r *Runs) begun(o *Once) (id RunID, found bool, err error) {
 	return "", false, nil
 }
 
-// enter makes a run that has just begun durable where a repeat must find it.
+// enter makes a run that has been admitted durable where a repeat must find it.
 func (r *Runs) enter(started *run) error {
 	o := started.Order.Once
-	if o != nil {
-		r.keys = append(r.keys, once{o.Key[:], o.Request[:], started.ID, started.Started})
-	}
 	if o == nil && slices.Contains(looks, started.Kind) {
 		return nil // it changes nothing, and can be asked for again
 	}
@@ -164,7 +193,6 @@ func (r *Runs) enter(started *run) error {
 		r.cfg.Logger.Warn("a run will not be remembered after a restart", "run", string(started.ID), "error", err)
 		return nil
 	}
-	r.keys = r.keys[:len(r.keys)-1]
 	return err
 }
 

@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/projector"
 )
 
 // owner is runs that remember in a file, until stop.
@@ -81,7 +84,7 @@ func TestRunsThatTheProcessDidNotEnd(t *testing.T) {
 	if err := os.WriteFile(left, killed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	list, err := ReadRuns(left)
+	list, err := ReadRuns(left, projector.ModelNames{})
 	if err != nil || len(list) != 1 || list[0].ID != id || list[0].State != StateCancelled || !strings.Contains(list[0].Error, "service ended") {
 		t.Errorf("%+v %v", list, err)
 	}
@@ -116,5 +119,108 @@ func TestARequestWithAKeyThatCannotBeRememberedBeginsNothing(t *testing.T) {
 	}
 	if _, err := r.Start(KindVerify, Order{}, found("all")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNobodyWaitsForTheDiskWhoLooksAtRuns: the file cannot be opened until somebody
+// reads it.
+func TestNobodyWaitsForTheDiskWhoLooksAtRuns(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "runs.json")
+	r, stop := owner(t, file, time.Now)
+	defer stop()
+	if err := syscall.Mkfifo(file+".new", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type began struct {
+		id  RunID
+		err error
+	}
+	begun := make(chan began, 1)
+	go func() {
+		id, err := r.Start(KindRebuild, Order{}, found("all"))
+		begun <- began{id, err}
+	}()
+	looked := make(chan []Run)
+	go func() {
+		for {
+			if list := r.List(); len(list) > 0 {
+				looked <- list
+				return
+			}
+		}
+	}()
+	select {
+	case list := <-looked:
+		if list[0].State != StateRunning {
+			t.Errorf("%+v", list)
+		}
+		if _, err := r.Start(KindSwitch, Order{}, found("more")); !errors.Is(err, ErrBusy) {
+			t.Errorf("another run beside it: %v", err)
+		}
+	case <-shortly(t).Done():
+		t.Error("who looks waits for the disk")
+	}
+	both, err := os.OpenFile(file+".new", os.O_RDWR, 0) // and now it can be opened
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	b := <-begun
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	if one, err := r.Wait(shortly(t), b.id); err != nil || one.State != StateDone {
+		t.Errorf("%+v %v", one, err)
+	}
+}
+
+// TestACrashIsToldByTheModelsThatTheFilesName: what a run was about to do has been
+// done or not.
+func TestACrashIsToldByTheModelsThatTheFilesName(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kind  Kind
+		names projector.ModelNames
+		state State
+		says  string // member of the result that is true
+	}{
+		{"killed after the switch", KindRebuild, projector.ModelNames{Current: "model-000002", Previous: "model-000001"}, StateDone, "switched"},
+		{"before it", KindRebuild, projector.ModelNames{Current: "model-000001", Rebuilding: "model-000002"}, StateCancelled, ""},
+		{"after the next start was told", KindSwitch, projector.ModelNames{Current: "model-000001", Next: "model-000002"}, StateDone, "next_start"},
+		{"after that start", KindSwitch, projector.ModelNames{Current: "model-000002", Previous: "model-000001"}, StateDone, "switched"},
+		{"after a rollback", KindRollback, projector.ModelNames{Current: "model-000002", Previous: "model-000003"}, StateDone, "switched"},
+		{"after a discard", KindDiscard, projector.ModelNames{Current: "model-000001"}, StateDone, ""},
+		{"before a discard", KindDiscard, projector.ModelNames{Current: "model-000001", Rebuilding: "model-000002"}, StateCancelled, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "runs.json")
+			r, stop := owner(t, file, time.Now)
+			decided := make(chan struct{})
+			id, err := r.Start(c.kind, Order{}, func(ctx context.Context, m *Meter) (any, error) {
+				r.decide(m.run, "model-000002", &RebuildResult{Model: "model-000002", Events: 7, Equal: true})
+				close(decided)
+				return untilCancelled(ctx, m)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-decided
+			killed, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop()
+			if err := os.WriteFile(file, killed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			list, err := ReadRuns(file, c.names)
+			if err != nil || len(list) != 1 || list[0].ID != id || list[0].State != c.state || (list[0].Error == "") != (c.state == StateDone) {
+				t.Fatalf("%+v %v", list, err)
+			}
+			result, _ := list[0].Result.(map[string]any)
+			if c.state == StateDone && (result["model"] != "model-000002" || result["events"] != 7.0 || c.says != "" && result[c.says] != true) {
+				t.Errorf("%v", result)
+			}
+		})
 	}
 }

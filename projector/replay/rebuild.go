@@ -176,6 +176,7 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result, o.OnDisk)}); err != nil {
 		return result, fmt.Errorf("write the switch into the audit: %w", err)
 	}
+	r.decide(b.meter.run, result.Model, result)
 	return result, b.serve(ctx, o, result)
 }
 

@@ -15,8 +15,9 @@ import (
 type Config struct {
 	// Projector serves the model that runs compare with, mend and replace.
 	Projector *projector.Projector
-	// Source holds the log from its beginning.
-	Source Source
+	// Source holds the log from its beginning. Log, where set, is the log alone, where
+	// Source reads from elsewhere what that has forgotten.
+	Source, Log Source
 	// Snapshots and Index, where set, shorten the way of who looks back.
 	Snapshots *Snapshots
 	Index     Index

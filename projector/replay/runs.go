@@ -105,13 +105,21 @@ type Runs struct {
 	keys []once
 	wg   sync.WaitGroup
 
+	writing sync.Mutex // of the file of what is remembered; taken before mu
+
 	record verifyRecord
 }
 
 // run is one run; its fields are guarded by Runs.mu, but for the progress.
 type run struct {
 	Run
+	// final is how it ended, until that is remembered and told.
+	final *Run
+	// decides is what it is about to change for good; nil while it is not.
+	decides  *decision
 	progress *Meter
+	ctx      context.Context
+	room     *Room
 	cancel   context.CancelCauseFunc
 	done     chan struct{} // closed when it has ended
 }
@@ -150,44 +158,68 @@ func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 // startIn is Start for a run that takes memory, which is reserved once nothing else
 // forbids the run, and given back when it has ended.
 func (r *Runs) startIn(reserve func(who string) (*Room, error), kind Kind, order Order, work Work) (RunID, error) {
+	started, id, err := r.admit(reserve, kind, order)
+	if err != nil || started == nil {
+		return id, err
+	}
+	if err := r.enter(started); err != nil {
+		r.withdraw(started)
+		return "", err
+	}
+	go func() {
+		defer r.wg.Done()
+		defer started.cancel(nil)
+		result, err := work(started.ctx, started.progress)
+		started.room.Release()
+		r.ended(started, result, err)
+	}()
+	return id, nil
+}
+
+// admit takes a run among those under way, unless it may not be or the request has
+// begun one before, whose ID it returns then. From then on Run waits for it.
+func (r *Runs) admit(reserve func(who string) (*Room, error), kind Kind, order Order) (started *run, id RunID, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.acceptsLocked(); err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if id, found, err := r.begun(order.Once); found {
-		return id, err
+		return nil, id, err
 	}
 	for _, other := range r.list {
 		if other.State == StateRunning && excludes(kind, other.Kind) {
-			return "", fmt.Errorf("%w: %s %s since %s", ErrBusy, other.Kind, other.ID, other.Started.UTC().Format(time.RFC3339))
+			return nil, "", fmt.Errorf("%w: %s %s since %s", ErrBusy, other.Kind, other.ID, other.Started.UTC().Format(time.RFC3339))
 		}
 	}
-	id := cmp.Or(order.resumes, RunID(uuid.NewString()))
+	id = cmp.Or(order.resumes, RunID(uuid.NewString()))
 	room, err := reserve(string(kind) + " " + string(id))
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	ctx, cancel := context.WithCancelCause(r.ctx)
-	started := &run{
+	started = &run{
 		Run:      Run{ID: id, Kind: kind, State: StateRunning, Order: order, Started: r.cfg.Now()},
-		progress: NewMeter(r.cfg.Now), cancel: cancel, done: make(chan struct{}),
+		progress: NewMeter(r.cfg.Now), ctx: ctx, room: room, cancel: cancel, done: make(chan struct{}),
 	}
 	started.progress.run = id
 	r.remember(started)
-	if err := r.enter(started); err != nil {
-		cancel(err)
-		room.Release()
-		r.list = r.list[:len(r.list)-1]
-		return "", err
+	if o := order.Once; o != nil {
+		r.keys = append(r.keys, once{o.Key[:], o.Request[:], id, started.Started})
 	}
-	r.wg.Go(func() {
-		defer cancel(nil)
-		result, err := work(ctx, started.progress)
-		room.Release()
-		r.ended(ctx, started, result, err)
-	})
-	return started.ID, nil
+	r.wg.Add(1)
+	return started, id, nil
+}
+
+// withdraw takes back a run that was admitted and not begun.
+func (r *Runs) withdraw(started *run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	started.cancel(nil)
+	started.room.Release()
+	r.list = slices.DeleteFunc(r.list, func(one *run) bool { return one == started })
+	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return o.Run == started.ID })
+	r.wg.Done()
 }
 
 // accepts returns nil while runs can be started.
@@ -220,32 +252,38 @@ func (r *Runs) remember(started *run) {
 	}
 }
 
-func (r *Runs) ended(ctx context.Context, ended *run, result any, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.cfg.Now()
-	ended.Ended, ended.Result, ended.State = &now, result, StateDone
+// ended remembers how a run ended, and then tells it.
+func (r *Runs) ended(ended *run, result any, err error) {
+	ctx, now := ended.ctx, r.cfg.Now()
+	final := ended.Run // of which nothing changes any more
+	final.Ended, final.Result, final.State = &now, result, StateDone
 	switch {
 	case err != nil && ctx.Err() != nil:
-		if ended.State = StateCancelled; !abandoned(ctx) {
+		if final.State = StateCancelled; !abandoned(ctx) {
 			err = errInterrupted
 		}
 	case err != nil:
-		ended.State = StateFailed
+		final.State = StateFailed
 		level := slog.LevelError
-		if slices.Contains(looks, ended.Kind) {
+		if slices.Contains(looks, final.Kind) {
 			level = slog.LevelInfo // mostly a question that has no answer
 		}
-		r.cfg.Logger.Log(ctx, level, "run failed", "kind", string(ended.Kind), "run", string(ended.ID), "error", err)
+		r.cfg.Logger.Log(ctx, level, "run failed", "kind", string(final.Kind), "run", string(final.ID), "error", err)
 	}
 	if err != nil {
-		ended.err, ended.Error = err, err.Error()
+		final.err, final.Error = err, err.Error()
 	}
-	if ended.Order.Once != nil || !slices.Contains(looks, ended.Kind) {
+	r.mu.Lock()
+	ended.final = &final
+	r.mu.Unlock()
+	if final.Order.Once != nil || !slices.Contains(looks, final.Kind) {
 		if err := r.writeLedger(); err != nil {
-			r.cfg.Logger.Warn("the end of a run will not be remembered after a restart", "run", string(ended.ID), "error", err)
+			r.cfg.Logger.Warn("the end of a run will not be remembered after a restart", "run", string(final.ID), "error", err)
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ended.Run, ended.final, ended.decides = final, nil, nil
 	close(ended.done)
 }
 

@@ -31,6 +31,7 @@ type service struct {
 	limit  uint64 // for all folds; 0 for none
 	onDisk int    // bytes for folds on disk; 0 for the default
 	source replay.Source
+	alone  replay.Source // the log without what source holds beside it
 	scrub  time.Duration
 	// snapshots is how many are kept, of every checkpoint; 0 for none.
 	snapshots int
@@ -66,7 +67,7 @@ func (s *service) start() {
 	}
 	s.p, s.writer = p, s.log.NewWriter(eventlog.WriterConfig{})
 	cfg := replay.Config{
-		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
+		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Log: s.alone, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
 	}
 	cfg.Exports = s.exports()

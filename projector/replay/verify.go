@@ -74,6 +74,9 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 		if source, err = r.compareArchive(ctx, &o, from.room, m, result); err != nil {
 			return err
 		}
+		if result.Archive.Count == 0 {
+			from.trimmed = result.Archive.Last // all that it has is read from there
+		}
 	}
 	shadow, base, err := from.begin(ctx, r, m, func(_ *Base, o projector.ShadowOptions) (*projector.Shadow, error) {
 		return r.cfg.Projector.ScratchShadow(ctx, o)
