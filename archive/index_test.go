@@ -60,7 +60,7 @@ func (w *world) explained(log copied, e replay.Entity) (byScan, byIndex *replay.
 		if index == nil {
 			source = log
 		}
-		x, err := replay.Explain(testContext(w.t), source, replay.ExplainRequest{Entity: e, Views: 1 << 20},
+		x, err := replay.Explain(testContext(w.t), source, replay.ExplainRequest{Entity: e, Views: new(1 << 20)},
 			replay.Options{Model: modelConfig(w.log), Index: index})
 		if err != nil {
 			w.t.Fatalf("%v: %v", e, err)

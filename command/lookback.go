@@ -40,7 +40,9 @@ func (s *Service) startExplain(c *api.Call) error {
 		case "until":
 			q.Until = readText(j, replay.ParsePoint)
 		case "views":
-			q.Views = readLimit(j)
+			views, _ := j.Int(0, maxListed)
+			listed := int(views)
+			q.Views = &listed
 		default:
 			return false
 		}

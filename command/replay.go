@@ -173,6 +173,9 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 	if slices.Contains(takes, "reason") && !given {
 		scan.Missing("reason")
 	}
+	if b.archiveWait > 0 && !b.archive {
+		scan.Fail("archive_wait_seconds says how long to wait for the archive, which is not asked for: give archive too, or leave it out")
+	}
 	b.order.Actor = c.Caller.ID.String()
 	return b, finish(c, scan)
 }

@@ -83,18 +83,24 @@ func (p *Projector) keepUnknown() {
 
 // savedBy opens a model to read where its last checkpoint ends.
 func (p *Projector) savedBy(name string) (seq uint64, err error) {
+	mark, err := p.markOf(name)
+	return mark.Last.Seq, err
+}
+
+// markOf opens a model to read the marker of its last checkpoint; an empty one where it
+// has none.
+func (p *Projector) markOf(name string) (mark marker, err error) {
 	store, err := checkpoint.Open(p.models.Path(name), checkpoint.Options{Logger: p.cfg.Logger})
 	if err != nil {
-		return 0, fmt.Errorf("open model %s, which is kept: %w", name, err)
+		return mark, fmt.Errorf("open model %s, which is kept: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	version, data := store.Latest()
 	if version == 0 {
-		return 0, nil
+		return mark, nil
 	}
-	mark, err := decodeMarker(data)
-	if err != nil {
-		return 0, fmt.Errorf("read the checkpoint of model %s, which is kept: %w", name, err)
+	if mark, err = decodeMarker(data); err != nil {
+		return mark, fmt.Errorf("read the checkpoint of model %s, which is kept: %w", name, err)
 	}
-	return mark.Last.Seq, nil
+	return mark, nil
 }

@@ -3,8 +3,11 @@ package projector
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
 )
 
 // A model that was rebuilt on disk waits for the next start, which loads it into
@@ -49,11 +52,21 @@ func (p *Projector) nextIsCurrent(name string) error {
 	if err := p.live.writeFirst(); err != nil {
 		return err
 	}
-	r, err := p.roles()
+	r, err := rolesBeside(p.models)
 	if err != nil {
 		return err
 	}
-	if r.current != name {
+	switch r.current, _, err = p.models.Current(); {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, checkpoint.ErrDamaged):
+		p.cfg.Logger.Error("the current read model is gone; there is no way back to it", "error", err)
+	case err != nil:
+		return err
+	}
+	switch r.current {
+	case name:
+	case "":
+		r.current = name
+	default:
 		r.current, r.previous = name, r.current
 		_ = os.Remove(filepath.Join(p.models.Path(r.previous), keptFile)) // it is older than the model may be
 	}
@@ -66,7 +79,7 @@ func (p *Projector) nextIsCurrent(name string) error {
 // forgetNext removes a model that no start is to take any more. One that is kept to
 // go back to stays.
 func (p *Projector) forgetNext() error {
-	r, err := p.roles()
+	r, err := rolesBeside(p.models)
 	if err != nil {
 		return err
 	}

@@ -177,3 +177,38 @@ func TestAFaultOfTheDiskWithinAMessageIsToldAsOne(t *testing.T) {
 		t.Errorf("it is told as: %v", err)
 	}
 }
+
+// TestTheNextModelIsTakenWhereTheCurrentOneIsGone: it is the last good one.
+func TestTheNextModelIsTakenWhereTheCurrentOneIsGone(t *testing.T) {
+	for name, lose := range map[string]func(dir string) error{
+		"directory": func(dir string) error { return os.RemoveAll(filepath.Join(dir, "model-000001")) },
+		"its name": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "CURRENT"), []byte("nonsense\n"), 0o644)
+		},
+		"its naming": func(dir string) error { return os.Remove(filepath.Join(dir, "CURRENT")) },
+	} {
+		w := newWorld(t)
+		w.openLog("log")
+		w.start()
+		w.commits(0, 20)
+		s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: little})
+		w.must(err)
+		w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
+		w.catchUp(s, w.end())
+		w.compare(s)
+		next, dir := s.Name(), w.p.models.Dir
+		w.must(w.p.ServeNext(s))
+		w.stop()
+		w.must(w.p.removeUnfinished("model-000001")) // as a rebuild at the start does
+		if _, err := os.Stat(w.p.models.Path(next)); err != nil {
+			t.Errorf("what waits for the next start was removed: %v", err)
+		}
+		w.must(lose(dir))
+		w.start()
+		w.equal("without " + name)
+		if r := w.named(); r.current != next || r.previous != "" {
+			t.Errorf("without %s: %+v, want %s", name, r, next)
+		}
+		w.stop()
+	}
+}

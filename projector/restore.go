@@ -157,8 +157,8 @@ func (p *Projector) fresh(ctx context.Context, first, last uint64, retired, why 
 }
 
 // removeUnfinished deletes what an earlier rebuild left that did not get to its
-// end: neither the current model nor one that is kept beside it, nor one that was
-// set aside. Where nothing says which is the current one, all are set aside: it
+// end: neither the current model nor one that is kept beside it or waits for the next
+// start, nor one that was set aside. Where nothing says which is the current one, all others are set aside: it
 // may be among them.
 func (p *Projector) removeUnfinished(current string) error {
 	names, err := p.models.List()
@@ -173,8 +173,12 @@ func (p *Projector) removeUnfinished(current string) error {
 	if err != nil {
 		return err
 	}
+	next, err := p.models.Next()
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
-		if name == current || current != "" && (name == previous || name == rebuilding) {
+		if name == current || name == next || current != "" && (name == previous || name == rebuilding) {
 			continue
 		}
 		if current == "" {

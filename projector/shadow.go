@@ -141,6 +141,17 @@ func (p *Projector) Rebuilding() (note []byte, err error) {
 	return note, err
 }
 
+// RebuiltByAnotherFold reports whether the model that was rebuilt, and that nobody has
+// open, is of another version of the fold than this binary's: it cannot be gone on with.
+func (p *Projector) RebuiltByAnotherFold() (bool, error) {
+	name, _, err := p.models.Rebuilding()
+	if err != nil || name == "" {
+		return false, err
+	}
+	mark, err := p.markOf(name)
+	return err == nil && mark.FoldVersion != foldVersion, err
+}
+
 // ResumeShadow goes on with a rebuild from its own checkpoint. It fails with
 // ErrNoRebuild, also where what is there cannot be gone on with: it was folded
 // by another binary, or from another log, or is damaged; that is removed.
@@ -161,9 +172,27 @@ func (p *Projector) ResumeShadow(ctx context.Context, o ShadowOptions) (*Shadow,
 	return nil, errors.Join(ErrNoRebuild, p.AbandonRebuild())
 }
 
+// awaitRetired waits for a model that served before to be closed: its readers may still
+// have it.
+func (p *Projector) awaitRetired(ctx context.Context) error {
+	retired := make(chan struct{})
+	go func() { // ends with Run at the latest
+		defer close(retired)
+		p.retiring.Wait()
+	}()
+	select {
+	case <-retired:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // PreviousShadow is the model that served before the present one, as it was kept.
 func (p *Projector) PreviousShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
-	p.retiring.Wait() // it may be just about to be closed
+	if err := p.awaitRetired(ctx); err != nil {
+		return nil, err
+	}
 	name, err := p.models.Previous()
 	if err != nil {
 		return nil, err

@@ -136,9 +136,17 @@ type roles struct {
 func (p *Projector) roles() (roles, error) { return rolesOf(p.models) }
 
 func rolesOf(models checkpoint.Models) (r roles, err error) {
-	if r.current, _, err = models.Current(); err != nil {
+	current, _, err := models.Current()
+	if err != nil {
 		return r, err
 	}
+	r, err = rolesBeside(models)
+	r.current = current
+	return r, err
+}
+
+// rolesBeside leaves out the current one, which may be gone.
+func rolesBeside(models checkpoint.Models) (r roles, err error) {
 	if r.previous, err = models.Previous(); err != nil {
 		return r, err
 	}

@@ -52,8 +52,9 @@ func (s *Service) history(c *api.Call, video *events.VideoID) error {
 		return err
 	}
 	snapshot := s.source.Hold()
-	defer snapshot.Release()
-	if err := s.maySeeHistory(c, snapshot, video); err != nil {
+	err = s.maySeeHistory(c, snapshot, video)
+	snapshot.Release() // its rows are not kept while the archive is asked
+	if err != nil {
 		return err
 	}
 	if s.histories == nil {

@@ -29,7 +29,7 @@ func (e *replayExplainCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--until %w", err)
 	}
-	q := replay.ExplainRequest{Entity: entity, Until: until, Views: e.Views}
+	q := replay.ExplainRequest{Entity: entity, Until: until, Views: &e.Views}
 	x, err := answer(ctx, &e.lookFlags, "explain", q, func(o *offline) (*replay.Explanation, error) {
 		return replay.Explain(ctx, o.source, q, o.options)
 	})

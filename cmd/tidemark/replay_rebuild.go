@@ -16,8 +16,23 @@ type foldFlags struct {
 	Throttle     int      `placeholder:"EVENTS" help:"Fold at most so many events a second; without it at full speed."`
 	FromExport   []string `placeholder:"DIR" help:"Read this export before the log, in place of what that has forgotten: a directory beneath the service's --export-dir, or with --offline any. May be repeated."`
 	FromSnapshot bool     `help:"Begin with the nearest snapshot, and not with the log's beginning; that is done in any case where the log does not hold it."`
-	OnDisk       bool     `help:"Fold on disk, with little memory; a read model that is rebuilt so serves from the next start on, and not before."`
+	OnDisk       bool     `help:"Fold on disk, with little memory."`
 	Detach       bool     `help:"Begin the run and do not wait for its end."`
+}
+
+// given names the flags that were given, of those that say how the log is folded.
+func (f *foldFlags) given() []string {
+	return flagsGiven("--throttle", f.Throttle != 0, "--from-snapshot", f.FromSnapshot, "--from-export", len(f.FromExport) > 0, "--on-disk", f.OnDisk)
+}
+
+// flagsGiven returns the names whose condition, the next argument, holds.
+func flagsGiven(pairs ...any) (names []string) {
+	for ; len(pairs) > 0; pairs = pairs[2:] {
+		if pairs[1].(bool) {
+			names = append(names, pairs[0].(string))
+		}
+	}
+	return names
 }
 
 // body is what the flags say in a request.
@@ -65,8 +80,48 @@ type replayRebuildCmd struct {
 	Discard     bool   `xor:"what" help:"Do not rebuild: give up and remove the read model that was held back, differed, was not finished, or waits for the next start."`
 }
 
+// takes are the flags that each thing but a rebuild heeds, of those that say how.
+var takes = map[string][]string{
+	"a report (--until, --only, --exclude-users)": {"--from-export", "--on-disk", "--limit"},
+	"--dry-run":  {"--throttle", "--from-snapshot", "--from-export", "--on-disk"},
+	"--switch":   {"--accept", "--on-disk"},
+	"--rollback": {"--on-disk"},
+	"--discard":  {},
+	"a rebuild":  {"--throttle", "--from-snapshot", "--from-export", "--on-disk", "--accept", "--hold", "--fresh"},
+}
+
+// unheeded returns an error for the first flag that what is asked for would not heed.
+func (r *replayRebuildCmd) unheeded() error {
+	what := "a rebuild"
+	switch {
+	case r.asked():
+		what = "a report (--until, --only, --exclude-users)"
+	case r.DryRun:
+		what = "--dry-run"
+	case r.Switch:
+		what = "--switch"
+	case r.Rollback:
+		what = "--rollback"
+	case r.Discard:
+		what = "--discard"
+	}
+	given := append(r.given(), flagsGiven("--accept", r.Accept, "--hold", r.Hold, "--fresh", r.Fresh, "--limit", r.Limit != 0)...)
+	for _, flag := range given {
+		if !slices.Contains(takes[what], flag) {
+			return fmt.Errorf("%s does not heed %s: leave that out", what, flag)
+		}
+	}
+	if r.Limit < 0 {
+		return errors.New("--limit is how many videos are listed: give 1 or more")
+	}
+	return nil
+}
+
 // Validate refuses what does not go together.
 func (r *replayRebuildCmd) Validate() error {
+	if err := r.unheeded(); err != nil {
+		return err
+	}
 	switch {
 	case r.asked() && (r.DryRun || r.Switch || r.Rollback || r.Discard || r.Detach):
 		return errors.New("--until, --only and --exclude-users make a report, which goes without --dry-run, --switch, --rollback, --discard and --detach")

@@ -17,7 +17,7 @@ type reportFlags struct {
 	Only         []string `group:"Report" placeholder:"video:ID" help:"Report on these alone, be it video:ID, job:ID or user:ID, and do not switch."`
 	ExcludeUsers string   `group:"Report" type:"existingfile" placeholder:"FILE" help:"Report what counts would be without the users in this file, whose IDs stand one a line, and do not switch."`
 	DryRun       bool     `group:"Report" help:"Report in what the serving read model differs from the log, and do not switch; as verify does."`
-	Limit        int      `group:"Report" default:"1000" help:"Videos that a report lists."`
+	Limit        int      `group:"Report" placeholder:"N" help:"Videos that a report lists; 1,000 if it is left out."`
 }
 
 // asked reports whether a report is wanted.
@@ -57,7 +57,10 @@ func (r *reportFlags) report(ctx context.Context, l *lookFlags, f *foldFlags) er
 }
 
 func (r *reportFlags) request() (q replay.ReportRequest, body map[string]any, err error) {
-	q.Limit, body = r.Limit, map[string]any{"limit": r.Limit}
+	q.Limit, body = r.Limit, map[string]any{}
+	if r.Limit != 0 {
+		body["limit"] = r.Limit
+	}
 	if q.Until, err = replay.ParsePoint(r.Until); err != nil {
 		return q, nil, fmt.Errorf("--until %w", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,7 +14,18 @@ type replayVerifyCmd struct {
 	adminFlags  `embed:""`
 	foldFlags   `embed:""`
 	Archive     bool          `help:"Compare the archive with the log too, row by row, and fold its messages in place of the log's."`
-	ArchiveWait time.Duration `default:"30s" help:"How long to wait for an archive that is behind, in whole seconds."`
+	ArchiveWait time.Duration `placeholder:"DURATION" help:"How long to wait for an archive that is behind, in whole seconds; 30s if it is left out."`
+}
+
+// Validate refuses what would not be heeded.
+func (v *replayVerifyCmd) Validate() error {
+	switch {
+	case v.ArchiveWait != 0 && !v.Archive:
+		return errors.New("--archive-wait says how long to wait for the archive: give --archive too, or leave it out")
+	case v.ArchiveWait != 0 && v.ArchiveWait < time.Second:
+		return errors.New("--archive-wait is in whole seconds: give at least 1s")
+	}
+	return v.adminFlags.Validate()
 }
 
 // Run compares, and ends with an error where something differs.
@@ -24,7 +36,10 @@ func (v *replayVerifyCmd) Run(ctx context.Context) error {
 	}
 	body := v.body()
 	if v.Archive {
-		body["archive"], body["archive_wait_seconds"] = true, int(v.ArchiveWait.Seconds())
+		body["archive"] = true
+	}
+	if v.ArchiveWait != 0 {
+		body["archive_wait_seconds"] = int(v.ArchiveWait.Seconds())
 	}
 	ended, err := client.start(ctx, "verify", body, v.Detach)
 	if err != nil {

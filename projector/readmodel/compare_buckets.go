@@ -184,7 +184,8 @@ func (c *Comparison) trending() step {
 	}
 }
 
-// taken is what a bucket of trending held at a position.
+// taken is what a bucket of trending held at a position. To take it copies nothing,
+// however much waits in the bucket: the fold waits for it.
 type taken struct {
 	scores []score
 	moves  []move
@@ -193,7 +194,7 @@ type taken struct {
 
 func (t *Trending) take(r, w int, at int64) (k taken) {
 	if b := t.parts[r][w].buckets[at]; b != nil {
-		k = taken{b.scores, slices.Clone(b.moves), b.away}
+		k, b.lent = taken{b.scores, b.moves, b.away}, true
 	}
 	return k
 }
@@ -205,7 +206,7 @@ func (k taken) sum(spare *moveSorter) []score {
 	if len(k.moves) == 0 {
 		return k.scores
 	}
-	return slices.Clone(merge(k.scores, spare.count(k.moves)))
+	return slices.Clone(merge(k.scores, spare.count(slices.Clone(k.moves))))
 }
 
 func (c *Comparison) noteTrending(r, w int, at int64, live, log []score) {
@@ -234,7 +235,7 @@ func (t *Trending) takeOver(r, w int, at int64, log *Trending) {
 	own = t.parts[r][w].bucket(at)
 	own.scores, own.moves, own.away = nil, nil, nil
 	if from != nil {
-		own.scores = taken{from.scores, slices.Clone(from.moves), from.away}.sum(&t.spare)
+		own.scores = taken{from.scores, from.moves, from.away}.sum(&t.spare)
 	}
 	own.touch()
 	t.last = [rankingCount]lastBucket{}

@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -336,4 +337,39 @@ func TestIdentitiesAboveAnother(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestScoresAreTakenWithoutACopy, however many moves wait, and stay what they were.
+func TestScoresAreTakenWithoutACopy(t *testing.T) {
+	m := New(testConfig())
+	m.Begin(1, testStart)
+	for n := range uint32(3 * movesMin / 2) {
+		m.Trending.add(ByViews, n%97, m.LogTime(), 1)
+	}
+	at := int64(m.LogTime()) / m.Trending.parts[ByViews][0].width
+	var spare moveSorter
+	before := m.Trending.take(int(ByViews), 0, at)
+	if len(before.moves) == 0 || len(before.scores) == 0 {
+		t.Fatalf("%d moves wait, %d scores", len(before.moves), len(before.scores))
+	}
+	if n := testing.AllocsPerRun(10, func() { m.Trending.take(int(ByViews), 0, at) }); n > 0 {
+		t.Errorf("%v allocations while the fold waits", n)
+	}
+	want := slices.Clone(before.sum(&spare))
+	for n := range uint32(4 * movesMin) {
+		m.Trending.add(ByViews, n%89, m.LogTime(), 1)
+	}
+	if got := before.sum(&spare); !slices.Equal(got, want) {
+		t.Error("what was taken has changed")
+	}
+	total := func(list []score) (n int) {
+		for _, s := range list {
+			n += int(s.count)
+		}
+		return n
+	}
+	if now := m.Trending.take(int(ByViews), 0, at); total(now.sum(&spare)) != 3*movesMin/2+4*movesMin || total(want) != 3*movesMin/2 {
+		t.Errorf("%d views counted, %d before", total(now.sum(&spare)), total(want))
+	}
+	m.Publish(0)
 }

@@ -12,6 +12,9 @@ type tally struct {
 	// replaced and never written to: readers keep it.
 	scores []score
 	moves  []move
+	// lent: somebody reads the moves of now beside the fold, which therefore appends to
+	// them and changes none.
+	lent bool
 	// away reads the scores from the checkpoint, where they were left (here).
 	away   func() []score
 	saved  bool   // as it is, by the last checkpoint
@@ -56,8 +59,11 @@ func (b *tally) settle(spare *moveSorter) {
 		return
 	}
 	b.here()
-	b.scores = merge(b.scores, spare.count(b.moves))
-	b.moves = b.moves[:0]
+	moves := b.moves
+	if b.moves = b.moves[:0]; b.lent {
+		moves, b.moves, b.lent = slices.Clone(moves), nil, false
+	}
+	b.scores = merge(b.scores, spare.count(moves))
 }
 
 // partOf numbers the parts of trending.

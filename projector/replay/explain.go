@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 
 	"github.com/tidemark-io/tidemark/events"
@@ -16,8 +15,8 @@ type ExplainRequest struct {
 	Entity Entity `json:"entity"`
 	// Until is where the explanation ends; the zero point is the end of the source.
 	Until Point `json:"until,omitzero"`
-	// Views bounds the views that count and are listed one by one; 0 for 1,000.
-	Views int `json:"views,omitempty"`
+	// Views bounds the views that count and are listed one by one; nil for 1,000.
+	Views *int `json:"views,omitempty"`
 }
 
 const defaultListedViews = 1000
@@ -35,7 +34,10 @@ func Explain(ctx context.Context, s Source, q ExplainRequest, o Options) (*Expla
 	c := closing{
 		Options: &o, source: s, entities: []Entity{q.Entity}, to: span.Last,
 		begin: func(options *projector.FoldOptions) {
-			t = newTeller(q.Entity, cmp.Or(q.Views, defaultListedViews))
+			t = newTeller(q.Entity, defaultListedViews)
+			if q.Views != nil {
+				t.limit = *q.Views
+			}
 			options.Observe = t.observe
 		},
 		before: func(f *projector.Fold, m *eventlog.Message) { t.model, t.message = f.Model(), message{Message: m} },

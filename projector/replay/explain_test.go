@@ -37,7 +37,7 @@ func named(c [5]int64) replay.Counters {
 
 func explain(t testing.TB, s replay.Source, e replay.Entity, cfg readmodel.Config) *replay.Explanation {
 	t.Helper()
-	x, err := replay.Explain(testContext(t), s, replay.ExplainRequest{Entity: e, Views: 3}, replay.Options{Model: cfg})
+	x, err := replay.Explain(testContext(t), s, replay.ExplainRequest{Entity: e, Views: new(3)}, replay.Options{Model: cfg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,5 +177,18 @@ func TestExplanationsOfJobsShowWhatIsLive(t *testing.T) {
 				t.Errorf("seed %d, %v: shown as %s, live %s", seed, x.Entity, got, want)
 			}
 		}
+	}
+}
+
+// TestNoViewsAreListedWhereNoneAreWanted.
+func TestNoViewsAreListedWhereNoneAreWanted(t *testing.T) {
+	l := openLog(t, "")
+	for range 3 {
+		publish(t, l, view(1))
+	}
+	q := replay.ExplainRequest{Entity: replay.Video(numbered[events.VideoID]('v', 1)), Views: new(0)}
+	x, err := replay.Explain(testContext(t), replay.FromLog(l), q, replay.Options{Model: readmodel.Config{Incarnation: l.Incarnation(), DedupeHorizon: time.Hour, OutcomeHorizon: time.Hour}})
+	if err != nil || x.Unlisted != 3 || len(x.Events) != 0 {
+		t.Errorf("%+v, %v", x, err)
 	}
 }

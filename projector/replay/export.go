@@ -155,7 +155,7 @@ func (o *ExportOptions) span(ctx context.Context, s Source, m *Manifest) (err er
 		if m.First, err = o.From.Find(ctx, s); err != nil {
 			return err
 		}
-		if !o.From.Time.IsZero() {
+		if o.From.isTime() {
 			m.First++ // Find names the last message up to the time
 		}
 	}

@@ -3,9 +3,12 @@ package replay_test
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // ageFold makes a checkpoint one of an earlier version of the fold.
@@ -29,4 +32,33 @@ func ageFold(t testing.TB, dir string) {
 	if _, err = store.Write(context.Background(), version+1, nothing, data); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestWhatIsHeldOfAnotherFoldKeepsNoneFromBeingRebuilt: neither it nor what serves is
+// what this binary's fold makes.
+func TestWhatIsHeldOfAnotherFoldKeepsNoneFromBeingRebuilt(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	held := s.rebuild(replay.RebuildOptions{Hold: true}).Model
+	s.stop()
+	s.start() // with the same fold it waits
+	if list := s.runs.List(); len(list) != 1 {
+		t.Errorf("runs %+v", list)
+	}
+	s.stop()
+	ageFold(t, filepath.Join(s.dir, "models", "model-000001"))
+	ageFold(t, filepath.Join(s.dir, "models", held))
+	s.start()
+	if from, changed := s.p.FoldChanged(); !changed || from != 0 {
+		t.Errorf("what serves was made by fold %d", from)
+	}
+	wait := testContext(t)
+	for changed := true; changed && wait.Err() == nil; runtime.Gosched() {
+		_, changed = s.p.FoldChanged()
+	}
+	if _, changed := s.p.FoldChanged(); changed {
+		t.Error("the model of the earlier fold serves on")
+	}
+	s.recounted("rebuilt")
 }

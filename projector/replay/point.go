@@ -19,7 +19,12 @@ const timeFormat = time.RFC3339Nano
 type Point struct {
 	Seq  uint64
 	Time time.Time
+	// timed: Time was given, be it Go's zero time, which is a time like any other.
+	timed bool
 }
+
+// isTime reports whether the point is a time.
+func (p Point) isTime() bool { return p.timed || !p.Time.IsZero() }
 
 // ErrPoint is returned for text that names no place in a log.
 var ErrPoint = errors.New("is no position and no time: write a sequence such as 1200, or a time such as 2026-11-23T12:00:00Z")
@@ -31,7 +36,7 @@ func ParsePoint(text string) (Point, error) {
 		return Point{}, nil
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return Point{Time: t}, nil
+		return Point{Time: t, timed: true}, nil
 	}
 	p, err := events.ParsePosition(text)
 	if err != nil || p.Seq == 0 {
@@ -43,7 +48,7 @@ func ParsePoint(text string) (Point, error) {
 // String returns the point as ParsePoint reads it.
 func (p Point) String() string {
 	switch {
-	case !p.Time.IsZero():
+	case p.isTime():
 		return p.Time.UTC().Format(timeFormat)
 	case p.Seq > 0:
 		return strconv.FormatUint(p.Seq, 10)
@@ -75,11 +80,11 @@ func (p Point) Find(ctx context.Context, s Source) (uint64, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case p.Time.IsZero() && p.Seq == 0:
+	case p == (Point{}):
 		return last, nil
-	case p.Time.IsZero() && p.Seq > last:
+	case !p.isTime() && p.Seq > last:
 		return 0, fmt.Errorf("%w: message %d is asked for, the last is %d", ErrBeyond, p.Seq, last)
-	case p.Time.IsZero():
+	case !p.isTime():
 		return p.Seq, nil
 	}
 	low, high := first, last+1 // the first message after the time lies from low to high

@@ -278,7 +278,7 @@ func (r *recounted) checkExplain(t *rapid.T) {
 	until := r.random.Uint64N(r.last()) + 1
 	live, did, views := r.live(t, until)
 	explain := func(e replay.Entity) *replay.Explanation {
-		x, err := replay.Explain(t.Context(), r.log, replay.ExplainRequest{Entity: e, Until: replay.Point{Seq: until}, Views: 2}, r.options)
+		x, err := replay.Explain(t.Context(), r.log, replay.ExplainRequest{Entity: e, Until: replay.Point{Seq: until}, Views: new(2)}, r.options)
 		if err != nil {
 			t.Fatal(err)
 		}

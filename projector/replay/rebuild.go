@@ -291,13 +291,18 @@ func (r *Runs) goOn(ctx context.Context) {
 	switch {
 	case err == nil:
 		var n note
-		if json.Unmarshal(left, &n) != nil || n.Held {
+		unread := json.Unmarshal(left, &n)
+		switch {
+		case unread == nil && n.Held && changed && r.heldByAnotherFold():
+			o.Reason = anotherFold(from)
+		case unread != nil || n.Held:
 			return
+		default:
+			o, o.Fresh = n.RebuildOptions, false
+			o.resumes = r.interrupted()
 		}
-		o, o.Fresh = n.RebuildOptions, false
-		o.resumes = r.interrupted()
 	case changed:
-		o.Reason = fmt.Sprintf("the serving model was made by fold version %d, this binary's is another", from)
+		o.Reason = anotherFold(from)
 	default:
 		return
 	}
@@ -310,4 +315,18 @@ func (r *Runs) goOn(ctx context.Context) {
 	if err != nil {
 		r.cfg.Logger.Error("a rebuild that is called for cannot be started", "reason", o.Reason, "error", err)
 	}
+}
+
+func anotherFold(from int) string {
+	return fmt.Sprintf("the serving model was made by fold version %d, this binary's is another", from)
+}
+
+// heldByAnotherFold reports whether what waits to be accepted is of no use to this
+// binary: then it does not keep from rebuilding.
+func (r *Runs) heldByAnotherFold() bool {
+	another, err := r.cfg.Projector.RebuiltByAnotherFold()
+	if err != nil {
+		r.cfg.Logger.Warn("which fold made the rebuilt model that waits is not known, so it goes on waiting", "error", err)
+	}
+	return another
 }

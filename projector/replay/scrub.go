@@ -72,7 +72,12 @@ func (r *Runs) scrub(ctx context.Context) {
 			return
 		}
 		r.awaitUnchanged(ctx)
-		_, err := r.StartVerify(ctx, VerifyOptions{Order: Order{Reason: "scrub"}, EventsPerSecond: scrubRate})
+		o := VerifyOptions{Order: Order{Reason: "scrub"}, EventsPerSecond: scrubRate}
+		_, err := r.StartVerify(ctx, o)
+		if errors.Is(err, ErrMemory) {
+			o.OnDisk = true // a second model does not fit, or not now
+			_, err = r.StartVerify(ctx, o)
+		}
 		var short *MemoryError
 		switch {
 		case err == nil || errors.Is(err, ErrBusy) || ctx.Err() != nil:

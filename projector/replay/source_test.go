@@ -196,3 +196,26 @@ func TestSourceInPages(t *testing.T) {
 		t.Errorf("behind the end: got%s and %v", sequences(got), err)
 	}
 }
+
+// TestTheBeginningOfTimeIsATimeLikeAnyOther, and not the end of the log.
+func TestTheBeginningOfTimeIsATimeLikeAnyOther(t *testing.T) {
+	l := openLog(t, "")
+	for n := range 3 {
+		publish(t, l, view(n))
+	}
+	p, err := replay.ParsePoint("0001-01-01T00:00:00Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again replay.Point
+	text, err := p.MarshalText()
+	if err = errors.Join(err, again.UnmarshalText(text)); err != nil || again != p {
+		t.Errorf("%s is read as %v: %v", text, again, err)
+	}
+	if seq, err := p.Find(testContext(t), replay.FromLog(l)); seq != 0 || err != nil {
+		t.Errorf("it is message %d: %v", seq, err)
+	}
+	if seq, err := (replay.Point{}).Find(testContext(t), replay.FromLog(l)); seq != 3 || err != nil {
+		t.Errorf("the end is message %d: %v", seq, err)
+	}
+}

@@ -179,3 +179,20 @@ func TestScrubVerifiesInTheBackground(t *testing.T) {
 		}
 	}
 }
+
+// TestScrubOnDiskWhereMemoryDoesNotSuffice for a second model.
+func TestScrubOnDiskWhereMemoryDoesNotSuffice(t *testing.T) {
+	s := newService(t)
+	s.say(5)
+	s.end()
+	s.stop()
+	s.free, s.onDisk, s.scrub = 210<<20, little, time.Millisecond // enough on disk, and not in memory
+	s.start()
+	wait := testContext(t)
+	for s.runs.VerifyStats().LastSuccess == 0 && wait.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if stats := s.runs.VerifyStats(); stats.LastSuccess == 0 || stats.Failed > 0 {
+		t.Errorf("%+v", stats)
+	}
+}
