@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/url"
 	"sync"
 	"time"
@@ -57,9 +56,6 @@ const (
 	defaultChunkBytes = 8 << 20
 	defaultWriteLimit = 2 * time.Minute
 	defaultPageLimit  = time.Minute
-	// retryLeast and retryMost bound the pause after a failure.
-	retryLeast = 100 * time.Millisecond
-	retryMost  = 10 * time.Second
 	// lagLimit is how long something may be behind before somebody should look.
 	lagLimit = 10 * time.Second
 	// readers bounds the connections of those who read the archive.
@@ -193,7 +189,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { a.watch(ctx) })
-	pause := retryLeast
+	var retry pauses
 	for {
 		before := a.Status().Position.Seq
 		err := a.session(ctx)
@@ -201,13 +197,12 @@ func (a *Archive) Run(ctx context.Context) error {
 			return nil
 		}
 		if a.Status().Position.Seq > before {
-			pause = retryLeast
+			retry.reset()
 		}
 		a.failed(err)
-		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+		if !retry.wait(ctx) {
 			return nil
 		}
-		pause = min(2*pause, retryMost)
 	}
 }
 
@@ -258,16 +253,5 @@ func (a *Archive) note(p Position) {
 	}
 	if failed {
 		a.cfg.Logger.Info("the archive goes on", "position", p.Seq)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

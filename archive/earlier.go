@@ -10,7 +10,7 @@ import (
 // Earlier reads messages that the log has forgotten. A database that is away is
 // waited for: without these messages there is no read model.
 func (a *Archive) Earlier(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
-	pause := retryLeast
+	var retry pauses
 	for {
 		var failed error // of fn
 		err := a.Source().Read(ctx, from, to, func(m eventlog.Message) error {
@@ -23,9 +23,8 @@ func (a *Archive) Earlier(ctx context.Context, from, to uint64, fn func(eventlog
 			return err
 		}
 		a.cfg.Logger.Warn("messages that the log has forgotten cannot be read from the archive; it is tried again", "from", from, "error", err)
-		if !sleep(ctx, pause) {
+		if !retry.wait(ctx) {
 			return ctx.Err()
 		}
-		pause = min(2*pause, retryMost)
 	}
 }

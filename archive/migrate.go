@@ -18,18 +18,14 @@ var migrationFiles embed.FS
 // migrate brings the schema to this binary's version. A schema of a later
 // version is refused: rows would be written that it does not know.
 func migrate(ctx context.Context, cfg *pgx.ConnConfig, schema string) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return err
-	}
 	db := stdlib.OpenDB(*cfg)
 	defer db.Close()
 	if err := ensureSchema(ctx, db, schema); err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := migrations(db)
 	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
+		return err
 	}
 	current, target, err := provider.GetVersions(ctx)
 	if err != nil {
@@ -42,6 +38,19 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig, schema string) error {
 		return fmt.Errorf("migrate schema %s: %w", schema, err)
 	}
 	return nil
+}
+
+// migrations are those of this binary, for the schema that the connections have.
+func migrations(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return provider, nil
 }
 
 // ensureSchema makes the schema. One that is there needs no right to make any:

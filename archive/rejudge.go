@@ -98,7 +98,7 @@ func (s *session) tellDoubt(p *Position) {
 // rejudgeAlways judges anew whenever something is to be, until the context ends.
 // Archiving goes on whatever goes wrong with it.
 func (s *session) rejudgeAlways(ctx context.Context) {
-	pause := retryLeast
+	var retry pauses
 	for {
 		select {
 		case <-s.doubted:
@@ -112,13 +112,12 @@ func (s *session) rejudgeAlways(ctx context.Context) {
 			}
 			s.noteRejudge(err)
 			if err == nil {
-				pause = retryLeast
+				retry.reset()
 				break
 			}
-			if !sleep(ctx, pause) {
+			if !retry.wait(ctx) {
 				return
 			}
-			pause = min(2*pause, retryMost)
 		}
 	}
 }
