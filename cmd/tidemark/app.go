@@ -255,7 +255,6 @@ func (a *app) run(ctx context.Context) error {
 		}
 		return err
 	}
-	group.start("spare processor", a.spareProcessor)
 	group.start("collector", a.paceCollector)
 	group.start("disk guard", a.disk.Run)
 	group.start("projector", a.projector.Run)
