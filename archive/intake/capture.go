@@ -125,6 +125,9 @@ func (c *Capture) session(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it any more
+	if err := besideCaptures(ctx, conn, c.Mapping); err != nil {
+		return err
+	}
 	replication, err := connectReplication(ctx, c.URL)
 	if err != nil {
 		return err

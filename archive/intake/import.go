@@ -41,6 +41,11 @@ func (im *Import) RunOn(ctx context.Context, url string) (*Report, events.Time, 
 		return nil, 0, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
+	if _, dry := im.Sink.(DrySink); !dry {
+		if err := aloneWith(ctx, conn, im.Mapping); err != nil {
+			return nil, 0, err
+		}
+	}
 	return im.Run(ctx, conn)
 }
 

@@ -1,0 +1,92 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne: one that read before a
+// change, and would send after the capture has, is refused while the capture runs; and the
+// capture waits for one that is under way. Whatever their order, the newest value stays.
+func TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	w.captures()
+	following := w.capture(w.counts)
+	following.UntilCaughtUp = false
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- following.Run(ctx) }()
+	for !following.Stats().Following.Load() && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	im := func(s Sink) *Import { return &Import{Mapping: w.mapping, Sink: s, Concurrency: 1, Now: time.Now} }
+	if _, _, err := im(w.counts).RunOn(t.Context(), w.url); !errors.Is(err, ErrSetUp) || !strings.Contains(err.Error(), "Stop that, import, and start it again") {
+		t.Errorf("beside a capture: %v", err)
+	}
+	if _, _, err := im(DrySink{Now: time.Now}).RunOn(t.Context(), w.url); err != nil {
+		t.Errorf("a dry run beside a capture: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	// One that is under way, and sends after everything that a capture could have sent.
+	w.exec(`UPDATE app.video_stats SET views = 500`)
+	held := &heldSink{Sink: w.counts, reached: make(chan struct{}), release: make(chan struct{})}
+	imported := make(chan error, 1)
+	go func() { _, _, err := im(held).RunOn(t.Context(), w.url); imported <- err }()
+	<-held.reached
+	w.exec(`UPDATE app.video_stats SET views = 900`)
+	captured := make(chan error, 1)
+	after := w.capture(w.counts)
+	waits := make(said, 1)
+	after.Logger = slog.New(slog.NewTextHandler(waits, nil))
+	go func() { captured <- after.Run(t.Context()) }()
+	select {
+	case text := <-waits:
+		if !strings.Contains(text, errImporting.Error()) {
+			t.Errorf("the capture says %s", text)
+		}
+	case err := <-captured:
+		t.Errorf("the capture did not wait: %v", err)
+		captured <- err
+	}
+	close(held.release)
+	if err := errors.Join(<-imported, <-captured); err != nil {
+		t.Fatal(err)
+	}
+	w.equal()
+}
+
+// said passes on what is logged first.
+type said chan string
+
+func (s said) Write(b []byte) (int, error) {
+	select {
+	case s <- string(b):
+	default:
+	}
+	return len(b), nil
+}
+
+// heldSink waits with its first batch until it is let go.
+type heldSink struct {
+	Sink
+	reached, release chan struct{}
+	sent             bool
+}
+
+func (h *heldSink) Send(ctx context.Context, batch [][]byte) (Outcome, error) {
+	if !h.sent {
+		h.sent = true
+		close(h.reached)
+		<-h.release
+	}
+	return h.Sink.Send(ctx, batch)
+}
