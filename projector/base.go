@@ -30,7 +30,7 @@ func (i *SnapshotInfo) Fits(incarnation events.Incarnation, lineage events.Linea
 
 // shadowOfSnapshot begins a shadow with a copy of a snapshot.
 func (p *Projector) shadowOfSnapshot(ctx context.Context, role shadowRole, o ShadowOptions) (*Shadow, error) {
-	name, err := p.copySnapshot(ctx, o.From)
+	name, err := p.copySnapshot(ctx, o.From, p.cfg.MayWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (p *Projector) shadowOfSnapshot(ctx context.Context, role shadowRole, o Sha
 }
 
 // copySnapshot makes a model of a snapshot whose digest holds, and returns its name.
-func (p *Projector) copySnapshot(ctx context.Context, info *SnapshotInfo) (name string, err error) {
+func (p *Projector) copySnapshot(ctx context.Context, info *SnapshotInfo, mayWrite func() error) (name string, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("copy snapshot %s: %w", info.Path, err)
@@ -64,7 +64,7 @@ func (p *Projector) copySnapshot(ctx context.Context, info *SnapshotInfo) (name 
 		return "", err
 	}
 	if err = view.LinkFiles(path, names); err == nil {
-		err = view.CopyTo(ctx, path, note, checkpoint.Options{Logger: p.cfg.Logger})
+		err = view.CopyTo(ctx, path, note, mayWrite, checkpoint.Options{Logger: p.cfg.Logger})
 	}
 	if err != nil {
 		return "", errors.Join(err, p.models.Remove(name))
@@ -122,7 +122,7 @@ func (p *Projector) freshFromSnapshot(ctx context.Context, first, last uint64, r
 
 // beginWith gives a copy of a snapshot to the live edition.
 func (p *Projector) beginWith(ctx context.Context, info *SnapshotInfo, first, last uint64) error {
-	name, err := p.copySnapshot(ctx, info)
+	name, err := p.copySnapshot(ctx, info, func() error { return nil }) // there is no service without it
 	if err != nil {
 		return err
 	}

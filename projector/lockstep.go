@@ -79,6 +79,9 @@ func (p *Projector) Follow() (unfollow func()) {
 // called Follow. fn must be quick: reads go on meanwhile, and nothing is folded.
 // It fails with ErrBehind, with ErrStopped, and where the shadow cannot be folded on.
 func (p *Projector) Lockstep(ctx context.Context, s *Shadow, fn func(live, shadow *readmodel.Model)) error {
+	if err := s.relieve(ctx); err != nil {
+		return err
+	}
 	_, err := p.lockstep(ctx, s, fn)
 	return err
 }

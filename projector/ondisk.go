@@ -96,26 +96,6 @@ func (e *edition) changeBytes(inMemory int) int {
 	return e.memory / onDiskChanges
 }
 
-// relieve keeps an edition on disk to its memory, after a message: what is not
-// needed now is let go of, and a fold that is faster than its checkpoints waits.
-func (e *edition) relieve() error {
-	if e.space == nil {
-		return nil
-	}
-	e.space.Trim()
-	tooMuch := func() bool { return e.model.DirtyBytes() > 2*e.saver.bytes }
-	if !tooMuch() {
-		return nil
-	}
-	if e.saver.settle(); e.saver.frozen.image == nil && tooMuch() {
-		e.saver.begin()
-	}
-	if tooMuch() && !e.saver.busy {
-		return errors.New("a checkpoint of the model on disk could not be written, and what has changed must not stay in memory: see the service's log")
-	}
-	return nil
-}
-
 // guard runs fn, which may touch the edition's tables.
 func (e *edition) guard(fn func() error) error {
 	if e.space == nil {

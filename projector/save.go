@@ -31,8 +31,9 @@ type saver struct {
 	refused chan struct{}
 	frozen  frozen // failed, to be tried again
 	busy    bool
-	// retryAt is when a checkpoint that failed may be tried again.
-	retryAt time.Time
+	// retryAt is when a checkpoint that failed, or was postponed, may be tried again.
+	retryAt   time.Time
+	postponed bool
 	// awaited are told of the next checkpoint that is written or fails.
 	awaited []chan<- error
 }
@@ -83,11 +84,11 @@ func (s *saver) begin() {
 		return
 	}
 	if err := s.e.cfg.MayWrite(); err != nil {
-		s.retryAt = s.e.cfg.Now().Add(retryAfter)
+		s.retryAt, s.postponed = s.e.cfg.Now().Add(retryAfter), true
 		s.e.stats.postponed.Add(1)
 		return
 	}
-	s.busy = true
+	s.busy, s.postponed = true, false
 	again := s.frozen
 	s.wg.Go(func() {
 		start := s.e.cfg.Now()

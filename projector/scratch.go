@@ -2,6 +2,7 @@ package projector
 
 import (
 	"errors"
+	"fmt"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
@@ -25,6 +26,9 @@ func (p *Projector) NewScratch(memory int, o FoldOptions) (*Scratch, error) {
 // OpenScratch is NewScratch where no model serves. Of the configuration it takes the
 // directory, MayWrite, the logger and the clock.
 func OpenScratch(cfg Config, model readmodel.Config, memory int, o FoldOptions) (s *Scratch, err error) {
+	if err := mayBegin(&cfg); err != nil {
+		return nil, err
+	}
 	models := checkpoint.Models{Dir: cfg.ModelsDir}
 	name, path, err := models.Create()
 	if err != nil {
@@ -67,7 +71,7 @@ func (s *Scratch) Message(m eventlog.Message) error {
 		return nil
 	}
 	if err := s.e.cfg.MayWrite(); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrDiskShort, err)
 	}
 	defer s.e.store.CollectGarbage()
 	return s.e.saveNow(frozen{})

@@ -20,6 +20,8 @@ type Shadow struct {
 	e *edition
 	// role is why it is there.
 	role shadowRole
+	// paused is told why the fold waits, and nil when it goes on.
+	paused func(why error)
 }
 
 type shadowRole uint8
@@ -32,9 +34,10 @@ const (
 
 const (
 	// shadowInterval and shadowBytes are when a shadow is checkpointed: seldom,
-	// since all that is lost with it can be folded again.
+	// since all that is lost with it can be folded again. As much again may gather while
+	// one is written.
 	shadowInterval = 30 * time.Second
-	shadowBytes    = 256 << 20
+	shadowBytes    = 128 << 20
 )
 
 // Errors of shadows.
@@ -87,6 +90,9 @@ func (p *Projector) createShadow(ctx context.Context, role shadowRole, o ShadowO
 	if !p.CaughtUp() {
 		return nil, ErrNotCaughtUp
 	}
+	if err := mayBegin(&p.cfg); err != nil {
+		return nil, err
+	}
 	if o.From != nil {
 		return p.shadowOfSnapshot(ctx, role, o)
 	}
@@ -129,6 +135,7 @@ func (p *Projector) shadowEdition() *edition {
 func (s *Shadow) begin(m *readmodel.Model) {
 	s.e.begin(m)
 	s.e.saver = newSaver(s.e, shadowInterval, s.e.changeBytes(shadowBytes), func() error { return nil })
+	s.paused = func(error) {}
 }
 
 // Rebuilding returns the note of a rebuild that was begun and did not get to its
@@ -311,7 +318,7 @@ func (s *Shadow) CatchUp(ctx context.Context, read ReadFunc, to uint64, each fun
 			if err := s.foldAll([]*decodedMessage{msg}); err != nil {
 				return err
 			}
-			if err := s.e.relieve(); err != nil {
+			if err := s.relieve(ctx); err != nil {
 				return err
 			}
 			if err := each(msg.Seq, msg.batch.Events); err != nil {
@@ -363,7 +370,7 @@ func (s *Shadow) foldEach(messages []*decodedMessage) error {
 // holds.
 func (s *Shadow) Save() (readmodel.Digest, error) {
 	if err := s.e.cfg.MayWrite(); err != nil {
-		return readmodel.Digest{}, fmt.Errorf("checkpoint the shadow: %w", err)
+		return readmodel.Digest{}, fmt.Errorf("checkpoint the shadow: %w: %w", ErrDiskShort, err)
 	}
 	s.e.saver.settle()
 	if f := s.e.saver.frozen; f.image != nil {

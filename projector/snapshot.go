@@ -246,7 +246,7 @@ func (s *snapshotter) begin(view *checkpoint.View, note []byte) (half string, in
 
 // copy copies the rows, and writes the mark.
 func (s *snapshotter) copy(view *checkpoint.View, note []byte, half string, info SnapshotInfo) error {
-	if err := view.CopyTo(s.ctx, half, note, checkpoint.Options{Logger: s.cfg.Logger}); err != nil {
+	if err := view.CopyTo(s.ctx, half, note, s.cfg.MayWrite, checkpoint.Options{Logger: s.cfg.Logger}); err != nil {
 		return err
 	}
 	return info.write(half)

@@ -42,7 +42,7 @@ func (m *progress) show(what string, p replay.Progress) {
 		m.line(what, p)
 		return
 	}
-	m.bar.Describe(strings.TrimSpace(what + " " + p.Phase))
+	m.bar.Describe(strings.TrimSpace(what + " " + doing(&p)))
 	if p.Total > 0 {
 		m.bar.ChangeMax64(max(p.Total, p.Events, 1))
 	}
@@ -54,7 +54,7 @@ func (m *progress) line(what string, p replay.Progress) {
 	if p.Phase == "" && p.Events == 0 {
 		return // it has just begun
 	}
-	text := fmt.Sprintf("%s %s: %d events", what, p.Phase, p.Events)
+	text := fmt.Sprintf("%s %s: %d events", what, doing(&p), p.Events)
 	if p.Total > 0 {
 		text += fmt.Sprintf(" of about %d", p.Total)
 	}
@@ -68,6 +68,14 @@ func (m *progress) line(what string, p replay.Progress) {
 		fmt.Fprintln(os.Stderr, text)
 		m.last = text
 	}
+}
+
+// doing is what is done at present, or waited for.
+func doing(p *replay.Progress) string {
+	if p.Waits != "" {
+		return "waits for " + p.Waits
+	}
+	return p.Phase
 }
 
 func (m *progress) end() {

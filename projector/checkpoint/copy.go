@@ -42,10 +42,15 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
+// askEvery is how many rows are copied before it is asked again whether the disk may be
+// written to.
+const askEvery = 4096
+
 // CopyTo writes the version, with this marker, into a store of its own in
 // another directory, beside the files that LinkFiles put there, and brings all
-// of it to the disk. Hold the view meanwhile.
-func (v *View) CopyTo(ctx context.Context, dir string, note []byte, o Options) (err error) {
+// of it to the disk. Hold the view meanwhile. mayWrite is asked again and again; its
+// error ends it.
+func (v *View) CopyTo(ctx context.Context, dir string, note []byte, mayWrite func() error, o Options) (err error) {
 	to, err := Open(dir, o)
 	if err != nil {
 		return err
@@ -54,7 +59,16 @@ func (v *View) CopyTo(ctx context.Context, dir string, note []byte, o Options) (
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	rows := func(yield func(key, value []byte) bool) {
-		if err := v.Scan(nil, nil, yield); err != nil {
+		var refused error
+		copied := 0
+		err := v.Scan(nil, nil, func(key, value []byte) bool {
+			if copied%askEvery == 0 {
+				refused = mayWrite()
+			}
+			copied++
+			return refused == nil && yield(key, value)
+		})
+		if err := errors.Join(err, refused); err != nil {
 			cancel(err) // what was read is not all: the version must not be completed
 		}
 	}

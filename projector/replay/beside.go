@@ -33,6 +33,7 @@ func (r *Runs) foldBeside(shadow *projector.Shadow, s Source, room *Room, m *Met
 	room.holds(shadow.Model())
 	now := shadow.Model().Snapshot()
 	m.Reset(now.At.Seq, int64(now.Folded))
+	shadow.WhenPaused(m.paused)
 	return &beside{
 		runs: r, p: r.cfg.Projector, source: s, shadow: shadow, room: room, meter: m,
 		pace: pace{rate: eventsPerSecond}, begun: r.cfg.Now(), folded: int64(now.Folded), unfollow: func() {},

@@ -9,6 +9,8 @@ import (
 type Progress struct {
 	// Phase says in a word or two what is being done.
 	Phase string `json:"phase,omitempty"`
+	// Waits says what it waits for at present.
+	Waits string `json:"waits_for,omitempty"`
 	// Base is what a fold beside the serving model begins with, once that is known.
 	Base *Base `json:"base,omitempty"`
 	// Events have been read, of about Total; 0 where that is not known.
@@ -69,6 +71,15 @@ func (m *Meter) Phase(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.p.Phase = name
+}
+
+// paused says why nothing is read now, or that it goes on, in a phase that stays.
+func (m *Meter) paused(why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.p.Waits = ""; why != nil {
+		m.p.Waits = "disk space: " + why.Error()
+	}
 }
 
 // Begin says with what it begins.

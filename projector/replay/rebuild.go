@@ -218,6 +218,9 @@ func switchOutcome(r *RebuildResult, onDisk bool) string {
 // digests of both there. What one folds, the other folds alike, so that two which
 // are equal once stay equal; the fold does not wait for any of it.
 func (b *beside) compare(ctx context.Context, result *RebuildResult) error {
+	if err := b.shadow.AwaitDisk(ctx); err != nil {
+		return err
+	}
 	live, err := b.p.Checkpoint(ctx, b.shadow.At().Seq)
 	if err != nil {
 		return err

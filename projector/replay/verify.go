@@ -111,6 +111,9 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 
 // digests are those of the serving model and of the shadow at one position.
 func (b *beside) digests(ctx context.Context) (both [2]readmodel.Digest, err error) {
+	if err := b.shadow.AwaitDisk(ctx); err != nil {
+		return both, err
+	}
 	if both[0], err = b.p.Checkpoint(ctx, b.shadow.At().Seq); err != nil {
 		return both, err
 	}
