@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tidemark-io/tidemark/projector"
 )
@@ -35,6 +36,9 @@ type Spool struct {
 	last     uint64    // first-1 if none is kept
 	grown    chan struct{}
 	record   []byte
+	now      func() time.Time
+	said     time.Time // when it was said last that judgements cannot be kept
+	lost     int       // since then
 }
 
 // segment is one file of a spool: judgements from first on.
@@ -52,7 +56,7 @@ const (
 
 // NewSpool returns the spool in a directory. It is opened by Begin.
 func NewSpool(dir string, logger *slog.Logger) *Spool {
-	return &Spool{dir: dir, logger: logger, grown: make(chan struct{}), first: math.MaxUint64, last: math.MaxUint64}
+	return &Spool{dir: dir, logger: logger, now: time.Now, grown: make(chan struct{}), first: math.MaxUint64, last: math.MaxUint64}
 }
 
 // Begin opens the spool, whose directory is made where it is not there, for a
@@ -128,11 +132,26 @@ func (s *Spool) Append(j *projector.Judgement) {
 		err = s.write(j)
 	}
 	if err != nil {
-		s.logger.Error("judgements cannot be kept for the archive; it will fold the log again for them", "sequence", j.Seq, "error", err)
+		s.failed(j.Seq, err)
 		_ = s.restart(j.Seq + 1)
 	}
 	close(s.grown)
 	s.grown = make(chan struct{})
+}
+
+// failedEvery is how often it is said that judgements cannot be kept: on a full disk
+// none can, of as many messages as come.
+const failedEvery = time.Minute
+
+// failed says that a judgement could not be kept, and how many since it was said last.
+func (s *Spool) failed(seq uint64, err error) {
+	s.lost++
+	now := s.now()
+	if !s.said.IsZero() && now.Sub(s.said) < failedEvery {
+		return
+	}
+	s.logger.Error("judgements cannot be kept for the archive; it will fold the log again for them", "sequence", seq, "judgements", s.lost, "error", err)
+	s.said, s.lost = now, 0
 }
 
 func (s *Spool) write(j *projector.Judgement) error {

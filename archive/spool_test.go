@@ -1,11 +1,14 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
@@ -77,6 +80,32 @@ func TestASpoolIsContinued(t *testing.T) {
 	if err := (&spoolReader{spool: s}).Judgement(testContext(t), 120, &j); !errors.Is(err, errUnjudged) {
 		t.Fatalf("message 120 is judged: %v", err)
 	}
+}
+
+// TestASpoolThatCannotBeWrittenToSaysSoOnceAMinute, with how many judgements it lost.
+func TestASpoolThatCannotBeWrittenToSaysSoOnceAMinute(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	s := openSpool(t, dir, 0)
+	var said bytes.Buffer
+	now := time.Unix(0, 0)
+	s.logger, s.now = slog.New(slog.NewTextHandler(&said, nil)), func() time.Time { return now }
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.bytes = segmentBytes // the next one goes to a file of its own
+	for seq := uint64(1); seq <= 100; seq++ {
+		s.Append(judgementOf(seq))
+	}
+	now = now.Add(failedEvery)
+	s.Append(judgementOf(101))
+	if text := said.String(); strings.Count(text, "cannot be kept") != 2 || !strings.Contains(text, "judgements=1 ") || !strings.Contains(text, "judgements=100 ") {
+		t.Error(text)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Append(judgementOf(102))
+	mustJudge(t, s, 102, 102)
 }
 
 // TestASpoolForgetsWhatIsArchived, file by file.

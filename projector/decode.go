@@ -46,6 +46,7 @@ func (d *decodedMessage) lookAhead(m *readmodel.Model, aheads *sync.Pool) *decod
 // not change.
 func (d *decodedMessage) folded() {
 	if d.ahead != nil {
+		d.ahead.Forget()
 		d.aheads.Put(d.ahead)
 		d.ahead = nil
 	}

@@ -74,12 +74,15 @@ func (f *Fold) message(msg *decodedMessage) (err error) {
 	if f.judgement != nil {
 		f.judgement.begin(msg.Seq, events.TimeOf(msg.Stored))
 	}
+	published := false
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = foldFault(fault)
 		}
-		if err != nil {
+		if err != nil && !published {
 			f.model.Abandon()
+		}
+		if err != nil {
 			err = fmt.Errorf("fold message %d: %w", msg.Seq, err)
 		}
 	}()
@@ -89,6 +92,7 @@ func (f *Fold) message(msg *decodedMessage) (err error) {
 	if err := f.batch(msg); err != nil {
 		return err
 	}
+	published = true
 	f.model.Publish(f.tag)
 	if f.judgement != nil {
 		f.options.Judge(f.judgement)

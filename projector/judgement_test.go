@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -115,4 +116,22 @@ func FuzzJudgement(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A judge that panics stops the fold, and not the process: the message was folded and
+// is shown, and nothing of the model stays locked.
+func TestAJudgeThatPanicsStopsTheFold(t *testing.T) {
+	f := NewFold(readmodel.New(testModelConfig()), FoldOptions{Judge: func(*Judgement) { panic("the judge's own fault") }})
+	err := f.message(decode(ownMessage(1, testTime, bare(t, testTime, "video.viewed v1")...)))
+	if err == nil || !strings.Contains(err.Error(), "the judge's own fault") {
+		t.Fatal(err)
+	}
+	if at := f.Model().Snapshot().At.Seq; at != 1 {
+		t.Errorf("the model shows message %d", at)
+	}
+	seen := 0
+	f.Model().Trending.Scores(readmodel.ByViews, 0, testTime, func(uint32, int32) { seen++ })
+	if seen != 1 {
+		t.Errorf("%d videos are trending", seen)
+	}
 }

@@ -160,18 +160,7 @@ func TestAFaultOfTheDiskWithinAMessageIsToldAsOne(t *testing.T) {
 	if err := s.Message(ownMessage(1, testTime, bare(t, testTime, "video.viewed v1 u1 @0")...)); err != nil {
 		t.Fatal(err)
 	}
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, fd := range open {
-		path := filepath.Join("/proc/self/fd", fd.Name())
-		if to, _ := os.Readlink(path); strings.HasPrefix(to, cfg.ModelsDir) && strings.Contains(to, "tables-") {
-			if err := os.Truncate(path, 0); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	cutTables(t, cfg.ModelsDir)
 	err = s.Message(ownMessage(2, testTime, bare(t, testTime, "video.viewed v2 u1 @0")...))
 	if !errors.Is(err, mapped.ErrFault) || strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("it is told as: %v", err)
@@ -210,5 +199,54 @@ func TestTheNextModelIsTakenWhereTheCurrentOneIsGone(t *testing.T) {
 			t.Errorf("without %s: %+v, want %s", name, r, next)
 		}
 		w.stop()
+	}
+}
+
+// A disk that fails while tables are loaded into a file ends the loading and not the
+// process, and is not taken for a fault of the model, which can be gone on with later.
+func TestAFaultOfTheDiskWhileAShadowIsLoaded(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 60)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read})
+	w.must(err)
+	w.catchUp(s, w.end())
+	name := s.Name()
+	w.must(s.Close())
+	e := w.p.shadowEdition()
+	w.must(e.openSpace(w.p.models.Path(name), little))
+	_, err = e.space.Alloc(1) // so that the file is there
+	w.must(err)
+	cutTables(t, w.p.models.Path(name))
+	l := load(e.loadingConfig(), name, w.p.models.Path(name))
+	<-l.done
+	var doubt errDoubt
+	if err := l.usable(); !errors.Is(err, mapped.ErrFault) || errors.As(err, &doubt) {
+		t.Errorf("loaded: %v", err)
+	}
+	w.must(errors.Join(l.store.Close(), e.space.Close()))
+	s, err = w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read, OnDisk: little})
+	w.must(err)
+	if !w.compare(s) {
+		t.Error("it differs from the serving model")
+	}
+	w.must(s.Discard())
+}
+
+// cutTables takes the files of tables in a directory away from below this process, which
+// has them open without a name.
+func cutTables(t *testing.T, dir string) {
+	t.Helper()
+	open, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range open {
+		if file, err := os.Readlink(fd); err == nil && strings.HasPrefix(file, dir) && strings.Contains(file, "tables-") {
+			if err := os.Truncate(fd, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

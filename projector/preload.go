@@ -14,6 +14,7 @@ import (
 type Loading struct {
 	name, path string // of the current model's directory; empty if there is none
 	currentErr error
+	onDisk     bool // its tables are loaded into a file
 	next       bool // it is not the current one, but the one that this start is to take
 
 	opened  chan struct{} // closed when the fields below hold
@@ -53,6 +54,7 @@ func begin(cfg Config, l *Loading) *Loading {
 
 func (l *Loading) run(cfg Config) {
 	defer close(l.done)
+	l.onDisk = cfg.space != nil
 	l.open(cfg)
 	close(l.opened)
 	if l.store == nil || l.version == 0 || l.markErr != nil {
@@ -88,6 +90,8 @@ func (l *Loading) usable() error {
 		return errDoubt{errors.New("nothing was checkpointed yet")}
 	case l.markErr != nil:
 		return errDoubt{l.markErr}
+	case l.loadErr != nil && l.onDisk && !errors.Is(l.loadErr, readmodel.ErrState):
+		return fmt.Errorf("load the read model onto the disk: %w", l.loadErr) // which is to blame
 	case l.loadErr != nil:
 		return errDoubt{l.loadErr}
 	}

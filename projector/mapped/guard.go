@@ -11,7 +11,10 @@ import (
 // disk is at fault.
 var ErrFault = errors.New("memory in a file could not be reached: the disk is at fault")
 
-// Guard runs fn, which touches memory in files. A fault of the disk, which would
+// Guard is the function Guard, for who has only the space.
+func (*Space) Guard(fn func() error) error { return Guard(fn) }
+
+// Guard runs fn, which touches memory in files, on the goroutine that calls it. A fault of the disk, which would
 // end the process, ends fn instead: with ErrFault, or by a panic where fn recovers
 // those itself.
 func Guard(fn func() error) (err error) {

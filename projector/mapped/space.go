@@ -14,10 +14,9 @@ var ErrUnsupported = errors.New("memory in files is not supported on this system
 const (
 	// regionBytes is how much the file grows at a time, at least.
 	regionBytes = 16 << 20
-	// word and page are how memory is aligned: small pieces to two words, others to
-	// a page.
+	// word is how small pieces are aligned: to two words. Others are to a page, so that
+	// what is let go of by pages is whole.
 	word = 16
-	page = 4096
 )
 
 // Space is memory in one file. Its methods may be called by many at once, save
@@ -25,6 +24,7 @@ const (
 type Space struct {
 	file *os.File
 	held heldFiles
+	page int // bytes; what the kernel maps begins and ends at one
 	// limit is how many bytes the process may hold in memory, others the bytes
 	// that it holds of other files.
 	limit, others int
@@ -48,7 +48,7 @@ func Open(dir string, limit int) (*Space, error) {
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, errors.Join(fmt.Errorf("create a file for tables: %w", err), file.Close())
 	}
-	s := &Space{file: file, held: openHeld(), limit: limit, freed: map[int][][]byte{}}
+	s := &Space{file: file, held: openHeld(), page: os.Getpagesize(), limit: limit, freed: map[int][][]byte{}}
 	s.others = s.held.bytes()
 	return s, nil
 }
@@ -56,7 +56,7 @@ func Open(dir string, limit int) (*Space, error) {
 // Alloc returns that many bytes, all zero. It fails where the disk is full: what
 // was given out has its place on the disk.
 func (s *Space) Alloc(bytes int) ([]byte, error) {
-	bytes = rounded(bytes)
+	bytes = s.rounded(bytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if free := s.freed[bytes]; len(free) > 0 {
@@ -66,8 +66,8 @@ func (s *Space) Alloc(bytes int) ([]byte, error) {
 		return b, nil
 	}
 	align := word
-	if bytes >= page {
-		align = page
+	if bytes >= s.page {
+		align = s.page
 	}
 	if skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s.rest)))) & (align - 1); skip+bytes <= len(s.rest) {
 		s.rest = s.rest[skip:]
@@ -79,9 +79,9 @@ func (s *Space) Alloc(bytes int) ([]byte, error) {
 	return b, nil
 }
 
-func rounded(bytes int) int {
-	if bytes >= page {
-		return (bytes + page - 1) &^ (page - 1)
+func (s *Space) rounded(bytes int) int {
+	if bytes >= s.page {
+		return (bytes + s.page - 1) &^ (s.page - 1)
 	}
 	return (bytes + word - 1) &^ (word - 1)
 }
@@ -98,7 +98,7 @@ func (s *Space) grow(bytes int) error {
 
 // Free takes back what Alloc gave out and nobody uses any more.
 func (s *Space) Free(b []byte) {
-	b = unsafe.Slice(unsafe.SliceData(b), rounded(len(b)))
+	b = unsafe.Slice(unsafe.SliceData(b), s.rounded(len(b)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.freed[len(b)] = append(s.freed[len(b)], b)

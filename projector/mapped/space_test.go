@@ -18,16 +18,29 @@ func open(t *testing.T, limit int) *Space {
 }
 
 func TestMemoryIsZeroAlignedAndUsedAgain(t *testing.T) {
-	s := open(t, 1<<20)
-	defer s.Close()
+	for _, page := range []int{os.Getpagesize(), 64 << 10} { // pages of other machines are of more bytes
+		s := open(t, 1<<20)
+		s.page = page
+		memoryIsZeroAlignedAndUsedAgain(t, s)
+		if s.size%int64(page) != 0 {
+			t.Errorf("the file has %d bytes: the next piece of it cannot be mapped", s.size)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func memoryIsZeroAlignedAndUsedAgain(t *testing.T, s *Space) {
+	t.Helper()
 	var last []byte
-	for _, n := range []int{1, 48, 64, 4095, 4096, 4097, 32 << 10, 2 << 20, regionBytes + 1} {
+	for _, n := range []int{1, 48, 64, 4095, 4096, 4097, 32 << 10, 64 << 10, 2 << 20, regionBytes + 1, 64<<10 + 1, regionBytes + 1} {
 		b, err := s.Alloc(n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		at := uintptr(unsafe.Pointer(&b[0]))
-		if len(b) < n || at%word != 0 || n >= page && at%page != 0 {
+		if len(b) < n || at%word != 0 || n >= s.page && at%uintptr(s.page) != 0 {
 			t.Errorf("%d bytes: %d at %#x", n, len(b), at)
 		}
 		for i := range b {
@@ -56,15 +69,15 @@ func TestTrimBoundsWhatIsHeldAndLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := 0; i < len(b); i += page {
-			b[i] = byte(n + i/page)
+		for i := 0; i < len(b); i += s.page {
+			b[i] = byte(n + i/s.page)
 		}
 		all[n] = b
 		s.Trim()
 	}
 	for n, b := range all {
-		for i := 0; i < len(b); i += page {
-			if b[i] != byte(n+i/page) {
+		for i := 0; i < len(b); i += s.page {
+			if b[i] != byte(n+i/s.page) {
 				t.Fatalf("piece %d at %d: %d", n, i, b[i])
 			}
 		}

@@ -68,6 +68,14 @@ func (a *Ahead) Look(m *Model, b *events.Batch) {
 	a.byUser.settle(a.users)
 }
 
+// Forget lets go of the model's cells and of the record batch: who keeps it for the
+// next one keeps nothing else.
+func (a *Ahead) Forget() {
+	clear(a.byVideo.where[:])
+	clear(a.byUser.where[:])
+	a.event = events.Glimpse{}
+}
+
 // add begins a search, and ends those before it where there is no room.
 func (s *guesses) add(x *index, d *directory, id []byte, of uint16, into []uint32) {
 	if s.n == len(s.of) {

@@ -15,7 +15,12 @@ func (c *Comparison) rows() step {
 		}
 		done = true
 		live, log := c.live.Snapshot(), c.log.Snapshot()
-		held := live.Hold() && log.Hold() // the newest can be held
+		// The newest can be held, unless the model was retired.
+		held := live.Hold()
+		if held && !log.Hold() {
+			live.Release()
+			held = false
+		}
 		return func() error {
 			if !held {
 				return ErrState

@@ -373,3 +373,63 @@ func TestScoresAreTakenWithoutACopy(t *testing.T) {
 	}
 	m.Publish(0)
 }
+
+// countedBase counts who holds it; a retired one cannot be held.
+type countedBase struct {
+	holders int
+	retired bool
+}
+
+func (*countedBase) Get([]byte) ([]byte, error)                             { return nil, nil }
+func (*countedBase) Scan(_, _ []byte, _ func(key, value []byte) bool) error { return nil }
+func (b *countedBase) Release()                                             { b.holders-- }
+
+func (b *countedBase) Acquire() bool {
+	if !b.retired {
+		b.holders++
+	}
+	return !b.retired
+}
+
+// Where one of two models has been retired, the other's checkpoint is let go of.
+func TestRowsThatCannotBeHeldHoldNothing(t *testing.T) {
+	for _, c := range []struct{ live, log bool }{{false, true}, {true, false}, {true, true}, {false, false}} {
+		bases := [2]*countedBase{{}, {}}
+		models := [2]*Model{New(Config{}), New(Config{})}
+		for i, m := range models {
+			m.rows.setBase(bases[i])
+			m.publish(0)
+		}
+		bases[0].retired, bases[1].retired = c.live, c.log
+		beside, _ := Compare(models[0], models[1]).rows()()
+		if err := beside(); (err != nil) != (c.live || c.log) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if bases[0].holders != 1 || bases[1].holders != 1 {
+			t.Errorf("%+v: %d and %d hold them, each model's own hold included", c, bases[0].holders, bases[1].holders)
+		}
+	}
+}
+
+// What looked ahead and waits for the next record batch holds nothing of the last.
+func TestAheadThatWaitsHoldsNothing(t *testing.T) {
+	m := New(Config{})
+	m.Begin(1, testStart)
+	m.AddView(testID('v', 1), m.LogTime())
+	m.SetLike(events.VideoLike{Video: testID('v', 1), User: testID('u', 1)}, When{Time: m.LogTime()}, true)
+	m.Publish(0)
+	batch := events.AppendEvent(nil, events.Meta{Type: events.TypeVideoLiked, Time: m.LogTime()}, events.VideoLike{Video: testID('v', 1), User: testID('u', 1)})
+	var a Ahead
+	a.byVideo.add(m.Videos.index, m.Videos.index.directory.Load(), batch[:16], 0, make([]uint32, 1))
+	a.byUser.add(m.Users.index, m.Users.index.directory.Load(), batch[:16], 0, make([]uint32, 1))
+	a.event.Source = batch
+	if a.byVideo.where[0] == nil || a.byUser.where[0] == nil {
+		t.Fatal("it holds nothing: the test shows nothing")
+	}
+	a.Forget()
+	for i := range a.byVideo.where {
+		if a.byVideo.where[i] != nil || a.byUser.where[i] != nil || a.event.Source != nil {
+			t.Fatal("it holds on to a model's cells, or to a batch")
+		}
+	}
+}

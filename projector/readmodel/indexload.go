@@ -48,7 +48,7 @@ func (x *index) fill(count uint32, counts keyCounts) error {
 	}
 	d := x.directory.Load()
 	jobs := (count + fillRange - 1) / fillRange
-	return side(jobs, func(_ *struct{}, job uint32) error {
+	return side(x.space, jobs, func(_ *struct{}, job uint32) error {
 		var hashes [32]uint64
 		var lines [32]uintptr
 		first, end := job*fillRange, min(count, (job+1)*fillRange)

@@ -25,7 +25,15 @@ type Source interface {
 // rows and files. The tables are read side by side, each by as many goroutines as
 // there are processors. It fails with ErrState if the digest of what was read is
 // not the one that was written.
-func Load(cfg Config, state []byte, src Source) (*Model, error) {
+func Load(cfg Config, state []byte, src Source) (m *Model, err error) {
+	err = guarded(cfg.Space, func() (err error) {
+		m, err = loaded(cfg, state, src)
+		return err
+	})
+	return m, err
+}
+
+func loaded(cfg Config, state []byte, src Source) (*Model, error) {
 	m := New(cfg)
 	want, err := m.decodeState(state)
 	if err != nil {
@@ -35,10 +43,7 @@ func Load(cfg Config, state []byte, src Source) (*Model, error) {
 	m.rows.digest = want.Tables[4]
 	var loaders errgroup.Group
 	for _, load := range []func(Source) error{m.Videos.load, m.Users.load, m.seen.load, m.Trending.load} {
-		loaders.Go(func() (err error) {
-			noRoom := GuardRows(func() { err = load(src) })
-			return errors.Join(err, noRoom)
-		})
+		loaders.Go(func() error { return guarded(cfg.Space, func() error { return load(src) }) })
 	}
 	if err := loaders.Wait(); err != nil {
 		return nil, fmt.Errorf("load the read model: %w", err)

@@ -1,6 +1,9 @@
 package readmodel
 
-import "unsafe"
+import (
+	"cmp"
+	"unsafe"
+)
 
 // Space is memory for the flat tables other than Go's heap, such as that in a
 // file (projector/mapped). All of a table lies in it, since the collector does not
@@ -11,6 +14,21 @@ type Space interface {
 	Alloc(bytes int) ([]byte, error)
 	// Free takes back what nobody uses any more.
 	Free(b []byte)
+	// Guard runs fn, and returns an error in place of a fault of what lies below the
+	// memory that fn touches on its own goroutine.
+	Guard(fn func() error) error
+}
+
+// guarded runs fn, which touches tables in a space and may panic with a RowsFailure.
+func guarded(s Space, fn func() error) (err error) {
+	failed := GuardRows(func() {
+		if s == nil {
+			err = fn()
+		} else {
+			err = s.Guard(fn)
+		}
+	})
+	return cmp.Or(err, failed)
 }
 
 // alloc makes memory for n of T, on the heap where there is no space. It panics

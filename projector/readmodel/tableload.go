@@ -1,7 +1,6 @@
 package readmodel
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -103,21 +102,21 @@ func (p *piece) broken(what string) error {
 }
 
 // side runs work for jobs 0 to n-1, side by side on all processors. Each worker
-// begins with state of its own.
-func side[S any](n uint32, work func(state *S, job uint32) error, done func(state *S)) error {
+// begins with state of its own. The tables lie in space.
+func side[S any](space Space, n uint32, work func(state *S, job uint32) error, done func(state *S)) error {
 	var next atomic.Uint32
 	var group errgroup.Group
 	workers := min(runtime.GOMAXPROCS(0), int(n))
 	states := make([]S, workers)
 	for w := range workers {
 		group.Go(func() error {
-			var err error
-			noRoom := GuardRows(func() {
+			err := guarded(space, func() (err error) {
 				for job := next.Add(1) - 1; job < n && err == nil; job = next.Add(1) - 1 {
 					err = work(&states[w], job)
 				}
+				return err
 			})
-			if err = cmp.Or(err, noRoom); err != nil {
+			if err != nil {
 				next.Store(n) // the others need not go on
 			}
 			return err
@@ -148,7 +147,7 @@ func (v *Videos) load(src Source) error {
 	v.grow(v.saved)
 	v.count = v.saved
 	sizes := newKeyCounts(v.saved)
-	err = side(uint32(len(r.stripes)), func(l *videoLoader, stripe uint32) error {
+	err = side(v.space, uint32(len(r.stripes)), func(l *videoLoader, stripe uint32) error {
 		if l.counts == nil {
 			l.counts = make(keyCounts, len(sizes))
 		}
@@ -255,7 +254,7 @@ func (u *Users) load(src Source) error {
 	u.grow(u.saved)
 	u.count = u.saved
 	sizes := newKeyCounts(u.saved)
-	err = side(uint32(len(r.stripes)), func(l *userLoader, stripe uint32) error {
+	err = side(u.space, uint32(len(r.stripes)), func(l *userLoader, stripe uint32) error {
 		if l.counts == nil {
 			l.counts = make(keyCounts, len(sizes))
 		}
