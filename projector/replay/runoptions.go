@@ -191,8 +191,12 @@ type VerifyResult struct {
 type RepairResult struct {
 	VerifyResult
 	// Repaired is how many keys were written anew.
-	Repaired   int    `json:"repaired"`
-	Generation uint32 `json:"generation,omitempty"`
+	Repaired int `json:"repaired"`
+	// Targets are the videos, jobs and users concerned, as many as an entry of the audit
+	// can name; MoreTargets says that there are more.
+	Targets     [][16]byte `json:"-"`
+	MoreTargets bool       `json:"-"`
+	Generation  uint32     `json:"generation,omitempty"`
 }
 
 // Differences are the keys in which the serving model is not what the log says.

@@ -178,8 +178,12 @@ func (r *Runs) repair(ctx context.Context, o Order, b *beside, c *readmodel.Comp
 		return nil
 	}
 	b.meter.Phase("repairing")
-	outcome := fmt.Sprintf("%d keys differ, the first is %s %s: they are written anew from the log", count, found[0].Table, found[0].ID)
-	if err := r.cfg.Audit(ctx, Action{Order: o, Kind: KindRepair, Outcome: outcome}); err != nil {
+	result.concerns(found)
+	outcome := fmt.Sprintf("%d keys differ, the first is %s %s: they are to be written anew from the log", count, found[0].Table, found[0].ID)
+	if result.MoreTargets {
+		outcome += fmt.Sprintf("; %d of the targets are named", len(result.Targets))
+	}
+	if err := r.cfg.Audit(ctx, Action{Order: o, Kind: KindRepair, Targets: result.Targets, Outcome: outcome}); err != nil {
 		return fmt.Errorf("write the repair into the audit: %w", err)
 	}
 	resume, err := b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("it was taken before the read model was repaired, at %v", result.At))
@@ -196,9 +200,10 @@ func (r *Runs) repair(ctx context.Context, o Order, b *beside, c *readmodel.Comp
 		if c, err = b.compareAll(ctx, &result.VerifyResult); err != nil {
 			return err
 		}
-		if _, count = c.Found(); count == 0 {
+		if found, count = c.Found(); count == 0 {
 			break
 		}
+		result.concerns(found)
 		if round == repairRounds {
 			return fmt.Errorf("%w: %d keys still differ after %d rounds", readmodel.ErrUnmendable, count, round)
 		}

@@ -92,6 +92,9 @@ func TestWhatDiffersIsNamedAndRepaired(t *testing.T) {
 			if len(s.audit) != 1 || s.audit[0].Reason != "a bit flipped" || !strings.Contains(s.audit[0].Outcome, "differ") {
 				t.Errorf("audit: %+v", s.audit)
 			}
+			if id, _, _ := strings.Cut(damage.id, "/"); id != "" && !slices.ContainsFunc(s.audit[0].Targets, func(t [16]byte) bool { return events.VideoID(t).String() == id }) {
+				t.Errorf("%s is no target of the audit's entry: %x", id, s.audit[0].Targets)
+			}
 			if r := s.verify(); r.Differences.Count != 0 {
 				t.Errorf("after the repair: %+v", r.Differences)
 			}
