@@ -54,17 +54,14 @@ func (r *Recorder) Record(ctx context.Context, o Operation) (eventlog.Receipt, e
 	return receipt, nil
 }
 
-// Audit records what a run did to the serving model.
-func (r *Recorder) Audit(ctx context.Context, a replay.Action) error {
-	kinds := map[replay.Kind]events.CommandKind{
-		replay.KindRebuild: events.RebuildReadModel, replay.KindSwitch: events.SwitchReadModel,
-		replay.KindRollback: events.RollBackReadModel, replay.KindDiscard: events.DiscardReadModel, replay.KindRepair: events.RepairReadModel,
+// Audit records who asked for a run or an export, or what came of it.
+func (r *Recorder) Audit(ctx context.Context, a replay.Action) (at events.Position, err error) {
+	kind, err := a.Command()
+	if err != nil {
+		return at, err
 	}
-	o := Operation{Kind: kinds[a.Kind], Reason: a.Reason, Targets: a.Targets, Outcome: map[string]string{"detail": a.Outcome}}
-	if o.Kind == 0 {
-		return fmt.Errorf("record a run for the audit: %q is no kind that is audited", a.Kind)
-	}
+	o := Operation{Kind: kind, Reason: a.Reason, Targets: a.Targets, Outcome: a.Outcome()}
 	_ = events.ParseUUID((*[16]byte)(&o.Actor), a.Actor) // none where the service acts by itself
-	_, err := r.Record(ctx, o)
-	return err
+	receipt, err := r.Record(ctx, o)
+	return receipt.Position, err
 }

@@ -208,6 +208,8 @@ func runProblem(err error) error {
 		return api.NotReady.With("The service is starting or stopping: no run is begun now.")
 	case errors.Is(err, replay.ErrKeyReused):
 		return api.KeyReused
+	case errors.Is(err, replay.ErrAudit):
+		return api.LogUnavailable.Because(err)
 	case errors.Is(err, replay.ErrExport):
 		return api.InvalidFields(api.FieldError{Pointer: "/from_export", Detail: err.Error()})
 	case errors.Is(err, context.Canceled), errors.As(err, new(api.Slug)), errors.As(err, new(*api.Problem)):
@@ -222,5 +224,5 @@ func (s *Service) cancelRun(c *api.Call) error {
 		return err
 	}
 	id := replay.RunID(c.Param("id"))
-	return s.answerRun(c, id, s.cfg.Runs.Cancel(id))
+	return s.answerRun(c, id, s.cfg.Runs.Cancel(c.Context(), id, replay.Order{Actor: c.Caller.ID.String()}))
 }

@@ -39,6 +39,13 @@ const (
 	RepairReadModel
 	ImportLog
 	DiscardReadModel
+	VerifyReadModel
+	ExplainCounts
+	LookBack
+	CompareCounts
+	ReportCounts
+	ExportLog
+	CancelRun
 	commandKindEnd
 )
 
@@ -71,6 +78,13 @@ var commandKindNames = [commandKindEnd]string{
 	RepairReadModel:    "replay.repair",
 	ImportLog:          "replay.import",
 	DiscardReadModel:   "replay.discard",
+	VerifyReadModel:    "replay.verify",
+	ExplainCounts:      "replay.explain",
+	LookBack:           "replay.at",
+	CompareCounts:      "replay.diff",
+	ReportCounts:       "replay.report",
+	ExportLog:          "replay.export",
+	CancelRun:          "replay.cancel",
 }
 
 // Known reports whether the kind is one of this vocabulary.

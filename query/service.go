@@ -67,6 +67,7 @@ type Service struct {
 	histories Histories
 	now       func() time.Time
 
+	exports  exports
 	metadata sync.Pool // of *metadataQuery
 	trending trending
 }

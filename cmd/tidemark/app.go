@@ -38,6 +38,7 @@ type app struct {
 	log       *eventlog.Log
 	projector *projector.Projector
 	writer    *eventlog.Writer
+	recorder  *command.Recorder
 	archive   *archive.Archive // nil without --postgres-url
 	spool     *archive.Spool   // nil without the role archive
 	memory    *replay.Memory   // of all folds beside the one that serves
@@ -116,10 +117,10 @@ func (a *app) open(ctx context.Context) (err error) {
 	}
 	writes := newWriteMetrics(a.registry)
 	a.writer = a.log.NewWriter(eventlog.WriterConfig{Logger: logger, OnBatch: writes.note})
-	recorder := command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
+	a.recorder = &command.Recorder{Log: a.writer, CommitLimit: cfg.CommitLimit, Now: time.Now}
 	a.snapshots = replay.NewSnapshots(projector.SnapshotsDir(models), logger)
 	a.runs = replay.NewRuns(replay.Config{
-		Projector: a.projector, Source: a.source(), Log: replay.FromLog(a.log), Index: a.index(), Archive: a.verifiable(), Audit: recorder.Audit,
+		Projector: a.projector, Source: a.source(), Log: replay.FromLog(a.log), Index: a.index(), Archive: a.verifiable(), Audit: a.recorder.Audit,
 		Snapshots:     a.snapshots,
 		Exports:       cfg.exportDir(),
 		File:          filepath.Join(cfg.DataDir, runsFile),
@@ -206,7 +207,7 @@ func (a *app) routes() ([]api.Route, error) {
 		routes = append(routes, query.New(query.Config{
 			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
 			Replay: &query.Replay{
-				Runs: a.runs, Log: a.log, Source: a.source(), ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats, Needs: a.projector.Needs,
+				Runs: a.runs, Log: a.log, Source: a.source(), Audit: a.recorder.Audit, ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats, Needs: a.projector.Needs,
 				Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable, Archive: a.archiveStatus(), Retention: a.retentionStatus(),
 			},
 			AuditCopy: a.auditCopy(), Histories: a.histories(),

@@ -1,9 +1,6 @@
 package replay
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // StartDiscard gives up a rebuilt model that does not serve, and removes it: one
 // that waits to be accepted, since it differs or was held back, one whose rebuild
@@ -21,9 +18,6 @@ func (r *Runs) StartDiscard(_ context.Context, o DiscardOptions) (RunID, error) 
 			return nil, err
 		}
 		m.Phase("removing " + name)
-		if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: KindDiscard, Outcome: name + " is given up: what serves goes on serving"}); err != nil {
-			return nil, fmt.Errorf("write the discard into the audit: %w", err)
-		}
 		result := &DiscardResult{Model: name}
 		r.decide(m.run, name, result)
 		if err := p.Discard(name); err != nil {

@@ -64,7 +64,7 @@ func TestRunsLeaveNothingBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Duration(n) * 7 * time.Millisecond) // wherever it is then
-			if err := s.runs.Cancel(id); err != nil {
+			if err := s.runs.Cancel(testContext(t), id, replay.Order{}); err != nil {
 				t.Fatal(err)
 			}
 			s.run(id, nil)

@@ -35,6 +35,8 @@ type ledger struct {
 	Keys []once `json:"keys,omitempty"`
 	// Decides are of runs that are about to change which model serves.
 	Decides []decision `json:"decides,omitempty"`
+	// Owed are runs of which the audit is to be told what came of them.
+	Owed []RunID `json:"owed,omitempty"`
 }
 
 // once is a request that began a run.
@@ -102,7 +104,7 @@ func (r *Runs) recall() {
 		close(done)
 		r.list = append(r.list, &run{Run: before, progress: metered(before.Progress, r.cfg.Now), cancel: func(error) {}, done: done})
 	}
-	r.keys = l.Keys
+	r.keys, r.owed = l.Keys, l.Owed
 }
 
 // maxKeptResult bounds a result that outlives the process: an explanation may be long,
@@ -114,7 +116,7 @@ func (r *Runs) remembered() (l ledger) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return r.cfg.Now().Sub(o.At) > keptKeys })
-	l = ledger{Runs: make([]Run, 0, len(r.list)), Keys: slices.Clone(r.keys)}
+	l = ledger{Runs: make([]Run, 0, len(r.list)), Keys: slices.Clone(r.keys), Owed: slices.Clone(r.owed)}
 	for _, one := range r.list {
 		kept := one.look()
 		if one.final != nil {

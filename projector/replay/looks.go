@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/events"
 )
@@ -43,7 +44,7 @@ func (r *Runs) look(kind Kind, m *Meter) Options {
 
 // StartExplain explains an entity. Its result is an *Explanation.
 func (r *Runs) StartExplain(_ context.Context, order Order, q ExplainRequest) (RunID, error) {
-	return r.Start(KindExplain, order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.Start(KindExplain, order.Asking(q, q.Entity.ID), func(ctx context.Context, m *Meter) (any, error) {
 		x, err := Explain(ctx, r.cfg.Source, q, r.look(KindExplain, m))
 		return result(x, err)
 	})
@@ -51,7 +52,7 @@ func (r *Runs) StartExplain(_ context.Context, order Order, q ExplainRequest) (R
 
 // StartAt tells what videos counted at a point. Its result is a *CountsAt.
 func (r *Runs) StartAt(_ context.Context, order Order, q AtRequest) (RunID, error) {
-	return r.Start(KindAt, order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.Start(KindAt, order.Asking(q, idsOf(q.Videos)...), func(ctx context.Context, m *Meter) (any, error) {
 		c, err := At(ctx, r.cfg.Source, q.At, q.Videos, r.look(KindAt, m))
 		return result(c, err)
 	})
@@ -61,6 +62,13 @@ func (r *Runs) StartAt(_ context.Context, order Order, q AtRequest) (RunID, erro
 // videos, a *MostMoved; that fails with ErrMemory where a second model does not
 // fit.
 func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, error) {
+	asked := struct {
+		DiffRequest
+		By string `json:"by,omitempty"`
+	}{DiffRequest: q}
+	if len(q.Videos) == 0 {
+		asked.By = counterNames[q.By]
+	}
 	var room *Room
 	reserve := func(who string) (_ *Room, err error) {
 		if len(q.Videos) == 0 {
@@ -68,7 +76,7 @@ func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, 
 		}
 		return room, err
 	}
-	return r.startIn(reserve, KindDiff, order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(reserve, KindDiff, order.Asking(asked, idsOf(q.Videos)...), func(ctx context.Context, m *Meter) (any, error) {
 		if len(q.Videos) == 0 {
 			o := r.look(KindDiff, m)
 			o.room = room
@@ -94,7 +102,8 @@ func (r *Runs) StartReport(ctx context.Context, order Order, q ReportRequest) (R
 		}
 		return room, err
 	}
-	return r.startIn(reserve, KindReport, order, func(ctx context.Context, m *Meter) (any, error) {
+	what, about := q.asked()
+	return r.startIn(reserve, KindReport, order.Asking(what, about...), func(ctx context.Context, m *Meter) (any, error) {
 		o := r.look(KindReport, m)
 		if o.room = room; q.OnDisk {
 			o.OnDisk = r.cfg.Projector.NewScratch
@@ -102,6 +111,32 @@ func (r *Runs) StartReport(ctx context.Context, order Order, q ReportRequest) (R
 		reported, err := Report(ctx, source, q, o)
 		return result(reported, err)
 	})
+}
+
+// idsOf are videos as targets of an entry of the audit.
+func idsOf(videos []events.VideoID) (ids [][16]byte) {
+	for _, id := range videos {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// asked is what is asked for, and whom and what it is about.
+func (q *ReportRequest) asked() (what any, about [][16]byte) {
+	for id := range q.ExcludeUsers {
+		about = append(about, id)
+	}
+	slices.SortFunc(about, func(x, y [16]byte) int { return slices.Compare(x[:], y[:]) })
+	for _, e := range q.Only {
+		about = append(about, e.ID)
+	}
+	return struct {
+		Until        Point    `json:"until,omitzero"`
+		Only         int      `json:"only,omitempty"`
+		ExcludeUsers int      `json:"exclude_users,omitempty"`
+		FromExports  []string `json:"from_export,omitempty"`
+		OnDisk       bool     `json:"on_disk,omitempty"`
+	}{q.Until, len(q.Only), len(q.ExcludeUsers), q.FromExports, q.OnDisk}, about
 }
 
 // result keeps a nil pointer from becoming a result.

@@ -105,9 +105,7 @@ func TestRebuildOnDiskServesFromTheNextStartOn(t *testing.T) {
 	if !r.Equal || r.Switched || !r.NextStart || r.Events >= 200 || r.Digest != r.LiveDigest {
 		t.Errorf("%+v", r)
 	}
-	if len(s.audit) != 1 || !strings.Contains(s.audit[0].Outcome, r.Model+" serves from the next start on: equal") {
-		t.Errorf("audit: %+v", s.audit)
-	}
+	s.audited("begun", "done: "+r.Model+" serves from the next start on: equal")
 	generation := s.p.Snapshot().Generation()
 	s.say(3)
 	s.recounted("before the next start")
@@ -177,7 +175,7 @@ func TestRollbackOnDiskServesFromTheNextStartOn(t *testing.T) {
 			if r.Model != "model-000001" || r.Switched || !r.NextStart || !r.Equal || o.OnDisk != (r.OnDiskBecause == "") {
 				t.Errorf("%+v", r)
 			}
-			if last := s.audit[len(s.audit)-1]; last.Kind != replay.KindRollback || !strings.Contains(last.Outcome, "model-000001 serves from the next start on") {
+			if last := s.audit[len(s.audit)-1]; last.Kind != replay.KindRollback || !strings.Contains(last.Detail, "model-000001 serves from the next start on") {
 				t.Errorf("audit: %+v", last)
 			}
 			s.say(3)

@@ -39,7 +39,7 @@ func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error
 	if err != nil {
 		return "", err
 	}
-	return r.startIn(r.beside(from, o.OnDisk), KindRebuild, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(from, o.OnDisk), KindRebuild, o.Order.Asking(o.asked()), func(ctx context.Context, m *Meter) (any, error) {
 		shadow, base, err := r.rebuildShadow(ctx, o, from, m)
 		if err != nil && abandoned(ctx) {
 			err = errors.Join(err, r.cfg.Projector.AbandonRebuild())
@@ -64,8 +64,10 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 			return "", err
 		}
 	}
+	asked := o
+	asked.Order = Order{}
 	var from bases
-	return r.startIn(r.beside(&from, o.OnDisk), KindSwitch, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(&from, o.OnDisk), KindSwitch, o.Order.Asking(asked), func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
 		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(source), OnDisk: from.room.onDisk()})
 		if err != nil {
@@ -173,9 +175,6 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 	if err := b.shadow.Succeeds(result.Equal); err != nil {
 		return result, err
 	}
-	if err := r.cfg.Audit(ctx, Action{Order: o.Order, Kind: kind, Outcome: switchOutcome(result, o.OnDisk)}); err != nil {
-		return result, fmt.Errorf("write the switch into the audit: %w", err)
-	}
 	r.decide(b.meter.run, result.Model, result)
 	return result, b.serve(ctx, o, result)
 }
@@ -203,15 +202,10 @@ func (b *beside) serve(ctx context.Context, o RebuildOptions, result *RebuildRes
 	return err
 }
 
-func switchOutcome(r *RebuildResult, onDisk bool) string {
-	serves := r.Model + " serves"
-	if onDisk {
-		serves += " from the next start on"
-	}
-	if r.Equal {
-		return fmt.Sprintf("%s: equal at %v", serves, r.At)
-	}
-	return fmt.Sprintf("%s: accepted although it differs at %v", serves, r.At)
+// asked is what is asked for, without who asks.
+func (o RebuildOptions) asked() RebuildOptions {
+	o.Order = Order{}
+	return o
 }
 
 // compare brings the shadow to a checkpoint of the serving model and compares the

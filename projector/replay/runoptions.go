@@ -25,9 +25,9 @@ type Config struct {
 	Exports string
 	// Archive, where set, is a copy of the log that verifications may be asked for.
 	Archive Archive
-	// Audit writes down what was done, once it is decided and before it is
-	// done; nil writes nothing.
-	Audit func(ctx context.Context, a Action) error
+	// Audit writes down who asked for what, before that is done, and what came of it;
+	// nil writes nothing. It returns where the entry lies in the log.
+	Audit func(ctx context.Context, a Action) (events.Position, error)
 	// Memory is what runs reserve theirs from; nil takes what the machine has.
 	Memory *Memory
 	// File, where set, is where runs, and the keys of the requests that began them, are
@@ -42,7 +42,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Audit == nil {
-		c.Audit = func(context.Context, Action) error { return nil }
+		c.Audit = func(context.Context, Action) (at events.Position, err error) { return at, nil }
 	}
 	if c.Memory == nil {
 		c.Memory = NewMemory(MemoryConfig{Serving: c.Projector.Model})
@@ -54,18 +54,6 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
-}
-
-// Action is what a run did to the serving model.
-type Action struct {
-	Order
-	// Kind is what was done: KindRebuild, KindSwitch, KindRollback, KindDiscard or
-	// KindRepair.
-	Kind Kind
-	// Targets are the videos, jobs or users concerned, where there are such.
-	Targets [][16]byte
-	// Outcome says in a sentence what came of it.
-	Outcome string
 }
 
 // RebuildOptions say how to rebuild. The zero value reads the log at full speed

@@ -67,6 +67,10 @@ type Order struct {
 	// Once, where set, has a repeat of the request answered with its first run.
 	Once *Once `json:"-"`
 
+	// Targets are the videos, jobs or users that it is about, where there are such.
+	Targets [][16]byte `json:"-"`
+
+	asked   any   // what is asked for, as JSON in the audit
 	resumes RunID // the run of an earlier process that it goes on with
 }
 
@@ -103,6 +107,7 @@ type Runs struct {
 	ctx  context.Context // of Run; nil while that does not run
 	list []*run          // oldest first
 	keys []once
+	owed []RunID // runs of which the audit is to be told what came of them
 	wg   sync.WaitGroup
 
 	writing sync.Mutex // of the file of what is remembered; taken before mu
@@ -121,6 +126,7 @@ type run struct {
 	ctx      context.Context
 	room     *Room
 	cancel   context.CancelCauseFunc
+	by       string        // who cancelled it
 	done     chan struct{} // closed when it has ended
 }
 
@@ -136,6 +142,7 @@ func (r *Runs) Run(ctx context.Context) error {
 	r.ctx = ctx
 	r.mu.Unlock()
 	r.goOn(ctx)
+	r.settleAudit(ctx)
 	r.scrub(ctx)
 	r.mu.Lock()
 	r.ctx = nil
@@ -149,8 +156,8 @@ func (r *Runs) Run(ctx context.Context) error {
 type Work func(ctx context.Context, m *Meter) (result any, err error)
 
 // Start begins a run of a kind, of which one runs at a time, or returns the run
-// that the request has begun before. It fails with ErrBusy, ErrNotRunning or
-// ErrKeyReused.
+// that the request has begun before. It fails with ErrBusy, ErrNotRunning,
+// ErrKeyReused or ErrAudit.
 func (r *Runs) Start(kind Kind, order Order, work Work) (RunID, error) {
 	return r.startIn(func(string) (*Room, error) { return nil, nil }, kind, order, work)
 }
@@ -164,6 +171,13 @@ func (r *Runs) startIn(reserve func(who string) (*Room, error), kind Kind, order
 	}
 	if err := r.enter(started); err != nil {
 		r.withdraw(started)
+		return "", err
+	}
+	if err := r.auditBegin(started.ctx, started); err != nil {
+		r.withdraw(started)
+		if err := r.writeLedger(); err != nil {
+			r.cfg.Logger.Warn("a run that was not begun is remembered", "run", string(id), "error", err)
+		}
 		return "", err
 	}
 	go func() {
@@ -207,6 +221,9 @@ func (r *Runs) admit(reserve func(who string) (*Room, error), kind Kind, order O
 	if o := order.Once; o != nil {
 		r.keys = append(r.keys, once{o.Key[:], o.Request[:], id, started.Started})
 	}
+	if audited(kind, &order) && !slices.Contains(looks, kind) && !slices.Contains(r.owed, id) {
+		r.owed = append(r.owed, id)
+	}
 	r.wg.Add(1)
 	return started, id, nil
 }
@@ -219,6 +236,10 @@ func (r *Runs) withdraw(started *run) {
 	started.room.Release()
 	r.list = slices.DeleteFunc(r.list, func(one *run) bool { return one == started })
 	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return o.Run == started.ID })
+	r.owed = slices.DeleteFunc(r.owed, func(id RunID) bool { return id == started.ID })
+	now := r.cfg.Now()
+	started.Ended, started.State, started.err = &now, StateFailed, ErrAudit // who waits for it under its key
+	close(started.done)
 	r.wg.Done()
 }
 
@@ -273,6 +294,9 @@ func (r *Runs) ended(ended *run, result any, err error) {
 	if err != nil {
 		final.err, final.Error = err, err.Error()
 	}
+	if err != errInterrupted { // else the next start goes on with it, or says that it ended
+		r.auditEnd(context.WithoutCancel(ctx), &final, ended.cancelledBy(r))
+	}
 	r.mu.Lock()
 	ended.final = &final
 	r.mu.Unlock()
@@ -325,16 +349,35 @@ func (r *Runs) find(id RunID) (*run, error) {
 }
 
 // Cancel ends a run, without waiting for it. A run that has ended stays as it
-// is. It fails with ErrNoRun.
-func (r *Runs) Cancel(id RunID) error {
+// is. It fails with ErrNoRun or ErrAudit.
+func (r *Runs) Cancel(ctx context.Context, id RunID, by Order) error {
+	one, err := r.Status(id)
+	if err != nil || one.State != StateRunning {
+		return err
+	}
+	asked := struct {
+		Kind Kind `json:"kind"`
+	}{one.Kind}
+	if err := r.audit(ctx, Action{Order: by.Asking(asked), Kind: KindCancel, Run: id}); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	one, err := r.find(id)
+	running, err := r.find(id)
 	if err != nil {
 		return err
 	}
-	one.cancel(errCancelled)
+	if running.by == "" {
+		running.by = by.Actor
+	}
+	running.cancel(errCancelled)
 	return nil
+}
+
+func (one *run) cancelledBy(r *Runs) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return one.by
 }
 
 // Wait returns the run once it has ended, or the context's error.

@@ -61,7 +61,7 @@ func TestRunsThatExcludeOneAnother(t *testing.T) {
 			t.Errorf("%s beside a rebuild: %v", kind, err)
 		}
 	}
-	if err := r.Cancel(first); err != nil {
+	if err := r.Cancel(shortly(t), first, Order{}); err != nil {
 		t.Fatal(err)
 	}
 	ended, err := r.Wait(shortly(t), first)

@@ -2,11 +2,15 @@ package replay_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,13 +30,17 @@ type service struct {
 	writer *eventlog.Writer
 	p      *projector.Projector
 	runs   *replay.Runs
-	audit  []replay.Action
-	free   uint64 // bytes of memory; 0 for as many as it takes
-	limit  uint64 // for all folds; 0 for none
-	onDisk int    // bytes for folds on disk; 0 for the default
-	source replay.Source
-	alone  replay.Source // the log without what source holds beside it
-	scrub  time.Duration
+	// audit is what the audit was told; see heard.
+	audit   []replay.Action
+	auditMu sync.Mutex
+	// unaudited, where set, fails entries of the audit.
+	unaudited func(replay.Action) error
+	free      uint64 // bytes of memory; 0 for as many as it takes
+	limit     uint64 // for all folds; 0 for none
+	onDisk    int    // bytes for folds on disk; 0 for the default
+	source    replay.Source
+	alone     replay.Source // the log without what source holds beside it
+	scrub     time.Duration
 	// snapshots is how many are kept, of every checkpoint; 0 for none.
 	snapshots int
 	ends      []func() // of what runs, in the order in which it began
@@ -68,7 +76,7 @@ func (s *service) start() {
 	s.p, s.writer = p, s.log.NewWriter(eventlog.WriterConfig{})
 	cfg := replay.Config{
 		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Log: s.alone, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
-		Audit: func(_ context.Context, a replay.Action) error { s.audit = append(s.audit, a); return nil },
+		Audit: s.record,
 	}
 	cfg.Exports = s.exports()
 	memory := replay.MemoryConfig{Serving: p.Model, OnDisk: s.onDisk, Limit: s.limit}
@@ -96,6 +104,68 @@ func (s *service) start() {
 
 // exports is the directory that runs may read exports in.
 func (s *service) exports() string { return filepath.Join(s.dir, "exports") }
+
+// record writes an entry of the audit into the log, and remembers it.
+func (s *service) record(ctx context.Context, a replay.Action) (at events.Position, err error) {
+	if s.unaudited != nil {
+		if err := s.unaudited(a); err != nil {
+			return at, err
+		}
+	}
+	kind, err := a.Command()
+	if err != nil {
+		return at, err
+	}
+	outcome, err := json.Marshal(a.Outcome())
+	if err != nil {
+		return at, err
+	}
+	c := events.Command{Kind: kind, Privileged: true, Time: events.TimeOf(time.Now()), Reason: []byte(a.Reason), Events: 1}
+	frames := events.AppendEvent(events.AppendCommand(nil, c), events.Meta{Type: events.TypeOperationRecorded, Time: c.Time, Arrival: true}, events.OperationRecorded{Outcome: outcome})
+	receipt, err := s.writer.Commit(ctx, events.Entry{Bytes: frames, Events: 1})
+	if err == nil {
+		s.auditMu.Lock()
+		defer s.auditMu.Unlock()
+		s.audit = append(s.audit, a)
+	}
+	return receipt.Position, err
+}
+
+// heard is what the audit was told, for who does not wait for the run's end.
+func (s *service) heard() []replay.Action {
+	s.auditMu.Lock()
+	defer s.auditMu.Unlock()
+	return slices.Clone(s.audit)
+}
+
+// audited compares what the audit has of runs with the beginnings of what it should
+// say, each once, and that this is also what the read model has.
+func (s *service) audited(want ...string) {
+	s.t.Helper()
+	var got []string
+	for _, a := range s.heard() {
+		o := a.Outcome()
+		text := o.State
+		if o.Detail != "" {
+			text += ": " + o.Detail
+		}
+		got = append(got, text)
+	}
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		s.t.Errorf("the audit says\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	s.end()
+	err := s.p.Read(func(snapshot *readmodel.Snapshot) error {
+		list, err := snapshot.AuditLog(readmodel.AuditFilter{}, events.Position{}, 1000)
+		if len(list) != len(want) {
+			s.t.Errorf("%d entries in the read model, want %d", len(list), len(want))
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+}
 
 // stop ends what runs, the last first.
 func (s *service) stop() {

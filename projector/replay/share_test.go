@@ -38,7 +38,7 @@ func TestFoldsBesideARebuildWaitForItsMemory(t *testing.T) {
 	if now := s.runs.VerifyStats(); now.Runs != before.Runs || now.Failed != 0 {
 		t.Errorf("%+v after %+v", now, before)
 	}
-	if err := s.runs.Cancel(slowly); err != nil {
+	if err := s.runs.Cancel(testContext(t), slowly, replay.Order{}); err != nil {
 		t.Fatal(err)
 	}
 	for wait := testContext(t); s.runs.VerifyStats().Runs == before.Runs; {

@@ -36,7 +36,7 @@ func (r *Runs) StartVerify(ctx context.Context, o VerifyOptions) (RunID, error) 
 	if err != nil {
 		return "", err
 	}
-	return r.startIn(r.beside(from, o.OnDisk), KindVerify, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(from, o.OnDisk), KindVerify, o.Order.Asking(o.asked()), func(ctx context.Context, m *Meter) (any, error) {
 		result := new(VerifyResult)
 		err := r.verifying(ctx, o, from, m, result, func(*beside, *readmodel.Comparison) error { return nil })
 		if err == nil && !o.Archive && result.Differences.Count == 0 {
@@ -54,10 +54,10 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 	if err != nil {
 		return "", err
 	}
-	return r.startIn(r.beside(from, o.OnDisk), KindRepair, o.Order, func(ctx context.Context, m *Meter) (any, error) {
+	return r.startIn(r.beside(from, o.OnDisk), KindRepair, o.Order.Asking(o.asked()), func(ctx context.Context, m *Meter) (any, error) {
 		result := new(RepairResult)
 		err := r.verifying(ctx, o.VerifyOptions, from, m, &result.VerifyResult, func(b *beside, c *readmodel.Comparison) error {
-			return r.repair(ctx, o.Order, b, c, result)
+			return r.repair(ctx, b, c, result)
 		})
 		if err == nil {
 			r.snapshotsCompared(result.Base, result.From)
@@ -65,6 +65,12 @@ func (r *Runs) StartRepair(ctx context.Context, o RepairOptions) (RunID, error) 
 		}
 		return result, err
 	})
+}
+
+// asked is what is asked for, without who asks.
+func (o VerifyOptions) asked() VerifyOptions {
+	o.Order = Order{}
+	return o
 }
 
 // verifying folds a shadow, compares, and then has it still in lockstep for more.
@@ -172,20 +178,13 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 // repair mends what a comparison found, and looks again.
-func (r *Runs) repair(ctx context.Context, o Order, b *beside, c *readmodel.Comparison, result *RepairResult) error {
+func (r *Runs) repair(ctx context.Context, b *beside, c *readmodel.Comparison, result *RepairResult) error {
 	found, count := c.Found()
 	if count == 0 {
 		return nil
 	}
 	b.meter.Phase("repairing")
 	result.concerns(found)
-	outcome := fmt.Sprintf("%d keys differ, the first is %s %s: they are to be written anew from the log", count, found[0].Table, found[0].ID)
-	if result.MoreTargets {
-		outcome += fmt.Sprintf("; %d of the targets are named", len(result.Targets))
-	}
-	if err := r.cfg.Audit(ctx, Action{Order: o, Kind: KindRepair, Targets: result.Targets, Outcome: outcome}); err != nil {
-		return fmt.Errorf("write the repair into the audit: %w", err)
-	}
 	resume, err := b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("it was taken before the read model was repaired, at %v", result.At))
 	if err != nil {
 		return err

@@ -182,7 +182,15 @@ func (s *script) get(name string) string {
 
 func (s *script) audit() (text string) {
 	for _, e := range s.w.admin().get("/v1/admin/audit").want(200).list("entries") {
-		text += fmt.Sprintf("%s: %s\n", e["action"], e["reason"])
+		outcome, _ := e["outcome"].(obj)
+		text += fmt.Sprintf("%s: %s", e["action"], e["reason"])
+		if state, ok := outcome["state"].(string); ok {
+			text += " → " + state
+		}
+		if detail, ok := outcome["detail"].(string); ok {
+			text += ": " + detail
+		}
+		text += "\n"
 	}
 	return text
 }
