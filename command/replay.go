@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -198,8 +199,8 @@ func (s *Service) answerRun(c *api.Call, id replay.RunID, err error) error {
 	return c.JSON(http.StatusAccepted, c.Out)
 }
 
-// runProblem says why a run was not started, or not found: what else keeps it
-// from starting is how things are now.
+// runProblem says why a run was not started, or not found: an outage by which it can
+// be started later, or else how things are now.
 func runProblem(err error) error {
 	switch {
 	case errors.Is(err, replay.ErrNoRun):
@@ -210,6 +211,16 @@ func runProblem(err error) error {
 		return api.KeyReused
 	case errors.Is(err, replay.ErrAudit):
 		return api.LogUnavailable.Because(err)
+	case errors.Is(err, replay.ErrMemory):
+		return api.Overloaded.With(err.Error())
+	case errors.Is(err, replay.ErrUnreachable):
+		p := api.LogUnavailable.Because(err)
+		p.Detail = "The event log, or the archive of what it has forgotten, does not answer now: no run was begun."
+		return p
+	case errors.Is(err, syscall.ENOSPC):
+		p := api.StorageFull.Because(err)
+		p.Detail = "Too little disk space is left to remember the run: it was not begun."
+		return p
 	case errors.Is(err, replay.ErrExport):
 		return api.InvalidFields(api.FieldError{Pointer: "/from_export", Detail: err.Error()})
 	case errors.Is(err, context.Canceled), errors.As(err, new(api.Slug)), errors.As(err, new(*api.Problem)):

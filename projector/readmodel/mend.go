@@ -18,7 +18,7 @@ var ErrUnmendable = errors.New("what differs cannot be written anew key by key: 
 // raised in any case once a key was written.
 func (c *Comparison) Mend(generation uint32) (mended int, err error) {
 	if c.count > len(c.found) {
-		return 0, fmt.Errorf("%w: %d keys differ", ErrUnmendable, c.count)
+		return 0, fmt.Errorf("%w: %d keys differ, and up to %d are mended", ErrUnmendable, c.count, keptDifferences)
 	}
 	for i := range c.found {
 		if !c.found[i].Mendable() {

@@ -69,6 +69,10 @@ func (b *Base) String() string {
 // source nor a snapshot holds what is before the source's first message.
 var ErrNotCovered = errors.New("the log does not begin at its beginning")
 
+// ErrUnreachable is returned where the event log, or the archive of what it has
+// forgotten, does not answer: the run can be begun once it does.
+var ErrUnreachable = errors.New("the event log does not answer")
+
 // ErrNoSnapshot is returned where a fold is to begin with a snapshot, and there is
 // none that it could begin with.
 var ErrNoSnapshot = errors.New("there is no snapshot to begin with")
@@ -113,7 +117,7 @@ func (r *Runs) findBases(ctx context.Context, exports []string, fromSnapshot boo
 	}
 	first, last, err := source.Bounds(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask the event log where it stands: %w", err)
+		return nil, fmt.Errorf("%w: ask where it stands: %w", ErrUnreachable, err)
 	}
 	covered := first <= 1 || last < first
 	trimmed, err := r.trimmed(ctx)
@@ -145,7 +149,7 @@ func (r *Runs) trimmed(ctx context.Context) (uint64, error) {
 	}
 	first, _, err := r.cfg.Log.Bounds(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("ask the event log where it stands: %w", err)
+		return 0, fmt.Errorf("%w: ask where it stands: %w", ErrUnreachable, err)
 	}
 	return max(first, 1) - 1, nil
 }
