@@ -84,17 +84,17 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 	})
 	for _, path := range []string{history, history + "?bucket=day"} {
 		buckets := author.get(path).want(200).list("buckets")
-		if len(buckets) != 1 || buckets[0]["views"] != 5.0 || buckets[0]["likes"] != 1.0 {
+		if len(buckets) == 0 || sumOf(buckets, "views") != 5 || sumOf(buckets, "likes") != 1 {
 			t.Errorf("%s: %v", path, buckets)
 		}
 	}
 	w.user().get(history).want(403)
-	if total := admin.get("/v1/admin/history").want(200).list("buckets"); len(total) != 1 || total[0]["views"] != 5.0 {
+	if total := admin.get("/v1/admin/history").want(200).list("buckets"); len(total) == 0 || sumOf(total, "views") != 5 {
 		t.Errorf("in total %v", total)
 	}
 	verified := admin.get("/v1/admin/audit/verify").want(200).object()
-	if archived, _ := verified["archive"].(obj); archived["ok"] != true || archived["entries"] != 1.0 || archived["head"] != verified["head"] {
-		t.Errorf("verified: %v", verified)
+	if archived, _ := verified["archive"].(obj); archived["ok"] != true || archived["entries"] != 3.0 || archived["head"] != verified["head"] {
+		t.Errorf("verified: %v", verified) // a deletion, and a verification: that it began and how it failed
 	}
 	w.replay("explain", "video", video).exits(exitFine).says("views 5, likes 1", "by the archive's index of messages 1 to ")
 	postgres.Kill()
@@ -104,6 +104,14 @@ func TestADeadDatabaseIsFeltByTheArchiveAlone(t *testing.T) {
 			t.Errorf("the %s holds the password", what)
 		}
 	}
+}
+
+// sumOf adds up what buckets say, of which there are two where the hour has turned.
+func sumOf(buckets []obj, counter string) (sum float64) {
+	for _, b := range buckets {
+		sum += b[counter].(float64)
+	}
+	return sum
 }
 
 // TestTheLogOfComposeIsTrimmed: with the rights that deploy/nats.conf gives, the

@@ -151,7 +151,7 @@ func TestWrongCounterInTheCheckpointIsNamedAndMended(t *testing.T) {
 		t.Errorf("the metric of differences is %v after a verify that found none", w.metric("tidemark_verify_differences"))
 	}
 	audit := w.admin().get("/v1/admin/audit?action=replay.repair").want(200).list("entries")
-	if len(audit) != 1 || audit[0]["reason"] != "a bit flipped" {
+	if len(audit) != 2 || audit[0]["reason"] != "a bit flipped" || audit[0]["outcome"].(obj)["state"] != "done" || audit[1]["outcome"].(obj)["state"] != "begun" {
 		t.Errorf("audit %v", audit)
 	}
 

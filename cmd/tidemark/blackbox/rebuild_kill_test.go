@@ -82,11 +82,10 @@ func TestKilledRebuildOnDiskIsGoneOnWith(t *testing.T) {
 	})
 	s.Kill()
 	s.Restart(t)
-	w.restful()
-	run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
-	if run["kind"] != "rebuild" || run["state"] != "done" {
-		t.Fatalf("it was not gone on with: %s", canonical(run))
-	}
+	eventually(t, "what was killed to be gone on with, to its end", func() (bool, string) {
+		run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
+		return run["kind"] == "rebuild" && run["state"] == "done", canonical(run)
+	})
 	s.Kill()
 	s.Restart(t)
 	if got := w.views(video); got != views {

@@ -27,7 +27,7 @@ func TestTheLogIsTrimmedWithoutAnArchive(t *testing.T) {
 	s.Restart(t) // retention looks at once, and then every minute
 	w = worldOf(t, s)
 	begins := w.trimmed()
-	w.replay("status").exits(exitFine).says("retention      1ns are kept, ", "messages from 5 on are kept for the snapshot of message 5")
+	w.replay("status").exits(exitFine).says("retention      1ns are kept, ", "messages from 6 on are kept for the snapshot of message 6")
 	if got := w.metric("tidemark_retention_held_sequence"); got != begins {
 		t.Errorf("held from %v on, the log begins at %v", got, begins)
 	}
@@ -70,10 +70,10 @@ func TestTheLogIsTrimmedToWhatArchiveAndSnapshotsHold(t *testing.T) {
 	s.Kill() // what was viewed last is in no snapshot
 	s.Restart(t)
 	w = worldOf(t, s)
-	if begins := w.trimmed(); begins != 5 {
-		t.Errorf("the log begins at %v, want 5", begins)
+	if begins := w.trimmed(); begins != 6 { // five views, and that somebody asks for a verification
+		t.Errorf("the log begins at %v, want 6", begins)
 	}
-	w.replay("status").exits(exitFine).says("are kept for the snapshot of message 5")
+	w.replay("status").exits(exitFine).says("are kept for the snapshot of message 6")
 	w.replay("verify", "--archive").exits(exitFine)
 	w.wantCounts(video, counts{Views: 10})
 }

@@ -209,6 +209,7 @@ var scriptKinds = []struct {
 	{regexp.MustCompile(`\b[0-9.]+ s\b`), "T s"},
 	{regexp.MustCompile(`\b[0-9]+ MiB\b`), "N MiB"},
 	{regexp.MustCompile(`\bof [0-9]+ bytes\b`), "of N bytes"},
+	{regexp.MustCompile(`\b[0-9]+ buckets\b`), "N buckets"}, // trending has one for each minute that it began in
 	{regexp.MustCompile(` +\n`), "\n"},
 }
 
