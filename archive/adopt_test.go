@@ -32,7 +32,7 @@ func (w *world) adopt() {
 	defer l.Close()
 	_, last, err := l.Bounds(testContext(w.t))
 	if err == nil {
-		_, err = l.Adopt(testContext(w.t), append(l.Lineage(), events.Ancestor{Incarnation: l.Incarnation(), Last: last}))
+		err = l.Adopt(testContext(w.t), eventlog.NewIncarnation(), append(l.Lineage(), events.Ancestor{Incarnation: l.Incarnation(), Last: last}), "")
 	}
 	if err == nil {
 		err = os.RemoveAll(filepath.Join(w.dir, "models"))

@@ -63,19 +63,23 @@ func (s *Service) onDeadLetters(c *api.Call, kind events.CommandKind, counted st
 			for i := range l.list {
 				n += l.list[i].write(w)
 			}
-			w.add(events.TypeOperationRecorded, events.OperationRecorded{})
+			var d events.OperationRecorded
+			if more {
+				d.Outcome = []byte(readmodel.MoreLetters)
+			}
+			w.add(events.TypeOperationRecorded, d)
 			return n
 		},
 	})
 	if err != nil {
 		return err
 	}
-	return s.answerLetters(c, &v, counted, more)
+	return s.answerLetters(c, &v, counted)
 }
 
 // answerLetters tells what became of each, as the fold wrote it into the audit:
 // the same for the first request and its repeats.
-func (s *Service) answerLetters(c *api.Call, v *verdict, counted string, more bool) error {
+func (s *Service) answerLetters(c *api.Call, v *verdict, counted string) error {
 	if v.pending {
 		return closeBatch(c, v)
 	}
@@ -104,7 +108,7 @@ func (s *Service) answerLetters(c *api.Call, v *verdict, counted string, more bo
 		results = fmt.Appendf(results, "%q:%q", readmodel.TargetLetter(target).String(), word)
 	}
 	c.Out = append(append(appendCounted(c.Out, counted, done), results...), `},"more":`...)
-	c.Out = strconv.AppendBool(c.Out, more)
+	c.Out = strconv.AppendBool(c.Out, string(entry.Outcome) == readmodel.MoreLetters)
 	return closeBatch(c, v)
 }
 

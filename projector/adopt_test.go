@@ -21,8 +21,8 @@ func (w *world) adopt(name string, last uint64) events.Incarnation {
 	}
 	defer l.Close()
 	earlier := append(l.Lineage(), events.Ancestor{Incarnation: l.Incarnation(), Last: last})
-	adopted, err := l.Adopt(testContext(w.t), earlier)
-	if err != nil {
+	adopted := eventlog.NewIncarnation()
+	if err := l.Adopt(testContext(w.t), adopted, earlier, ""); err != nil {
 		w.t.Fatal(err)
 	}
 	return adopted

@@ -115,7 +115,8 @@ func appendTarget(dst []byte, action events.CommandKind, target [16]byte) []byte
 }
 
 func appendOutcome(dst []byte, e *readmodel.AuditEntry) []byte {
-	if len(e.Outcome) > 0 {
+	more := string(e.Outcome) == readmodel.MoreLetters
+	if len(e.Outcome) > 0 && !more {
 		return append(dst, e.Outcome...)
 	}
 	dst = append(dst, '{')
@@ -140,6 +141,12 @@ func appendOutcome(dst []byte, e *readmodel.AuditEntry) []byte {
 			dst = append(dst, ',')
 		}
 		dst = strconv.AppendInt(append(dst, `"retracted":`...), int64(len(e.Targets)), 10)
+	}
+	if more {
+		if comma {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `"more":true`...)
 	}
 	return append(dst, '}')
 }

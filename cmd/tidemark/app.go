@@ -267,6 +267,7 @@ func (a *app) run(ctx context.Context) error {
 		group.add(server)
 	}
 	group.start("announcement", a.announce)
+	group.start("adoption's record", a.recordAdoption)
 	err := group.wait(ctx)
 	if err != nil {
 		// The process ends now. Closing what is broken can take for ever (Badger

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tidemark-io/tidemark/command"
 	"github.com/tidemark-io/tidemark/events"
@@ -128,8 +130,26 @@ func (l *logAdoptCmd) inspect(ctx context.Context, a *adoption) error {
 	if err := a.decide(); err != nil || l.DryRun {
 		return err
 	}
-	incarnation, err := log.Adopt(ctx, a.lineage)
+	if err := a.stillEnds(ctx, log); err != nil {
+		return err
+	}
+	incarnation := eventlog.NewIncarnation()
 	a.Incarnation = incarnation.String()
+	note, err := json.Marshal(adoptionNote{Actor: l.Actor, Reason: l.Reason, Outcome: map[string]any{
+		"incarnation": a.Incarnation, "before": a.Before, "last_sequence": a.Last, "next_start": a.NextStart,
+	}})
+	if err != nil {
+		return fmt.Errorf("note the adoption: %w", err)
+	}
+	return log.Adopt(ctx, incarnation, a.lineage, string(note))
+}
+
+// stillEnds refuses a log that goes on beside its adoption.
+func (a *adoption) stillEnds(ctx context.Context, log *eventlog.Log) error {
+	_, last, err := log.Bounds(ctx)
+	if err == nil && last != a.Last {
+		err = fmt.Errorf("the log ends at message %d, and ended at %d when it was read: somebody writes to it. Stop that service and adopt the log again", last, a.Last)
+	}
 	return err
 }
 
@@ -237,29 +257,23 @@ func (a *adoption) decide() error {
 	return nil
 }
 
-// record writes the adoption down in the log, under its new incarnation.
+// record writes the adoption down in the log, under its new incarnation. Whoever
+// wrote to it meanwhile cannot any more.
 func (l *logAdoptCmd) record(ctx context.Context, a *adoption) error {
-	var actor events.UserID
-	if !events.ParseUUID((*[16]byte)(&actor), l.Actor) {
-		return fmt.Errorf("--actor %w", events.ErrBadID)
-	}
 	log, err := eventlog.Open(ctx, l.logConfig(false))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	if _, last, err := log.Bounds(ctx); err != nil || last != a.Last {
-		return errors.Join(err, fmt.Errorf("the log ends at message %d, and ended at %d when it was read: somebody writes to it. Stop that service and adopt the log again", last, a.Last))
+	if err := a.stillEnds(ctx, log); err != nil {
+		return err
 	}
 	writer := log.NewWriter(eventlog.WriterConfig{})
 	work, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- writer.Run(work) }()
-	recorder := command.Recorder{Log: writer, CommitLimit: 10 * time.Second, Now: time.Now}
-	_, err = recorder.Record(ctx, command.Operation{
-		Kind: events.AdoptLog, Actor: actor, Reason: l.Reason,
-		Outcome: map[string]any{"incarnation": a.Incarnation, "before": a.Before, "last_sequence": a.Last, "next_start": a.NextStart},
-	})
+	record := adoptionRecord{log: log, recorder: &command.Recorder{Log: writer, CommitLimit: 10 * time.Second, Now: time.Now}}
+	err = record.write(ctx)
 	stop()
 	return errors.Join(err, <-done)
 }
@@ -268,6 +282,9 @@ func (l *logAdoptCmd) record(ctx context.Context, a *adoption) error {
 func (l *logAdoptCmd) Validate() error {
 	if l.Reason == "" && !l.DryRun {
 		return errors.New("--reason is missing: the audit keeps why a log was adopted")
+	}
+	if n := utf8.RuneCountInString(l.Reason); n > events.MaxReasonChars {
+		return fmt.Errorf("--reason has %d characters: give at most %d", n, events.MaxReasonChars)
 	}
 	var actor events.UserID
 	if !events.ParseUUID((*[16]byte)(&actor), l.Actor) {

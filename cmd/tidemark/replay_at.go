@@ -16,24 +16,30 @@ type replayAtCmd struct {
 	Position  string   `xor:"point" placeholder:"POSITION" help:"The last message that counts, by its sequence."`
 	Kind      string   `arg:"" enum:"video" help:"video."`
 	IDs       []string `arg:"" name:"id" help:"Videos."`
+
+	at     replay.Point
+	videos []events.VideoID
+}
+
+// Validate reads the point and the IDs.
+func (a *replayAtCmd) Validate() (err error) {
+	if a.Time == "" && a.Position == "" {
+		return errors.New("say when: --time or --position")
+	}
+	if a.at, err = replay.ParsePoint(a.Time + a.Position); err != nil {
+		return err
+	}
+	if a.videos, err = videoIDs(a.IDs); err != nil {
+		return err
+	}
+	return a.lookFlags.Validate()
 }
 
 // Run prints what the videos counted then.
 func (a *replayAtCmd) Run(ctx context.Context) error {
-	if a.Time == "" && a.Position == "" {
-		return errors.New("say when: --time or --position")
-	}
-	at, err := replay.ParsePoint(a.Time + a.Position)
-	if err != nil {
-		return err
-	}
-	videos, err := videoIDs(a.IDs)
-	if err != nil {
-		return err
-	}
-	body := map[string]any{"at": at, "video_ids": a.IDs}
+	body := map[string]any{"at": a.at, "video_ids": a.IDs}
 	c, err := answer(ctx, &a.lookFlags, "at", body, func(o *offline) (*replay.CountsAt, error) {
-		return replay.At(ctx, o.source, at, videos, o.options)
+		return replay.At(ctx, o.source, a.at, a.videos, o.options)
 	})
 	if err != nil {
 		return err

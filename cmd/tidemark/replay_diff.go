@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
@@ -15,31 +16,36 @@ type replayDiffCmd struct {
 	Top       int      `default:"20" help:"How many videos are ranked, without IDs."`
 	By        string   `default:"views" enum:"views,likes,comments,remixes,glitches" help:"The counter by which videos are ranked, without IDs."`
 	IDs       []string `arg:"" optional:"" name:"id" help:"Videos, with the word video before them; without any, those that moved most."`
+
+	from, to replay.Point
+	videos   []events.VideoID
 }
 
-// Run prints by how much counts moved.
-func (d *replayDiffCmd) Run(ctx context.Context) error {
-	from, err := replay.ParsePoint(d.From)
-	if err != nil {
+// Validate reads the points and the IDs.
+func (d *replayDiffCmd) Validate() (err error) {
+	if d.from, err = replay.ParsePoint(d.From); err != nil {
 		return fmt.Errorf("--from %w", err)
 	}
-	to, err := replay.ParsePoint(d.To)
-	if err != nil {
+	if d.to, err = replay.ParsePoint(d.To); err != nil {
 		return fmt.Errorf("--to %w", err)
 	}
 	if len(d.IDs) > 0 && d.IDs[0] == "video" {
 		d.IDs = d.IDs[1:]
 	}
-	if len(d.IDs) == 0 {
-		return d.movers(ctx, from, to)
-	}
-	videos, err := videoIDs(d.IDs)
-	if err != nil {
+	if d.videos, err = videoIDs(d.IDs); err != nil {
 		return err
 	}
-	body := map[string]any{"from": from, "to": to, "video_ids": d.IDs}
+	return d.lookFlags.Validate()
+}
+
+// Run prints by how much counts moved.
+func (d *replayDiffCmd) Run(ctx context.Context) error {
+	if len(d.videos) == 0 {
+		return d.movers(ctx)
+	}
+	body := map[string]any{"from": d.from, "to": d.to, "video_ids": d.IDs}
 	c, err := answer(ctx, &d.lookFlags, "diff", body, func(o *offline) (*replay.CountsBetween, error) {
-		return replay.Diff(ctx, o.source, from, to, videos, o.options)
+		return replay.Diff(ctx, o.source, d.from, d.to, d.videos, o.options)
 	})
 	if err != nil {
 		return err
@@ -50,14 +56,14 @@ func (d *replayDiffCmd) Run(ctx context.Context) error {
 	})
 }
 
-func (d *replayDiffCmd) movers(ctx context.Context, from, to replay.Point) error {
+func (d *replayDiffCmd) movers(ctx context.Context) error {
 	by, err := replay.ParseCounter(d.By)
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"from": from, "to": to, "by": d.By, "top": d.Top}
+	body := map[string]any{"from": d.from, "to": d.to, "by": d.By, "top": d.Top}
 	m, err := answer(ctx, &d.lookFlags, "diff", body, func(o *offline) (*replay.MostMoved, error) {
-		return replay.Movers(ctx, o.source, from, to, by, d.Top, o.options)
+		return replay.Movers(ctx, o.source, d.from, d.to, by, d.Top, o.options)
 	})
 	if err != nil {
 		return err

@@ -17,19 +17,25 @@ type replayExplainCmd struct {
 	ID        string `arg:"" help:"Its ID."`
 	Until     string `placeholder:"POSITION|TIME" help:"Explain what was shown then; without it what is shown now."`
 	Views     int    `default:"20" help:"Views that count and are listed one by one; all are summed up."`
+
+	entity replay.Entity
+	until  replay.Point
+}
+
+// Validate reads what is to be explained, and as of when.
+func (e *replayExplainCmd) Validate() (err error) {
+	if e.entity, err = replay.ParseEntity(e.Kind + ":" + e.ID); err != nil {
+		return err
+	}
+	if e.until, err = replay.ParsePoint(e.Until); err != nil {
+		return fmt.Errorf("--until %w", err)
+	}
+	return e.lookFlags.Validate()
 }
 
 // Run explains.
 func (e *replayExplainCmd) Run(ctx context.Context) error {
-	entity, err := replay.ParseEntity(e.Kind + ":" + e.ID)
-	if err != nil {
-		return err
-	}
-	until, err := replay.ParsePoint(e.Until)
-	if err != nil {
-		return fmt.Errorf("--until %w", err)
-	}
-	q := replay.ExplainRequest{Entity: entity, Until: until, Views: &e.Views}
+	q := replay.ExplainRequest{Entity: e.entity, Until: e.until, Views: &e.Views}
 	x, err := answer(ctx, &e.lookFlags, "explain", q, func(o *offline) (*replay.Explanation, error) {
 		return replay.Explain(ctx, o.source, q, o.options)
 	})

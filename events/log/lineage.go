@@ -1,7 +1,6 @@
 package log
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -20,9 +19,11 @@ type identity struct {
 	incarnation events.Incarnation
 	lineage     events.Lineage
 	imported    uint64 // up to here the messages are copies
+	adoption    string // what is to be recorded of the last adoption
 }
 
-func freshIncarnation() (inc events.Incarnation) {
+// NewIncarnation returns one that no log has.
+func NewIncarnation() (inc events.Incarnation) {
 	_, _ = rand.Read(inc[:]) // never returns an error
 	return inc
 }
@@ -49,6 +50,7 @@ func streamIdentity(info *jetstream.StreamInfo) (id identity, err error) {
 	if id.lineage, err = events.ParseLineage(info.Config.Metadata[LineageKey]); err != nil {
 		return identity{}, fmt.Errorf("%w: %s in the metadata of %s: %w", ErrStreamConfig, LineageKey, name, err)
 	}
+	id.adoption = info.Config.Metadata[AdoptionKey]
 	id.imported, err = importedUpTo(info.Config.Metadata)
 	return id, err
 }
@@ -64,22 +66,3 @@ func (c *Config) identify(info *jetstream.StreamInfo) (identity, error) {
 
 // Lineage lists the incarnations that the log had before.
 func (l *Log) Lineage() events.Lineage { return l.lineage }
-
-// Adopt gives the log a new incarnation and writes down which it had before.
-// Whoever has it open finds it foreign from then on: so does this Log, which is to
-// be closed and opened anew.
-func (l *Log) Adopt(ctx context.Context, earlier events.Lineage) (events.Incarnation, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
-	defer cancel()
-	stream, err := l.pubJS.Stream(ctx, EventsStream)
-	if err != nil {
-		return events.Incarnation{}, fmt.Errorf("adopt stream %s: %w", EventsStream, err)
-	}
-	id := identity{incarnation: freshIncarnation(), lineage: earlier}
-	cfg := stream.CachedInfo().Config
-	cfg.Metadata = id.metadata(cfg.Metadata)
-	if _, err := l.pubJS.UpdateStream(ctx, cfg); err != nil {
-		return events.Incarnation{}, fmt.Errorf("write the new incarnation of stream %s: %w", EventsStream, err)
-	}
-	return id.incarnation, nil
-}

@@ -13,7 +13,8 @@ func TestAdoptionKeepsTheLineageAndMakesTheLogForeign(t *testing.T) {
 	cfg := testConfig(t)
 	before := openLog(t, cfg)
 	first := before.Incarnation()
-	adopted, err := before.Adopt(testContext(t), events.Lineage{{Incarnation: first, Last: 7}})
+	adopted := NewIncarnation()
+	err := before.Adopt(testContext(t), adopted, events.Lineage{{Incarnation: first, Last: 7}}, "why")
 	if err != nil || adopted == first {
 		t.Fatal(adopted, err)
 	}
@@ -46,7 +47,7 @@ func TestAStreamWithoutIncarnationIsOpenedToBeAdoptedOnly(t *testing.T) {
 	if _, _, err := l.Bounds(testContext(t)); err != nil {
 		t.Error(err)
 	}
-	if _, err := l.Adopt(testContext(t), nil); err != nil {
+	if err := l.Adopt(testContext(t), NewIncarnation(), nil, ""); err != nil {
 		t.Error(err)
 	}
 	l.Close()

@@ -73,7 +73,7 @@ func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (ident
 	}
 	log := streamConfig(cfg, EventsStream, eventsSubjects)
 	log.Description = "tidemark: the event log, in record batches"
-	log.Metadata = identity{incarnation: freshIncarnation()}.metadata(nil)
+	log.Metadata = identity{incarnation: NewIncarnation()}.metadata(nil)
 	info, err := openStream(ctx, js, cfg, log)
 	if err != nil {
 		return none, err

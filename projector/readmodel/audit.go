@@ -7,6 +7,10 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 )
 
+// MoreLetters is the outcome of a command on dead letters that left some of those it
+// was about for another: its repeat is told so as well.
+const MoreLetters = `{"more":true}`
+
 // AuditEntry says who did what to which targets, when and why.
 type AuditEntry struct {
 	At       events.Time

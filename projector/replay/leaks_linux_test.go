@@ -79,7 +79,9 @@ func TestRunsLeaveNothingBehind(t *testing.T) {
 	wait := testContext(t) // a model is closed behind its last reader
 	for len(opened(t, dir)) > 1 || runtime.NumGoroutine() > goroutines+2 {
 		if wait.Err() != nil {
-			t.Fatalf("open are %v; %d goroutines, %d before", opened(t, dir), runtime.NumGoroutine(), goroutines)
+			stacks := make([]byte, 1<<20)
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			t.Fatalf("open are %v; %d goroutines, %d before\n%s", opened(t, dir), runtime.NumGoroutine(), goroutines, stacks)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -1,12 +1,16 @@
 package blackbox
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
 // copyDir puts a copy of a directory in the place of another.
@@ -64,6 +68,43 @@ func TestARestoredOlderLogIsAdopted(t *testing.T) {
 	}
 	viewer.with(fresh).views(video)
 	fresh.wantCounts(video, counts{Views: 4})
+}
+
+// An adoption that is killed before the audit has it gets there at the next start, once.
+func TestAnAdoptionThatWasKilledIsAudited(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	w := worldOf(t, s)
+	video, viewer := newID(), w.user()
+	viewer.views(video)
+	s.Stop(t)
+	incarnation := eventlog.NewIncarnation()
+	func() {
+		log, err := eventlog.Open(t.Context(), eventlog.Config{Dir: filepath.Join(s.Dir, "jetstream"), Existing: true, Adopting: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		note := fmt.Sprintf(`{"actor":"%s","reason":"moved","outcome":{"incarnation":"%s"}}`, viewer.ID, incarnation)
+		if err := log.Adopt(t.Context(), incarnation, events.Lineage{{Incarnation: log.Incarnation(), Last: 1}}, note); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	for range 2 {
+		s.Restart(t)
+		w = worldOf(t, s)
+		eventually(t, "the audit to have the adoption", func() (bool, string) {
+			entries := w.admin().get("/v1/admin/audit?action=log.adopt").want(200).list("entries")
+			if len(entries) > 1 {
+				t.Fatalf("audit %v", entries)
+			}
+			return len(entries) == 1 && entries[0]["reason"] == "moved" && entries[0]["actor"] == viewer.ID &&
+				entries[0]["outcome"].(obj)["incarnation"] == incarnation.String(), ""
+		})
+		s.Stop(t)
+	}
+	s.Restart(t)
+	worldOf(t, s).wantCounts(video, counts{Views: 1})
 }
 
 func TestACopyThatLostItsMetadataIsAdopted(t *testing.T) {

@@ -170,7 +170,12 @@ func TestDeadLettersArePagedAndTakenInBatches(t *testing.T) {
 	if seen != 450 {
 		t.Errorf("%d dead letters in pages", seen)
 	}
-	admin.post("/v1/admin/dead-letters/drop", obj{"reason": "r", "all": true, "limit": 20}).want(200).has(obj{"dropped_count": 20, "more": true})
+	body := obj{"reason": "r", "all": true, "limit": 20}
+	first := admin.post("/v1/admin/dead-letters/drop", body, "Idempotency-Key", "twenty").want(200).has(obj{"dropped_count": 20, "more": true})
+	admin.post("/v1/admin/dead-letters/drop", body, "Idempotency-Key", "twenty").want(200).is(first.object())
+	if entry := admin.get("/v1/admin/audit?action=dead-letter.drop").want(200).list("entries")[0]; canonical(entry["outcome"]) != `{"applied":20,"more":true}` {
+		t.Errorf("audited as %s", canonical(entry["outcome"]))
+	}
 	w.replay("dead-letters", "redrive", "--contains", "ahead", "--reason", "r").exits(exitFine).says("poisoned       430")
 	w.replay("dead-letters", "drop", "--all", "--reason", "r").exits(exitFine).says("applied        430")
 	w.replay("status").exits(exitFine).says("dead letters   0")

@@ -46,10 +46,10 @@ func TestAnOperatorLooksBack(t *testing.T) {
 		"--time or --position": {"at", "video", video},
 		"names nothing":        {"explain", "video", "x"},
 		"no position":          {"diff", "--from", "yesterday"},
-		"behind the end":       {"at", "--position", "1000", "video", video},
 	} {
-		w.replay(args...).exits(exitFault).says(name)
+		w.replay(args...).exits(exitUsage).says(name)
 	}
+	w.replay("at", "--position", "1000", "video", video).exits(exitFault).says("behind the end")
 	admin := w.admin()
 	for path, body := range map[string]obj{
 		"explain": {"entity": "video:x"}, "at": {"at": "1"}, "diff": {"from": "x"}, "report": {"limit": 0},
