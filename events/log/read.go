@@ -2,6 +2,7 @@ package log
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,12 +77,12 @@ func (r *reader) session(ctx context.Context) error {
 	if err := r.check(ctx); err != nil {
 		return err
 	}
-	consumer, err := r.consumer(ctx)
-	if err != nil {
+	consumer := rand.Text()
+	defer r.drop(consumer) // also where the answer was not waited for: the server may have made it
+	if err := r.create(ctx, consumer); err != nil {
 		return err
 	}
-	defer r.drop(consumer)
-	p, err := newPull(r.log.sub, EventsStream, consumer.CachedInfo().Name)
+	p, err := newPull(r.log.sub, EventsStream, consumer)
 	if err != nil {
 		return err
 	}
@@ -122,10 +123,11 @@ func (r *reader) check(ctx context.Context) error {
 	return err
 }
 
-func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
+func (r *reader) create(ctx context.Context, consumer string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	consumer, err := r.log.subJS.CreateConsumer(ctx, EventsStream, jetstream.ConsumerConfig{
+	_, err := r.log.subJS.CreateConsumer(ctx, EventsStream, jetstream.ConsumerConfig{
+		Name:              consumer,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       r.next,
 		AckPolicy:         jetstream.AckNonePolicy,
@@ -134,19 +136,19 @@ func (r *reader) consumer(ctx context.Context) (jetstream.Consumer, error) {
 		Replicas:          1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create consumer of stream %s: %w", EventsStream, err)
+		return fmt.Errorf("create consumer of stream %s: %w", EventsStream, err)
 	}
-	return consumer, nil
+	return nil
 }
 
 // drop deletes the consumer, so that the server need not wait for it to idle out.
-func (r *reader) drop(consumer jetstream.Consumer) {
+func (r *reader) drop(consumer string) {
 	if !r.log.sub.IsConnected() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestLimit)
 	defer cancel()
-	err := r.log.subJS.DeleteConsumer(ctx, EventsStream, consumer.CachedInfo().Name)
+	err := r.log.subJS.DeleteConsumer(ctx, EventsStream, consumer)
 	if err != nil {
 		r.log.cfg.Logger.Debug("delete consumer", "error", err)
 	}
