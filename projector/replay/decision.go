@@ -46,9 +46,9 @@ func (l *ledger) decided(r *Run, names projector.ModelNames) bool {
 			continue
 		}
 		switch {
-		case r.Kind == KindDiscard && d.Model != names.Rebuilding && d.Model != names.Next:
+		case r.Kind == KindDiscard && (d.Model == names.Rebuilding || d.Model == names.Next || d.Model == names.Current):
+			return false // it waits still, or the start has taken it
 		case r.Kind == KindDiscard:
-			return false
 		case d.Model == names.Current:
 			result["switched"], result["replaced"] = true, names.Previous
 		case d.Model == names.Next:

@@ -191,6 +191,7 @@ func TestACrashIsToldByTheModelsThatTheFilesName(t *testing.T) {
 		{"after a rollback", KindRollback, projector.ModelNames{Current: "model-000002", Previous: "model-000003"}, StateDone, "switched"},
 		{"after a discard", KindDiscard, projector.ModelNames{Current: "model-000001"}, StateDone, ""},
 		{"before a discard", KindDiscard, projector.ModelNames{Current: "model-000001", Rebuilding: "model-000002"}, StateCancelled, ""},
+		{"before a discard, and the start took the model", KindDiscard, projector.ModelNames{Current: "model-000002", Previous: "model-000001"}, StateCancelled, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "runs.json")
