@@ -288,7 +288,12 @@ func (r *DiscardResult) outcome() string {
 	return r.Model + " is given up: what serves goes on serving"
 }
 
-func (r *VerifyResult) outcome() string { return r.said("keys differ from") }
+func (r *VerifyResult) outcome() string {
+	if r.Last == 0 {
+		return "" // it ended before it had compared
+	}
+	return r.said("keys differ from")
+}
 
 func (r *VerifyResult) said(what string) string {
 	said := fmt.Sprintf("%d %s messages %d to %d", r.Differences.Count, what, r.First, r.Last)

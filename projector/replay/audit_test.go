@@ -113,6 +113,23 @@ func TestAuditSaysWhoAskedForWhatAndWhatCameOfIt(t *testing.T) {
 	}
 }
 
+// What ends before it has compared has found nothing, and no equality either.
+func TestVerificationThatComparedNothingIsAuditedWithoutAFinding(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	by := replay.Order{Actor: "somebody"}
+	id, err := s.runs.StartVerify(testContext(t), replay.VerifyOptions{Order: by, EventsPerSecond: 1})
+	if err == nil {
+		err = s.runs.Cancel(testContext(t), id, by)
+	}
+	s.run(id, err)
+	s.audited("begun", "", "cancelled: ")
+	if detail := s.audit[2].Detail; strings.Contains(detail, "differ") {
+		t.Errorf("it found: %s", detail)
+	}
+}
+
 // The process ends when the rebuilt model serves and the audit does not say so: the
 // next start says it, and that the run is done.
 func TestSwitchThatTheAuditHasNotHeardOfIsToldByTheNextStart(t *testing.T) {
