@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
@@ -110,6 +111,37 @@ func TestAuditSaysWhoAskedForWhatAndWhatCameOfIt(t *testing.T) {
 	}
 	if err := s.runs.Cancel(testContext(t), id, replay.Order{Actor: "another"}); err != nil || s.audit[len(s.audit)-1].State != replay.StateCancelled {
 		t.Errorf("a run that has ended is cancelled: %v %+v", err, s.audit[len(s.audit)-1])
+	}
+}
+
+// Whether the entry of a beginning is written is not known, and it is: nothing is begun,
+// and the audit says so in the end.
+func TestRunThatWasNotBegunAndIsInTheAuditIsToldAsFailed(t *testing.T) {
+	s := newService(t)
+	s.say(2)
+	s.end()
+	by := replay.Order{Actor: "somebody", Once: &replay.Once{Key: [16]byte{1}}}
+	s.unaudited = func(a replay.Action) error {
+		s.unaudited = nil
+		_, err := s.record(testContext(t), a)
+		return errors.Join(eventlog.ErrOutcomeUnknown, err)
+	}
+	id, err := s.runs.StartVerify(testContext(t), replay.VerifyOptions{Order: by})
+	if !errors.Is(err, replay.ErrAudit) || id != "" {
+		t.Errorf("%q %v", id, err)
+	}
+	if list := s.runs.List(); len(list) != 1 || list[0].State != replay.StateFailed || !strings.Contains(list[0].Error, "nothing was begun") {
+		t.Errorf("%+v", list)
+	}
+	for range 2 {
+		s.stop()
+		s.start()
+		for len(s.heard()) < 2 {
+		}
+		s.audited("begun", "failed: nothing was begun")
+	}
+	if again := s.done(s.runs.StartVerify(testContext(t), replay.VerifyOptions{Order: by})); again.ID == s.heard()[0].Run {
+		t.Errorf("under the same key: %+v", again)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 )
 
 // RunID names a run.
@@ -170,11 +172,11 @@ func (r *Runs) startIn(reserve func(who string) (*Room, error), kind Kind, order
 		return id, err
 	}
 	if err := r.enter(started); err != nil {
-		r.withdraw(started)
+		r.withdraw(started, err)
 		return "", err
 	}
 	if err := r.auditBegin(started.ctx, started); err != nil {
-		r.withdraw(started)
+		r.withdraw(started, err)
 		if err := r.writeLedger(); err != nil {
 			r.cfg.Logger.Warn("a run that was not begun is remembered", "run", string(id), "error", err)
 		}
@@ -228,17 +230,21 @@ func (r *Runs) admit(reserve func(who string) (*Room, error), kind Kind, order O
 	return started, id, nil
 }
 
-// withdraw takes back a run that was admitted and not begun.
-func (r *Runs) withdraw(started *run) {
+// withdraw takes back a run that was admitted and not begun. Where the audit may come
+// to say that it was, it stays as one that failed, which the next start adds there.
+func (r *Runs) withdraw(started *run, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	started.cancel(nil)
 	started.room.Release()
-	r.list = slices.DeleteFunc(r.list, func(one *run) bool { return one == started })
 	r.keys = slices.DeleteFunc(r.keys, func(o once) bool { return o.Run == started.ID })
-	r.owed = slices.DeleteFunc(r.owed, func(id RunID) bool { return id == started.ID })
+	if !errors.Is(why, eventlog.ErrOutcomeUnknown) || !slices.Contains(r.owed, started.ID) {
+		r.list = slices.DeleteFunc(r.list, func(one *run) bool { return one == started })
+		r.owed = slices.DeleteFunc(r.owed, func(id RunID) bool { return id == started.ID })
+	}
 	now := r.cfg.Now()
-	started.Ended, started.State, started.err = &now, StateFailed, ErrAudit // who waits for it under its key
+	started.Ended, started.State = &now, StateFailed
+	started.err, started.Error = why, why.Error() // also for who waits for it under its key
 	close(started.done)
 	r.wg.Done()
 }
