@@ -16,41 +16,56 @@ import (
 // exportPause is how long an export may rest between two pages and be one export.
 const exportPause = time.Minute
 
-// exports are the exports under way: who reads the log page by page, and when they got
-// the last one.
+// exports are the exports under way: the pages that are to be asked for next, and when
+// the one before was.
 type exports struct {
-	mu   sync.Mutex
-	last map[events.UserID]time.Time
+	mu    sync.Mutex
+	await map[exportPage]time.Time
+}
+
+// exportPage is a page of an export: who asks for it, and for which messages.
+type exportPage struct {
+	by       events.UserID
+	from, to uint64
 }
 
 // goesOn reports whether a page at that moment belongs to an export under way.
-func (e *exports) goesOn(by events.UserID, now time.Time) bool {
+func (e *exports) goesOn(page exportPage, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	maps.DeleteFunc(e.last, func(_ events.UserID, last time.Time) bool { return now.Sub(last) > exportPause })
-	_, under := e.last[by]
-	if under {
-		e.last[by] = now
-	}
+	maps.DeleteFunc(e.await, func(_ exportPage, last time.Time) bool { return now.Sub(last) > exportPause })
+	_, under := e.await[page]
+	delete(e.await, page)
 	return under
 }
 
-func (e *exports) began(by events.UserID, now time.Time) {
+// goOn has the export go on with a page.
+func (e *exports) goOn(page exportPage, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.last == nil {
-		e.last = map[events.UserID]time.Time{}
+	if e.await == nil {
+		e.await = map[exportPage]time.Time{}
 	}
-	e.last[by] = now
+	e.await[page] = now
 }
 
-// auditExport writes down that the caller exports, before the first page is shown: one
-// entry an export.
-func (s *Service) auditExport(c *api.Call, from, to uint64) error {
-	by, now := c.Caller.ID, s.now()
-	if s.replay.Audit == nil || s.exports.goesOn(by, now) {
+// auditExport writes down that the caller exports, before a page that ends with last is
+// shown: one entry an export, which goes on where the page before ended.
+func (s *Service) auditExport(c *api.Call, from, to, last uint64) error {
+	if s.replay.Audit == nil {
 		return nil
 	}
+	by, now := c.Caller.ID, s.now()
+	if !s.exports.goesOn(exportPage{by, from, to}, now) {
+		if err := s.auditExportBegins(c, from, to); err != nil {
+			return err
+		}
+	}
+	s.exports.goOn(exportPage{by, last + 1, to}, now)
+	return nil
+}
+
+func (s *Service) auditExportBegins(c *api.Call, from, to uint64) error {
 	asked := struct {
 		From uint64 `json:"from"`
 		To   uint64 `json:"to,omitempty"`
@@ -58,11 +73,10 @@ func (s *Service) auditExport(c *api.Call, from, to uint64) error {
 	if to < events.MaxSequence {
 		asked.To = to
 	}
-	order := replay.Order{Actor: by.String()}.Asking(asked)
+	order := replay.Order{Actor: c.Caller.ID.String()}.Asking(asked)
 	if _, err := s.replay.Audit(c.Context(), replay.Action{Order: order, Kind: replay.KindExport}); err != nil {
 		return api.LogUnavailable.Because(err)
 	}
-	s.exports.began(by, now)
 	return nil
 }
 
@@ -94,8 +108,8 @@ func (s *Service) getExport(c *api.Call) error {
 	if errors.Is(err, eventlog.ErrMessageUnreadable) {
 		return api.Conflict.With("The log cannot be read there: " + err.Error() + ".")
 	}
-	if err == nil && len(page.Messages) > 0 {
-		err = s.auditExport(c, from, to)
+	if n := len(page.Messages); err == nil && n > 0 {
+		err = s.auditExport(c, from, to, page.Messages[n-1].Seq)
 	}
 	if err != nil {
 		return err

@@ -1,0 +1,67 @@
+package query
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/projector/replay"
+)
+
+// empties are so many messages with nothing in them.
+type empties uint64
+
+func (n empties) Bounds(context.Context) (first, last uint64, err error) { return 1, uint64(n), nil }
+
+func (n empties) Read(_ context.Context, from, to uint64, fn func(eventlog.Message) error) error {
+	for seq := from; seq <= to; seq++ {
+		if err := fn(eventlog.Message{Seq: seq}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// An export has one entry in the audit however many pages it has, and whatever else the
+// caller reads meanwhile has its own.
+func TestEveryExportIsAudited(t *testing.T) {
+	var said []string
+	w := newWorld(t, func(cfg *Config) {
+		cfg.Replay = &Replay{Source: empties(3500), Audit: func(_ context.Context, a replay.Action) (at events.Position, err error) {
+			said = append(said, string(a.Outcome().Request))
+			return at, nil
+		}}
+	})
+	for _, page := range []struct {
+		query  string
+		caller int
+		says   string // in an entry; nothing where the page has none
+		after  time.Duration
+	}{
+		{query: "", says: `{"from":1}`},
+		{query: "?from=1001"},
+		{query: "?from=5&to=6", says: `{"from":5,"to":6}`},
+		{query: "?from=7&to=8", says: `{"from":7,"to":8}`},
+		{query: "?from=2001&to=3400", says: `{"from":2001,"to":3400}`},
+		{query: "?from=2001", caller: 1, says: `{"from":2001}`},
+		{query: "?from=2001"},
+		{query: "?from=2001", says: `{"from":2001}`},
+		{query: "?from=3001&to=3400", after: exportPause},
+		{query: "?from=3001", after: time.Second, says: `{"from":3001}`},
+		{query: "?from=3501"},
+	} {
+		said = nil
+		w.advance(page.after)
+		w.want(w.do("GET", "/v1/admin/replay/export"+page.query, "", "Authorization", bearer(t, userID(page.caller), api.RoleAdmin)), 200, "")
+		var want []string
+		if page.says != "" {
+			want = []string{page.says}
+		}
+		if len(said) != len(want) || len(said) > 0 && said[0] != want[0] {
+			t.Errorf("%q of caller %d: the audit says %q, want %q", page.query, page.caller, said, want)
+		}
+	}
+}
