@@ -198,14 +198,14 @@ func (r *Runs) enter(started *run) error {
 	return err
 }
 
-// interrupted returns the rebuild that the process before did not get to the end of.
-func (r *Runs) interrupted() RunID {
+// interrupted returns the ID of a rebuild that the process before did not get to the
+// end of, and nothing for another, or one of which the audit has been told that it ended.
+func (r *Runs) interrupted(id RunID) RunID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, one := range slices.Backward(r.list) {
-		if one.Kind == KindRebuild && errors.Is(one.err, errInterrupted) {
-			return one.ID
-		}
+	one, err := r.find(id)
+	if err != nil || !errors.Is(one.err, errInterrupted) || !slices.Contains(r.owed, id) {
+		return ""
 	}
-	return ""
+	return id
 }

@@ -128,13 +128,13 @@ func (r *Runs) rebuildShadow(ctx context.Context, o RebuildOptions, from *bases,
 	})
 }
 
-// goOnWith notes which exports a rebuild reads from now on.
+// goOnWith notes which run a rebuild belongs to from now on, and how it goes on.
 func (r *Runs) goOnWith(shadow *projector.Shadow, left note, o RebuildOptions, m *Meter) error {
 	m.Begin(left.Base)
-	if slices.Equal(left.FromExports, o.FromExports) {
+	if left.Run == string(m.run) && slices.Equal(left.FromExports, o.FromExports) {
 		return nil
 	}
-	left.FromExports = o.FromExports
+	left.Run, left.RebuildOptions = string(m.run), o
 	return shadow.Note(left.encode())
 }
 
@@ -296,7 +296,7 @@ func (r *Runs) goOn(ctx context.Context) {
 			return
 		default:
 			o, o.Fresh = n.RebuildOptions, false
-			o.resumes = r.interrupted()
+			o.resumes = r.interrupted(RunID(n.Run))
 		}
 	case changed:
 		o.Reason = anotherFold(from)

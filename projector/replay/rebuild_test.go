@@ -1,13 +1,16 @@
 package replay_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
@@ -145,6 +148,65 @@ func TestInterruptedRebuildIsGoneOnWith(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	s.recounted("gone on with")
+}
+
+// breaking is a source that cannot be read from a message on, 0 for all that can.
+type breaking struct {
+	replay.Source
+	from *atomic.Uint64
+}
+
+func (b breaking) Read(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
+	return b.Source.Read(ctx, from, to, func(m eventlog.Message) error {
+		if broken := b.from.Load(); broken > 0 && m.Seq >= broken {
+			return errFull
+		}
+		return fn(m)
+	})
+}
+
+// The rebuild of a run that has ended for the audit is gone on with by another, by hand
+// or by the next start, and never under the ID of the first.
+func TestRebuildIsNotGoneOnWithUnderARunThatHasEnded(t *testing.T) {
+	s := newService(t)
+	s.say(40)
+	s.end()
+	source := breaking{s.source, new(atomic.Uint64)}
+	s.source = source
+	s.stop()
+	s.start()
+	first, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 40, Order: replay.Order{Actor: "the first"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for run, err := s.runs.Status(first); err != nil || run.Progress.Events < 10; run, err = s.runs.Status(first) {
+	}
+	s.stop()
+	s.free = 1 << 20 // so little memory that this start cannot go on with it
+	s.start()
+	for len(s.heard()) < 2 {
+	}
+	s.audited("begun", "cancelled")
+	s.free = 1 << 40
+	source.from.Store(150)
+	second := s.run(s.runs.StartRebuild(testContext(t), replay.RebuildOptions{Order: replay.Order{Actor: "another"}}))
+	if needs, err := s.p.Needs(); err != nil || second.State != replay.StateFailed || !strings.Contains(needs[0].Why, string(second.ID)) {
+		t.Errorf("%+v %v, needed by %+v", second, err, needs)
+	}
+	source.from.Store(0)
+	s.stop()
+	s.start()
+	for len(s.heard()) < 6 {
+	}
+	s.audited("begun", "cancelled", "begun", "failed", "begun", "done")
+	if third := s.heard()[5]; third.Run == first || third.Run == second.ID || third.Actor != "another" {
+		t.Errorf("%+v", third)
+	}
+	for id, want := range map[replay.RunID]replay.State{first: replay.StateCancelled, second.ID: replay.StateFailed} {
+		if run, err := s.runs.Status(id); err != nil || run.State != want {
+			t.Errorf("%v %+v", err, run)
+		}
+	}
 }
 
 func TestRebuildIsRefusedWithAReason(t *testing.T) {
