@@ -68,8 +68,8 @@ type Audited struct {
 	CancelledBy string          `json:"cancelled_by,omitempty"`
 }
 
-// Of what is asked for and of what came of it so much is kept, of which an entry holds
-// both.
+// Of what is asked for and of what came of it so many bytes of JSON are kept, of which
+// an entry holds both.
 const (
 	auditedRequest = 2048
 	auditedDetail  = 1000
@@ -81,7 +81,7 @@ const auditedBegun = "begun"
 // Outcome is what the entry says.
 func (a *Action) Outcome() Audited {
 	o := Audited{Run: a.Run, State: string(a.State), CancelledBy: a.CancelledBy}
-	o.Detail = strings.ToValidUTF8(a.Detail[:min(len(a.Detail), auditedDetail)], "")
+	o.Detail = cut(a.Detail, auditedDetail)
 	switch a.State {
 	case StateRunning:
 		o.State = auditedBegun
@@ -95,6 +95,20 @@ func (a *Action) Outcome() Audited {
 		}
 	}
 	return o
+}
+
+// cut returns the beginning of a text that takes so many bytes of JSON at the most, of
+// which a byte of text may take six.
+func cut(text string, bytes int) string {
+	for text = text[:min(len(text), bytes)]; ; {
+		text = strings.ToValidUTF8(text, "")
+		b, _ := json.Marshal(text) // a string never fails
+		over := len(b) - len(`""`) - bytes
+		if over <= 0 {
+			return text
+		}
+		text = text[:len(text)-(over+5)/6]
+	}
 }
 
 // Asking is the order with what is asked for, and the videos, jobs or users that it

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -111,6 +112,21 @@ func TestAuditSaysWhoAskedForWhatAndWhatCameOfIt(t *testing.T) {
 	}
 	if err := s.runs.Cancel(testContext(t), id, replay.Order{Actor: "another"}); err != nil || s.audit[len(s.audit)-1].State != replay.StateCancelled {
 		t.Errorf("a run that has ended is cancelled: %v %+v", err, s.audit[len(s.audit)-1])
+	}
+}
+
+// However a detail is spelled, the entry has room for it, and says of which run it is.
+func TestOutcomeFitsAnEntryOfTheAudit(t *testing.T) {
+	for _, text := range []string{"<", `"`, "\x00", "\u2028", "ü", "\xff", "plain "} {
+		a := replay.Action{Kind: replay.KindRebuild, Run: "a run", State: replay.StateFailed, Detail: strings.Repeat(text, 5000)}
+		b, err := json.Marshal(a.Outcome())
+		var o replay.Audited
+		if err != nil || len(b) > events.MaxOutcomeBytes || json.Unmarshal(b, &o) != nil || o.Run != a.Run || o.State != "failed" {
+			t.Errorf("%q: %d bytes, %+v %v", text, len(b), o, err)
+		}
+		if !strings.HasPrefix(a.Detail, o.Detail) || text != "\xff" && len(o.Detail) < 100 {
+			t.Errorf("%q: the detail is %q", text, o.Detail)
+		}
 	}
 }
 
