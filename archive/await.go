@@ -14,9 +14,10 @@ const awaitPoll = 100 * time.Millisecond
 // ErrBehind: the archive did not come to a message in the time that was given.
 var ErrBehind = errors.New("archive is behind")
 
-// doubts reports whether what is archived is to be judged anew.
+// doubts reports whether what is archived is to be judged anew. Which fold serves here
+// says nothing of what another process archives.
 func (a *Archive) doubts(p *Position) bool {
-	archives := a.cfg.Judges != nil && a.Status().Err == nil // this process does
+	archives := a.cfg.Spool != nil && a.cfg.Judges != nil && a.Status().Err == nil // this process does
 	return p.rejudge.to != nil || archives && a.cfg.Judges() != p.fold
 }
 

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // TestWhoWaitsForTheArchiveIsToldWhereItIs: it is waited for while it goes on, and not
@@ -42,5 +45,26 @@ func TestWhoWaitsForTheArchiveIsToldWhereItIs(t *testing.T) {
 	behind(err, "does not go on")
 	if !errors.Is(err, ErrDamaged) {
 		t.Errorf("it does not say why: %v", err)
+	}
+}
+
+// TestWhoDoesNotArchiveDoubtsNothing of what another process archives, by whatever fold
+// it serves itself.
+func TestWhoDoesNotArchiveDoubtsNothing(t *testing.T) {
+	w := newWorld(t, database(t))
+	w.start()
+	w.commitMany(newTraffic(19), 50)
+	w.caughtUp()
+	other := func() projector.FoldID { return projector.FoldID{Version: projector.CurrentFold().Version, Epoch: 7} }
+	reads, err := New(Config{URL: w.url, Log: w.log, Judges: other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reads.Close()
+	if err := reads.Await(testContext(t), w.archive.Status().Position.Seq, patience); err != nil {
+		t.Errorf("who waits for it is told %v", err)
+	}
+	if _, err := reads.EachAudit(testContext(t), func(*readmodel.AuditEntry) {}); err != nil {
+		t.Errorf("who compares the audit is told %v", err)
 	}
 }
