@@ -346,3 +346,31 @@ func TestAnArchiveOfBeforeIsJudgedAnew(t *testing.T) {
 	w.commitMany(newTraffic(44), 20)
 	w.caughtUp()
 }
+
+// TestWhoArchivesWaitsForNoReader: who judges anew has its connection, of those that
+// readers have among them, before its turn comes.
+func TestWhoArchivesWaitsForNoReader(t *testing.T) {
+	a, err := New(Config{URL: database(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	r := &rejudgement{session: &session{Archive: a}}
+	none, cancel := context.WithCancel(testContext(t))
+	cancel()
+	r.turn.Lock()
+	ended := make(chan error, 1)
+	go func() { _, err := r.end(none); ended <- err }()
+	select {
+	case err = <-ended:
+	case <-time.After(patience):
+		t.Error("it waits for its turn first")
+	}
+	r.turn.Unlock()
+	if err == nil {
+		err = <-ended
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+}

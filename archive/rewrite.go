@@ -46,6 +46,19 @@ func (r *rejudgement) add(m *eventlog.Message) error {
 	return nil
 }
 
+// move changes the archive as the session does, on a connection of those who read. It
+// has that before its turn comes: who archives waits for none of them.
+func (r *rejudgement) move(ctx context.Context, limit time.Duration, fn func(ctx context.Context, tx pgx.Tx, next *Position) error) error {
+	connect, cancel := context.WithTimeout(ctx, r.cfg.WriteLimit)
+	defer cancel()
+	conn, err := r.pool.Acquire(connect)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer conn.Release()
+	return r.session.move(ctx, conn.Conn(), limit, fn)
+}
+
 // flush rewrites what is not as it should be, and notes how far it has come.
 func (r *rejudgement) flush(ctx context.Context) error {
 	if r.want.first == 0 {
@@ -56,7 +69,7 @@ func (r *rejudgement) flush(ctx context.Context) error {
 		return err
 	}
 	last := r.want.last.Seq
-	err = r.move(ctx, r.pool, r.cfg.WriteLimit, func(ctx context.Context, tx pgx.Tx, next *Position) error {
+	err = r.move(ctx, r.cfg.WriteLimit, func(ctx context.Context, tx pgx.Tx, next *Position) error {
 		if p := &next.rejudge; p.to == nil || *p.to < last || p.by == r.want.folds[1].Version && p.done != r.done {
 			return fmt.Errorf("%w: it is judged anew up to %d, this process left that at %d", errMoved, p.done, r.done)
 		}
@@ -160,7 +173,7 @@ const endLimit = 4 * time.Hour
 // now, and returns the position. It takes the time that it takes: nothing is archived
 // meanwhile.
 func (r *rejudgement) end(ctx context.Context) (now Position, err error) {
-	err = r.move(ctx, r.pool, endLimit, func(ctx context.Context, tx pgx.Tx, next *Position) error {
+	err = r.move(ctx, endLimit, func(ctx context.Context, tx pgx.Tx, next *Position) error {
 		now = *next
 		if next.rejudge.to == nil || *next.rejudge.to >= r.next {
 			return nil

@@ -96,16 +96,11 @@ func (s *session) write(ctx context.Context, b *buffer, c *chunk) (spare *chunk,
 	return spare, nil
 }
 
-// beginner is a connection, or a pool of them.
-type beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
-}
-
 // move has fn change the archive and its position in one transaction. It fails with
 // errMoved where the position is not where this session left it. Who judges anew takes
 // turns with who archives, whose time does not run meanwhile: it is no fault of the
 // server's.
-func (s *session) move(ctx context.Context, on beginner, limit time.Duration, fn func(ctx context.Context, tx pgx.Tx, next *Position) error) error {
+func (s *session) move(ctx context.Context, on *pgx.Conn, limit time.Duration, fn func(ctx context.Context, tx pgx.Tx, next *Position) error) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, limit)
