@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -373,4 +374,34 @@ func TestWhoArchivesWaitsForNoReader(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
+}
+
+// hold locks a table as somebody else may.
+func (w *world) hold(table string) (release func()) {
+	w.t.Helper()
+	conn := w.connect()
+	if _, err := conn.Exec(testContext(w.t), "BEGIN; LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		w.t.Fatal(err)
+	}
+	return func() { _ = conn.Close(context.Background()) }
+}
+
+// TestJudgingAnewWaitsForNoLock longer than any transaction does, also where it takes
+// hours to change the history: who archives waits for its turn.
+func TestJudgingAnewWaitsForNoLock(t *testing.T) {
+	w := newWorld(t, database(t))
+	w.start()
+	w.commitMany(newTraffic(45), 200)
+	w.mustEqual()
+	w.stopArchive()
+	w.judgeOtherwise()
+	release := w.hold("history_hourly")
+	w.configure = func(cfg *Config) { cfg.WriteLimit = 200 * time.Millisecond }
+	w.startArchive()
+	w.until("the lock is waited for no longer", func() bool {
+		err := w.archive.Status().Rejudge.Err
+		return err != nil && strings.Contains(err.Error(), "lock timeout")
+	})
+	release()
+	w.mustEqualAFresh()
 }

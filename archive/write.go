@@ -99,14 +99,16 @@ func (s *session) write(ctx context.Context, b *buffer, c *chunk) (spare *chunk,
 // move has fn change the archive and its position in one transaction. It fails with
 // errMoved where the position is not where this session left it. Who judges anew takes
 // turns with who archives, whose time does not run meanwhile: it is no fault of the
-// server's.
+// server's. However long the transaction may take, it waits for no lock longer than
+// WriteLimit.
 func (s *session) move(ctx context.Context, on *pgx.Conn, limit time.Duration, fn func(ctx context.Context, tx pgx.Tx, next *Position) error) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var next Position
-	err := pgx.BeginFunc(ctx, on, func(tx pgx.Tx) (err error) {
+	begin := pgx.TxOptions{BeginQuery: fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d", s.cfg.WriteLimit.Milliseconds())}
+	err := pgx.BeginTxFunc(ctx, on, begin, func(tx pgx.Tx) (err error) {
 		if next, err = readPosition(ctx, tx, " FOR UPDATE OF position"); err != nil {
 			return err
 		}
