@@ -54,7 +54,7 @@ func (a *Archive) EachAudit(ctx context.Context, fn func(*readmodel.AuditEntry))
 			return errRejudged
 		}
 		rows, err := tx.Query(ctx, `SELECT number, audit.seq, idx, at, actor, action, targets, effects, retract, coalesce(reason_bytes, convert_to(reason, 'UTF8')), outcome::text, hash
-FROM audit JOIN logs ON logs.log = audit.log WHERE last_seq IS NULL OR audit.seq <= last_seq ORDER BY audit.log, number`)
+FROM audit JOIN logs ON logs.log = audit.log WHERE last_seq IS NULL OR audit.seq <= last_seq ORDER BY audit.log, number, audit.seq, idx`)
 		if err != nil {
 			return err
 		}

@@ -73,6 +73,7 @@ func TestTheAuditIsVerified(t *testing.T) {
 		"cut off": {all()[:3], `"fault":{"number":4,`},
 		"none":    {nil, `"fault":{"number":1,`},
 		"removed": {append(all()[:1], all()[2:]...), `"fault":{"number":2,`},
+		"twice":   {append(all()[:2], all()[1:]...), `"fault":{"number":3,`},
 		"changed": {func() []readmodel.AuditEntry { l := all(); l[2].Reason = []byte("x"); return l }(), `"fault":{"number":3,`},
 	} {
 		kept.entries = c.entries
