@@ -47,6 +47,7 @@ func (s *session) follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("go over to the adopted log: %w", err)
 	}
+	s.leaveFold() // its rows are of that life
 	s.cfg.Logger.Warn("the archive goes on with the adopted log", "position", p.Seq, "incarnation", p.incarnation.String(), "lost_messages", lost)
 	return nil
 }

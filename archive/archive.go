@@ -67,6 +67,8 @@ type Archive struct {
 	cfg  Config
 	conf *pgxpool.Config
 	pool *pgxpool.Pool // of readers
+	// judging is what judges anew, from one session to the next; nil where nothing does.
+	judging *rejudgement
 
 	mu       sync.Mutex
 	status   Status
@@ -189,6 +191,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { a.watch(ctx) })
+	defer a.leaveFold()
 	var retry pauses
 	for {
 		before := a.Status().Position.Seq
@@ -200,6 +203,9 @@ func (a *Archive) Run(ctx context.Context) error {
 			retry.reset()
 		}
 		a.failed(err)
+		if errors.Is(err, ErrBusy) || errors.Is(err, ErrForeign) || errors.Is(err, ErrDamaged) {
+			a.leaveFold() // its memory may be wanted for long
+		}
 		if !retry.wait(ctx) {
 			return nil
 		}

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 
@@ -10,7 +9,6 @@ import (
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
-	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // What is archived is as the fold judged that served then. Where another fold serves
@@ -36,6 +34,14 @@ func (r *rejudge) upTo(seq uint64) {
 	if r.to == nil || *r.to < seq {
 		r.to = &seq
 	}
+}
+
+// doneHere is the last message that is as this binary's fold says.
+func (r *rejudge) doneHere() uint64 {
+	if r.by == projector.CurrentFold().Version {
+		return r.done
+	}
+	return 0
 }
 
 // retreat forgets the messages behind a sequence.
@@ -133,32 +139,23 @@ func (s *session) noteRejudge(err error) {
 	}
 }
 
-// rejudge judges anew what is to be.
-func (s *session) rejudge(ctx context.Context) (err error) {
+// rejudge judges anew what is to be. Where that fails, its fold is kept for the next try,
+// or the next session.
+func (s *session) rejudge(ctx context.Context) error {
 	now, err := readPosition(ctx, s.pool, "")
-	if err != nil || now.rejudge.to == nil {
+	if err != nil {
 		return err
 	}
-	source := s.Whole()
-	first, _, err := source.Bounds(ctx)
+	if now.rejudge.to == nil {
+		s.leaveFold()
+		return nil
+	}
+	r, err := s.resume(ctx, &now)
 	if err != nil {
-		return fmt.Errorf("find what to judge anew: %w", err)
+		return err
 	}
-	if first > 1 {
-		return fmt.Errorf("%w: it takes a fold from the beginning, and archive and log begin at message %d; restore what was before from a backup of the archive", eventlog.ErrGap, first)
-	}
-	r := &rejudgement{session: s, next: 1, want: newChunk()}
-	if now.rejudge.by == projector.CurrentFold().Version {
-		r.done = now.rejudge.done
-	}
-	fold, err := s.cfg.Fold("the archive, judged anew", projector.FoldOptions{Judge: func(j *projector.Judgement) { r.judged = j }})
-	if err != nil {
-		return fmt.Errorf("begin a fold to judge anew: %w", err)
-	}
-	defer func() { err = errors.Join(err, fold.Close()) }()
-	s.cfg.Logger.Info("the archive is judged anew: another fold serves than the one that judged", "to", *now.rejudge.to, "done", r.done)
 	for now.rejudge.to != nil {
-		if err := r.upTo(ctx, source.Read, fold, *now.rejudge.to); err != nil {
+		if err := r.upTo(ctx, s.Whole().Read, *now.rejudge.to); err != nil {
 			return fmt.Errorf("judge messages up to %d anew: %w", *now.rejudge.to, err)
 		}
 		if now, err = r.end(ctx); err != nil {
@@ -166,12 +163,51 @@ func (s *session) rejudge(ctx context.Context) (err error) {
 		}
 	}
 	s.cfg.Logger.Info("the archive is as the fold that serves judges", "messages", r.next-1, "rewritten", r.rewritten)
+	s.leaveFold()
 	return nil
 }
 
+// resume returns the rejudgement that was under way, or begins one.
+func (s *session) resume(ctx context.Context, now *Position) (*rejudgement, error) {
+	if r := s.judging; r != nil && r.goesOn(&now.rejudge) {
+		r.session = s
+		return r, nil
+	}
+	s.leaveFold()
+	first, _, err := s.Whole().Bounds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find what to judge anew: %w", err)
+	}
+	if first > 1 {
+		return nil, fmt.Errorf("%w: it takes a fold from the beginning, and archive and log begin at message %d; restore what was before from a backup of the archive", eventlog.ErrGap, first)
+	}
+	r := &rejudgement{session: s, next: 1, want: newChunk(), done: now.rejudge.doneHere()}
+	r.fold, err = s.cfg.Fold("the archive, judged anew", projector.FoldOptions{Judge: func(j *projector.Judgement) { r.judged = j }})
+	if err != nil {
+		return nil, fmt.Errorf("begin a fold to judge anew: %w", err)
+	}
+	s.judging = r
+	s.cfg.Logger.Info("the archive is judged anew: another fold serves than the one that judged", "to", *now.rejudge.to, "done", r.done)
+	return r, nil
+}
+
+// leaveFold ends the fold that judges anew, if there is one.
+func (a *Archive) leaveFold() {
+	if a.judging == nil {
+		return
+	}
+	if err := a.judging.fold.Close(); err != nil {
+		a.cfg.Logger.Warn("the fold that judged the archive anew did not end well", "error", err)
+	}
+	a.judging = nil
+}
+
 // upTo judges messages anew from the next one to the last one given.
-func (r *rejudgement) upTo(ctx context.Context, read projector.ReadFunc, fold replay.Folding, last uint64) error {
+func (r *rejudgement) upTo(ctx context.Context, read projector.ReadFunc, last uint64) error {
 	lives, err := livesOf(ctx, r.pool)
+	if err == nil {
+		err = r.flush(ctx) // what a try before this has left
+	}
 	if err != nil {
 		return err
 	}
@@ -183,14 +219,7 @@ func (r *rejudgement) upTo(ctx context.Context, read projector.ReadFunc, fold re
 		r.want.reset(l.log)
 		err := read(ctx, r.next, end, func(m eventlog.Message) error {
 			runtime.Gosched() // others have more to do
-			if err := fold.Message(m); err != nil {
-				return err
-			}
-			r.next = m.Seq + 1
-			if m.Seq <= r.done {
-				return nil
-			}
-			if err := r.add(&m); err != nil || r.want.size() < r.cfg.ChunkBytes {
+			if err := r.message(&m); err != nil || r.want.size() < r.cfg.ChunkBytes {
 				return err
 			}
 			return r.flush(ctx)

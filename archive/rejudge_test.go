@@ -274,6 +274,9 @@ func TestTheArchiveIsJudgedAnew(t *testing.T) {
 	s.Launch()
 	w.commitMany(g, 50)
 	w.mustEqualAFresh()
+	if n := gate.count(); n != 1 {
+		t.Errorf("%d folds came to message %d, want the one that was under way when the server was killed", n, gate.at)
+	}
 }
 
 // TestTheArchiveIsJudgedAnewAfterAnother takes the place of a model of the same
@@ -405,4 +408,37 @@ func TestJudgingAnewWaitsForNoLock(t *testing.T) {
 	})
 	release()
 	w.mustEqualAFresh()
+}
+
+// TestJudgingAnewGoesOnWithItsFold after a transaction that failed, and tells no more that
+// it does not.
+func TestJudgingAnewGoesOnWithItsFold(t *testing.T) {
+	w := newWorld(t, database(t))
+	w.start()
+	w.commitMany(newTraffic(46), 300)
+	w.mustEqual()
+	w.stopArchive()
+	w.judgeOtherwise()
+	release := w.hold("rejudged_history")
+	late := w.gateAt(30)
+	configure, begun := w.configure, 0
+	w.configure = func(cfg *Config) {
+		configure(cfg)
+		cfg.WriteLimit = 200 * time.Millisecond
+		begin := cfg.Fold
+		cfg.Fold = func(who string, o projector.FoldOptions) (replay.Folding, error) { begun++; return begin(who, o) }
+	}
+	w.startArchive()
+	w.until("a transaction fails", func() bool { return w.archive.Status().Rejudge.Err != nil })
+	release()
+	w.until("it goes on", func() bool { return late.count() == 1 })
+	if r := w.archive.Status().Rejudge; r.Err != nil || r.Done == 0 {
+		t.Errorf("while it goes on: %+v", r)
+	}
+	late.open(nil)
+	w.mustEqualAFresh()
+	w.stopArchive()
+	if begun != 1 {
+		t.Errorf("%d folds were begun, want one", begun)
+	}
 }

@@ -13,9 +13,12 @@ import (
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
-// rejudgement judges messages anew, some at a time.
+// rejudgement judges messages anew, some at a time. Whatever goes wrong with the server,
+// its fold has come as far as it has, and is gone on with.
 type rejudgement struct {
 	*session
+	fold      replay.Folding
+	broken    bool                 // it has failed, or made no rows of a message
 	judged    *projector.Judgement // of the last message folded
 	next      uint64               // message to be folded
 	done      uint64               // the last message whose rows are right
@@ -27,6 +30,31 @@ type rejudgement struct {
 
 // effectsTable is what of an event's row its judgement decides.
 var effectsTable = table{"events", "seq, idx, delta, effect"}
+
+// goesOn reports whether the fold can be gone on with where the archive is now: no rows
+// of messages are missing between what is done and what it has made. The answer to the
+// last commit may have been lost.
+func (r *rejudgement) goesOn(now *rejudge) bool {
+	r.done = now.doneHere()
+	if r.want.first > 0 && r.want.last.Seq <= r.done {
+		r.want.reset(r.want.log)
+	}
+	if r.want.first > 0 {
+		return !r.broken && r.want.first <= r.done+1 && r.want.last.Seq <= *now.to
+	}
+	return !r.broken && r.next <= r.done+1
+}
+
+// message folds the next message, and makes its rows.
+func (r *rejudgement) message(m *eventlog.Message) error {
+	err := r.fold.Message(*m)
+	r.next = m.Seq + 1
+	if err == nil && m.Seq > r.done {
+		err = r.add(m)
+	}
+	r.broken = err != nil
+	return err
+}
 
 // add adds what should be there of a message.
 func (r *rejudgement) add(m *eventlog.Message) error {
@@ -87,6 +115,7 @@ func (r *rejudgement) flush(ctx context.Context) error {
 	}
 	r.done = last
 	r.want.reset(r.want.log)
+	r.noteRejudge(nil) // it goes on
 	return nil
 }
 
