@@ -1,7 +1,9 @@
 package archivetest
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -38,6 +40,21 @@ func (s *Server) Kill() { s.Stop(Immediate) }
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
+	s.Launch()
+}
+
+// StandBy starts the server, which must be stopped, as one that waits for a primary, and
+// can be read; pg_promote() ends that.
+func (s *Server) StandBy() {
+	s.t.Helper()
+	file := filepath.Join(s.data, "standby.signal")
+	err := os.WriteFile(file, nil, 0o600)
+	if err == nil && s.account != nil {
+		err = os.Chown(file, int(s.account.Uid), int(s.account.Gid))
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.Launch()
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/archive/archivetest"
 )
 
 // TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne: one that read before a
@@ -31,6 +33,11 @@ func TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne(t *testing.T) 
 	}
 	if _, _, err := im(DrySink{Now: time.Now}).RunOn(t.Context(), w.url); err != nil {
 		t.Errorf("a dry run beside a capture: %v", err)
+	}
+	other := w.capture(w.counts)
+	other.ImportOnly, other.Slot, other.StateFile = true, w.slot+"_other", w.state+".other"
+	if err := other.Run(t.Context()); !errors.Is(err, ErrSetUp) || !strings.Contains(err.Error(), "Stop that, import, and start it again") {
+		t.Errorf("with another slot beside a capture: %v", err)
 	}
 	stop()
 	if err := <-ended; err != nil {
@@ -62,6 +69,52 @@ func TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne(t *testing.T) 
 		t.Fatal(err)
 	}
 	w.equal()
+}
+
+// TestTheLockOfAnImportLastsUntilAllIsSent and no longer, also where a pooler keeps the
+// connection.
+func TestTheLockOfAnImportLastsUntilAllIsSent(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	other := w.connect()
+	sent := 0
+	looks := sinkFunc(func(ctx context.Context, batch [][]byte) (Outcome, error) {
+		if err := besideCaptures(ctx, other, w.mapping); !errors.Is(err, errImporting) {
+			t.Errorf("a capture beside batch %d: %v", sent, err)
+		}
+		sent++
+		return w.counts.Send(ctx, batch)
+	})
+	im := Import{Mapping: w.mapping, Sink: looks, Concurrency: 1, Now: time.Now, alone: true}
+	if _, _, err := im.Run(t.Context(), w.connect()); err != nil || sent == 0 {
+		t.Fatalf("%d batches, %v", sent, err)
+	}
+	if err := besideCaptures(t.Context(), other, w.mapping); err != nil {
+		t.Errorf("a capture after the import: %v", err)
+	}
+}
+
+type sinkFunc func(context.Context, [][]byte) (Outcome, error)
+
+func (f sinkFunc) Send(ctx context.Context, batch [][]byte) (Outcome, error) { return f(ctx, batch) }
+
+// TestNothingIsImportedFromAStandby which cannot tell who captures.
+func TestNothingIsImportedFromAStandby(t *testing.T) {
+	s := archivetest.Start(t)
+	w := newWorldOn(t, archivetest.Database(t, s))
+	w.seed()
+	s.Stop(archivetest.Fast)
+	s.StandBy()
+	im := func(s Sink) *Import { return &Import{Mapping: w.mapping, Sink: s, Concurrency: 1, Now: time.Now} }
+	if _, _, err := im(w.counts).RunOn(t.Context(), w.url); !errors.Is(err, ErrSetUp) || !strings.Contains(err.Error(), "Import from the primary") {
+		t.Errorf("from a standby: %v", err)
+	}
+	if _, _, err := im(DrySink{Now: time.Now}).RunOn(t.Context(), w.url); err != nil {
+		t.Errorf("a dry run from a standby: %v", err)
+	}
+	if _, err := w.connect().Exec(t.Context(), "SELECT pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // said passes on what is logged first.

@@ -48,6 +48,7 @@ type Capture struct {
 	state   State
 	stats   Stats
 	sources []source // by entry
+	claimed bool     // once, by an import alone
 }
 
 // Stats are counted by the capture and read by whoever observes it.
@@ -125,7 +126,7 @@ func (c *Capture) session(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it any more
-	if err := besideCaptures(ctx, conn, c.Mapping); err != nil {
+	if err := c.claim(ctx, conn); err != nil {
 		return err
 	}
 	replication, err := connectReplication(ctx, c.URL)

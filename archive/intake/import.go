@@ -28,6 +28,7 @@ type Import struct {
 	Snapshot string
 	Now      func() time.Time
 
+	alone  bool // nobody else may bring the source in meanwhile
 	report *Report
 	at     events.Time
 	events map[int]*batch // one under way for each entry
@@ -41,11 +42,8 @@ func (im *Import) RunOn(ctx context.Context, url string) (*Report, events.Time, 
 		return nil, 0, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
-	if _, dry := im.Sink.(DrySink); !dry {
-		if err := aloneWith(ctx, conn, im.Mapping); err != nil {
-			return nil, 0, err
-		}
-	}
+	_, dry := im.Sink.(DrySink)
+	im.alone = !dry
 	return im.Run(ctx, conn)
 }
 
@@ -54,6 +52,11 @@ func (im *Import) RunOn(ctx context.Context, url string) (*Report, events.Time, 
 // done until then, and the import may be repeated.
 func (im *Import) Run(ctx context.Context, conn *pgx.Conn) (*Report, events.Time, error) {
 	start := time.Now()
+	tx, err := im.begin(ctx, conn)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
 	names := make([]string, len(im.Mapping.Entries))
 	for i := range im.Mapping.Entries {
 		names[i] = im.Mapping.Entries[i].Name()
@@ -62,7 +65,7 @@ func (im *Import) Run(ctx context.Context, conn *pgx.Conn) (*Report, events.Time
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(im.out)
-		return im.read(ctx, conn)
+		return im.read(ctx, tx)
 	})
 	for range im.Concurrency {
 		group.Go(func() error {
@@ -76,23 +79,32 @@ func (im *Import) Run(ctx context.Context, conn *pgx.Conn) (*Report, events.Time
 			return nil
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	im.report.Seconds = time.Since(start).Seconds()
 	return im.report, im.at, err
 }
 
-// read reads all entries in one transaction that sees one moment and can change nothing.
-func (im *Import) read(ctx context.Context, conn *pgx.Conn) error {
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return fmt.Errorf("begin to read: %w", err)
+// begin begins a transaction that sees one moment and can change nothing.
+func (im *Import) begin(ctx context.Context, conn *pgx.Conn) (tx pgx.Tx, err error) {
+	if tx, err = conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}); err != nil {
+		return nil, fmt.Errorf("begin to read: %w", err)
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it only read
 	if im.Snapshot != "" {
-		if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+strings.ReplaceAll(im.Snapshot, "'", "")+"'"); err != nil {
-			return fmt.Errorf("read at the slot's snapshot: %w", err)
+		if _, err = tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+strings.ReplaceAll(im.Snapshot, "'", "")+"'"); err != nil {
+			err = fmt.Errorf("read at the slot's snapshot: %w", err)
 		}
 	}
+	if im.alone && err == nil {
+		err = aloneIn(ctx, tx, im.Mapping)
+	}
+	if err != nil {
+		_ = tx.Rollback(context.WithoutCancel(ctx)) // err says what is wrong
+	}
+	return tx, err
+}
+
+// read reads all entries.
+func (im *Import) read(ctx context.Context, tx pgx.Tx) error {
 	if err := im.moment(ctx, tx); err != nil {
 		return err
 	}
@@ -104,9 +116,9 @@ func (im *Import) read(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// settings has Postgres write values as changes have them, and refuse to read
-// where a policy would hide rows.
-const settings = "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('row_security', 'off', true)"
+// settings has Postgres write values as changes have them, refuse to read where a
+// policy would hide rows, and let the transaction stand until all is sent.
+const settings = "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('row_security', 'off', true), set_config('idle_in_transaction_session_timeout', '0', true)"
 
 // moment takes the snapshot, and then looks at the clock: no commit that the
 // snapshot shows is later.
