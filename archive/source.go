@@ -85,13 +85,23 @@ func (s source) missing(ctx context.Context, seq uint64) error {
 	return &replay.GapError{Need: seq, First: first, Last: last}
 }
 
-// pageMessages bounds what one question answers: a reader that is slow must not
-// keep the server from cleaning up.
-const pageMessages = 1024
+// pageMessages and pageBytes bound what one question answers: a reader that is slow must
+// not keep the server from cleaning up, and a line that is slow has to bring it within
+// PageLimit. A message more than pageBytes may come.
+const (
+	pageMessages = 1024
+	pageBytes    = 8 << 20
+)
 
+// selectPage asks no message for more than its size before it is in the page.
+const selectPage = `SELECT seq, stored_at, stored_nanos, batch_id, subject, data FROM (
+	SELECT seq, stored_at, stored_nanos, batch_id, subject, data, sum(length(data)) OVER (ORDER BY seq) - length(data) AS before` + counted + ` AND seq BETWEEN $1 AND $2
+) AS page WHERE before < $3 ORDER BY seq`
+
+// page reads messages, the first ones of those asked for, one at least if it is there.
 func (s source) page(ctx context.Context, from, to uint64) (page []eventlog.Message, err error) {
 	err = s.asking(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT seq, stored_at, stored_nanos, batch_id, subject, data`+counted+` AND seq BETWEEN $1 AND $2 ORDER BY seq`, from, to)
+		rows, err := s.pool.Query(ctx, selectPage, from, to, pageBytes)
 		if err == nil {
 			page, err = pgx.CollectRows(rows, scanMessage)
 		}
