@@ -22,10 +22,10 @@
 // follows from the whole state of the fold, and neither a unique index nor a query
 // can tell. The fold that serves tells its judgement of each message as it goes; a
 // Spool keeps judgements in files until they are archived, for as long as Postgres
-// may be away: some bytes for each message. So the archive needs no second state in
-// memory. What the spool does not hold (an archive that is added to a log, a backup
+// may be away: some bytes for each message. So the archive needs no second state
+// beside that. What the spool does not hold (an archive that is added to a log, a backup
 // of the database that was restored) is judged by a fold of its own from the log's
-// beginning, in memory, once.
+// beginning, in memory or on disk, once.
 //
 // Each judgement names its fold. Where another one judges than before, what is
 // archived is judged anew beside the archiving, effects some messages at a time and
