@@ -18,7 +18,7 @@ func (a *app) openRetention() {
 		return
 	}
 	cfg := retention.Config{Log: a.log, Keep: a.cfg.LogKeep, Needs: a.needs, Logger: a.logger, Now: time.Now}
-	if a.cfg.has(roleArchive) {
+	if a.archive != nil { // whoever writes it
 		cfg.Archive = a.archive.Source()
 	}
 	if a.cfg.SnapshotInterval > 0 {

@@ -133,7 +133,9 @@ func (s *serveCmd) Validate() error {
 		return errors.New("--log-keep is more than zero, such as 720h; without it the log keeps all")
 	case s.LogKeep > 0 && !s.has(roleArchive) && s.NATS.URL != "":
 		return errors.New("--log-keep with --nats-url is for the role archive: other processes fold the same log, and what one of them lacks it reads from the archive. Give --postgres-url")
-	case s.LogKeep > 0 && !s.has(roleArchive) && s.SnapshotInterval == 0:
+	case s.LogKeep > 0 && s.Postgres.URL == "" && s.NATS.Listen != "":
+		return errors.New("--log-keep with --nats-listen: another process may archive the log, and what it has not archived yet would be forgotten. Give --postgres-url, so that the log forgets only what the archive has")
+	case s.LogKeep > 0 && s.Postgres.URL == "" && s.SnapshotInterval == 0:
 		return errors.New("--log-keep: the log forgets only what something else holds. Give --postgres-url, the archive of all messages, or --snapshot-interval, such as 24h, for snapshots of the read model, or both")
 	case s.has(roleArchive) && s.Postgres.URL == "":
 		return errors.New("--roles: the role archive needs --postgres-url, the database that it archives into")

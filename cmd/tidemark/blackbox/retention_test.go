@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/archive/archivetest"
@@ -78,6 +79,35 @@ func TestTheLogIsTrimmedToWhatArchiveAndSnapshotsHold(t *testing.T) {
 	w.wantCounts(video, counts{Views: 10})
 }
 
+// TestTheLogIsKeptForAnArchiveThatAnotherProcessWrites: what that has not archived is
+// kept, whatever a snapshot holds.
+func TestTheLogIsKeptForAnArchiveThatAnotherProcessWrites(t *testing.T) {
+	t.Parallel()
+	postgres := archivetest.Start(t)
+	s := start(t, "--roles", "command,query", "--snapshot-interval", "1ns", "--checkpoint-interval", "1h", "--log-keep", "1ns",
+		"--nats-listen", "127.0.0.1:0", "--postgres-url", postgres.URL("postgres"))
+	w := worldOf(t, s)
+	video := newID()
+	for range 5 {
+		w.service().views(video)
+	}
+	w.replay("verify").exits(exitFine)
+	w.service().views(video)
+	w.hasSnapshot()
+	s.Kill()
+	s.Restart(t)
+	w = worldOf(t, s)
+	var status obj
+	eventually(t, "retention to look", func() (bool, string) {
+		status = w.admin().get("/v1/admin/replay/status").want(200).object()
+		r := status["retention"].(obj)
+		return r["held_by"] != nil || r["fault"] != nil, fmt.Sprint(r)
+	})
+	if r := status["retention"].(obj); status["log"].(obj)["first_sequence"] != 1.0 || !strings.Contains(fmt.Sprint(r["fault"]), "archive") {
+		t.Errorf("%v", status)
+	}
+}
+
 func (w *World) hasSnapshot() {
 	w.t.Helper()
 	eventually(w.t, "a snapshot", func() (bool, string) {
@@ -103,6 +133,7 @@ func TestRetentionOfWhatNothingElseHoldsIsRefused(t *testing.T) {
 	for says, flags := range map[string][]string{
 		"Give --postgres-url, the archive of all messages, or --snapshot-interval": {"--log-keep", "720h"},
 		"other processes fold the same log":                                        {"--log-keep", "720h", "--snapshot-interval", "1h", "--nats-url", "nats://127.0.0.1:1"},
+		"another process may archive the log":                                      {"--log-keep", "720h", "--snapshot-interval", "1h", "--nats-listen", "127.0.0.1:0"},
 		"--log-keep is more than zero":                                             {"--log-keep=-1h", "--snapshot-interval", "1h"},
 	} {
 		cli(t, append([]string{"serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0"}, flags...)...).exits(exitUsage).says(says)
