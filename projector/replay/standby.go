@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
@@ -18,6 +19,8 @@ type Standby struct {
 	Seq uint64
 	// PassedOver says of each newer one why it does not do.
 	PassedOver []error
+	// Took is how long snapshots were read for it, without the wait for a turn.
+	Took time.Duration
 }
 
 // Standby names it as far as the snapshots say themselves, for a log that begins at
@@ -30,8 +33,30 @@ func (s *Snapshots) Standby(log *eventlog.Log, first uint64) (*Standby, error) {
 // the last message that it holds is the log's. It takes the time of reading them, and
 // little memory. One that is damaged is noted to be.
 func (s *Snapshots) Verified(ctx context.Context, log *eventlog.Log, first uint64) (*Standby, error) {
-	found, err := s.find(log, first, func(info *projector.SnapshotInfo) error { return s.check(ctx, log, first, info) })
+	var took time.Duration
+	found, err := s.find(log, first, func(info *projector.SnapshotInfo) error {
+		return s.alone(ctx, func() error {
+			begun := time.Now()
+			defer func() { took += time.Since(begun) }()
+			return s.check(ctx, log, first, info)
+		})
+	})
+	if found != nil {
+		found.Took = took
+	}
 	return found, cmp.Or(ctx.Err(), err)
+}
+
+// Stands reports whether the snapshot that was found is there still, and does as far as
+// it says itself: while it was read it may have been distrusted, or removed.
+func (s *Snapshots) Stands(log *eventlog.Log, first uint64, found *Standby) (bool, error) {
+	now, err := s.find(log, first, func(info *projector.SnapshotInfo) error {
+		if info.Seq != found.Seq {
+			return errors.New("it is another")
+		}
+		return nil
+	})
+	return err == nil && now.Seq == found.Seq, err
 }
 
 func (s *Snapshots) find(log *eventlog.Log, first uint64, holds func(*projector.SnapshotInfo) error) (*Standby, error) {
@@ -63,26 +88,24 @@ func (s *Snapshots) find(log *eventlog.Log, first uint64, holds func(*projector.
 
 // check reads a snapshot, and compares its last message with the log's.
 func (s *Snapshots) check(ctx context.Context, log *eventlog.Log, first uint64, info *projector.SnapshotInfo) error {
-	return s.alone(ctx, func() error {
-		last, err := projector.CheckSnapshot(ctx, *info, s.logger)
-		if errors.Is(err, projector.ErrSnapshotDamaged) {
-			s.failed(info, err)
-		}
+	last, err := projector.CheckSnapshot(ctx, *info, s.logger)
+	if errors.Is(err, projector.ErrSnapshotDamaged) {
+		s.failed(info, err)
+	}
+	if err != nil {
+		return err
+	}
+	if info.Seq >= first { // else the log was trimmed right up to it
+		m, err := log.Message(ctx, info.Seq)
 		if err != nil {
 			return err
 		}
-		if info.Seq >= first { // else the log was trimmed right up to it
-			m, err := log.Message(ctx, info.Seq)
-			if err != nil {
-				return err
-			}
-			if !last(&m) {
-				return fmt.Errorf("message %d of the log is not the one that was folded", m.Seq)
-			}
+		if !last(&m) {
+			return fmt.Errorf("message %d of the log is not the one that was folded", m.Seq)
 		}
-		s.verified(info)
-		return nil
-	})
+	}
+	s.verified(info)
+	return nil
 }
 
 // failed notes that a snapshot does not hold what was saved.

@@ -43,8 +43,22 @@ func (c *cycle) verified(ctx context.Context, first uint64) (projector.Need, err
 			c.cfg.Renew()
 		}
 		c.standby = found
+		c.read += found.Took
 	}
 	return c.most(ctx, c.standby)
+}
+
+// stands reports whether the snapshot that was read holds still. Where it does not,
+// the log is kept until another one was read.
+func (c *cycle) stands(first uint64) (bool, error) {
+	if c.standby == nil {
+		return true, nil
+	}
+	stands, err := c.cfg.Snapshots.Stands(c.cfg.Log, first, c.standby)
+	if err == nil && !stands {
+		c.held = projector.Need{Seq: first, By: BySnapshot, Why: fmt.Sprintf("the snapshot of message %d, which held and does not any more", c.standby.Seq)}
+	}
+	return stands, err
 }
 
 // most is who keeps most of the log. Of several that keep as much, it is the first here.

@@ -36,6 +36,7 @@ type Retention struct {
 	cfg Config
 
 	told projector.Need // who keeps the log from being trimmed, as it was last said
+	read time.Duration  // how long the last cycle read snapshots
 
 	mu     sync.Mutex
 	status Status
@@ -81,7 +82,6 @@ func (r *Retention) Status() Status {
 func (r *Retention) Run(ctx context.Context) error {
 	var last string
 	for {
-		begun := time.Now()
 		trimmed, err := r.Cycle(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -96,11 +96,7 @@ func (r *Retention) Run(ctx context.Context) error {
 		if last = said; trimmed > 0 {
 			r.cfg.Logger.Info("the log was trimmed", "messages", trimmed)
 		}
-		pause := trimEvery
-		if r.cfg.Snapshots != nil {
-			pause = max(pause, restFactor*time.Since(begun))
-		}
-		if !sleep(ctx, pause) {
+		if !sleep(ctx, max(trimEvery, restFactor*r.read)) {
 			return nil
 		}
 	}
@@ -109,6 +105,7 @@ func (r *Retention) Run(ctx context.Context) error {
 // Cycle lets the log forget what it may, and returns how many messages those were.
 func (r *Retention) Cycle(ctx context.Context) (trimmed uint64, err error) {
 	c := cycle{Retention: r}
+	r.read = 0
 	more := true
 	for more && err == nil {
 		var n uint64
@@ -132,8 +129,9 @@ type cycle struct {
 	standby *replay.Standby
 }
 
-// trim trims trimMessages at most. Reading takes its time, so read models are asked once
-// more before the log forgets anything: one may be rebuilt since.
+// trim trims trimMessages at most. Reading takes its time, so read models and the snapshot
+// are looked at once more before the log forgets anything: one may be rebuilt since, the
+// other be distrusted.
 func (c *cycle) trim(ctx context.Context) (trimmed uint64, err error) {
 	first, last, err := c.cfg.Log.Bounds(ctx)
 	if err != nil {
@@ -158,6 +156,10 @@ func (c *cycle) trim(ctx context.Context) (trimmed uint64, err error) {
 		if c.held, upTo = needed, needed.Seq-1; upTo < first {
 			return 0, nil
 		}
+	}
+	// In this order: a run that distrusts the snapshot is among those who need the log until it has.
+	if stands, err := c.stands(first); err != nil || !stands {
+		return 0, err
 	}
 	if err := c.cfg.Trim(ctx, upTo); err != nil {
 		return 0, err

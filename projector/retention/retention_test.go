@@ -2,12 +2,14 @@ package retention
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 )
 
@@ -131,6 +133,58 @@ func TestARebuildThatBeginsWhileASnapshotIsReadKeepsTheLog(t *testing.T) {
 			return w.projector.Needs()
 		}
 	}), 5, "rebuild")
+}
+
+// TestASnapshotThatIsDistrustedWhileItIsReadHoldsNothing: a repair began and ended meanwhile.
+func TestASnapshotThatIsDistrustedWhileItIsReadHoldsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.say(10)
+	older := w.snapshot()
+	w.say(10)
+	newer := w.snapshot()
+	w.say(10)
+	asked := 0
+	r := w.retention(func(c *Config) {
+		c.Needs = func() ([]projector.Need, error) {
+			if asked++; asked == 3 {
+				resume, err := w.projector.DistrustSnapshots(events.Position{Seq: older.Seq}, "a repair")
+				if err != nil {
+					return nil, err
+				}
+				resume()
+			}
+			return w.projector.Needs()
+		}
+	})
+	w.keeps(r, 1, BySnapshot)
+	if why := r.Status().Held.Why; !strings.Contains(why, fmt.Sprintf("the snapshot of message %d,", newer.Seq)) {
+		t.Errorf("kept for %s", why)
+	}
+	w.keeps(r, older.Seq, BySnapshot)
+}
+
+// TestRetentionRestsForItsReadingAlone, and not for what else a cycle does.
+func TestRetentionRestsForItsReadingAlone(t *testing.T) {
+	w := newWorld(t)
+	w.say(10)
+	w.snapshot()
+	w.say(1)
+	var trims time.Duration
+	r := w.retention(func(c *Config) {
+		c.Trim = func(ctx context.Context, upTo uint64) error {
+			begun := time.Now()
+			defer func() { trims += time.Since(begun) }()
+			return w.log.Trim(ctx, upTo)
+		}
+	})
+	begun := time.Now()
+	_, err := r.Cycle(testContext(t))
+	if whole := time.Since(begun); err != nil || trims == 0 || r.read == 0 || r.read > whole-trims {
+		t.Errorf("%v of %v count as reading, and the log was trimmed for %v, %v", r.read, whole, trims, err)
+	}
+	if _, err = r.Cycle(testContext(t)); err != nil || r.read != 0 {
+		t.Errorf("%v count as reading where nothing was read, %v", r.read, err)
+	}
 }
 
 func TestRunTrimsUntilItIsStopped(t *testing.T) {
