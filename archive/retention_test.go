@@ -123,7 +123,7 @@ func TestTheLogSaysWhoKeepsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	held := saved()
-	trims(0, "needed_by=rebuild", "rebuild r-1 into model-000002, which reads the log from its beginning")
+	trims(0, "needed_by=rebuild", "rebuild r-1 into model-000002, which may read all of the log")
 	trims(0)
 	if said.Len() > 0 {
 		t.Errorf("it is said twice: %s", said.String())

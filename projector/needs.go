@@ -88,9 +88,9 @@ func needsOf(models checkpoint.Models, saved uint64) (needs []Need, err error) {
 	case note.Held:
 		closed(NeededByHeld, r.rebuilding, "which waits to be accepted since "+note.HeldSince.UTC().Format(time.RFC3339))
 	case note.Run == "":
-		add(NeededByRebuild, 1, "the rebuild into %s, which reads the log from its beginning", r.rebuilding)
+		add(NeededByRebuild, 1, "the rebuild into %s, which may read all of the log", r.rebuilding)
 	default:
-		add(NeededByRebuild, 1, "rebuild %s into %s, which reads the log from its beginning", note.Run, r.rebuilding)
+		add(NeededByRebuild, 1, "rebuild %s into %s, which may read all of the log", note.Run, r.rebuilding)
 	}
 	slices.SortStableFunc(needs, func(a, b Need) int { return cmp.Compare(a.Seq, b.Seq) })
 	return needs, nil

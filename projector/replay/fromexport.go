@@ -93,6 +93,26 @@ func (x *Exported) reaches(ctx context.Context, log Source) error {
 	return err
 }
 
+// beneath makes a whole path one beneath the directory, by the directory's name as it is
+// given or as its links lead.
+func beneath(dir, name string) (string, error) {
+	if !filepath.IsAbs(name) {
+		return name, nil
+	}
+	given, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(given, name); err == nil && filepath.IsLocal(rel) {
+		return rel, nil
+	}
+	led, err := filepath.EvalSymlinks(given)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(led, name)
+}
+
 // openExport opens an export beneath the directory that runs may read exports in. A
 // caller's path leads nowhere else, neither by itself nor by a link.
 func (r *Runs) openExport(name string) (*Exported, error) {
@@ -100,24 +120,15 @@ func (r *Runs) openExport(name string) (*Exported, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("%w: this service has no directory of exports", ErrExport)
 	}
-	beneath := name
-	if filepath.IsAbs(name) {
-		whole, err := filepath.Abs(dir)
-		if err == nil {
-			whole, err = filepath.EvalSymlinks(whole)
-		}
-		if err == nil {
-			beneath, err = filepath.Rel(whole, name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrExport, err)
-		}
+	path, err := beneath(dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrExport, err)
 	}
-	if !filepath.IsLocal(beneath) {
+	if !filepath.IsLocal(path) {
 		return nil, fmt.Errorf("%w: %s is not beneath %s, the service's --export-dir, where exports are read", ErrExport, name, dir)
 	}
-	x, err := openExport(beneath, func(file string) ([]byte, error) {
-		f, err := os.OpenInRoot(dir, filepath.Join(beneath, file))
+	x, err := openExport(path, func(file string) ([]byte, error) {
+		f, err := os.OpenInRoot(dir, filepath.Join(path, file))
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +136,7 @@ func (r *Runs) openExport(name string) (*Exported, error) {
 		return io.ReadAll(f)
 	})
 	if err != nil && !errors.Is(err, ErrExport) {
-		err = fmt.Errorf("%w: there is none to be read in %s: %w", ErrExport, filepath.Join(dir, beneath), err)
+		err = fmt.Errorf("%w: there is none to be read in %s: %w", ErrExport, filepath.Join(dir, path), err)
 	}
 	return x, err
 }

@@ -45,6 +45,14 @@ func TestRebuildVerifyRepairAndReportReadExportsBeforeTheLog(t *testing.T) {
 	s.say(30)
 	s.end()
 	whole := mustRead(t, s.source)
+	led, err := filepath.EvalSymlinks(s.dir) // the directory of exports may be a link
+	if err == nil {
+		led = filepath.Join(led, "led")
+		err = errors.Join(os.Mkdir(led, 0o700), os.Symlink(led, s.exports()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.export("early", 1, 70, replay.ExportOptions{Format: replay.FormatParquet})
 	s.export("late/one", 60, 120, replay.ExportOptions{}) // some of it in both
 	s.forget(100)
@@ -65,7 +73,8 @@ func TestRebuildVerifyRepairAndReportReadExportsBeforeTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := s.done(s.runs.StartReport(testContext(t), replay.Order{}, replay.ReportRequest{FromExports: both, Until: replay.Point{Seq: 150}})).Result.(*replay.Reported)
+	byLink := []string{"late/one", filepath.Join(led, "early")}
+	got := s.done(s.runs.StartReport(testContext(t), replay.Order{}, replay.ReportRequest{FromExports: byLink, Until: replay.Point{Seq: 150}})).Result.(*replay.Reported)
 	if got.Digest != want.Digest || got.Totals != want.Totals {
 		t.Errorf("reported %+v, of the whole log %+v", got, want)
 	}

@@ -66,7 +66,7 @@ func TestRebuildUnderWayIsNotDiscarded(t *testing.T) {
 	}
 	id := w.admin().post("/v1/admin/replay/rebuild", obj{"reason": "slowly", "events_per_second": 1}).want(202).object()["run_id"].(string)
 	eventually(t, "the rebuild to begin", func() (bool, string) { return w.rebuilding() != "", "" })
-	w.replay("status").exits(exitFine).says("from message 1 on by rebuild " + id + " into model-000002, which reads the log from its beginning")
+	w.replay("status").exits(exitFine).says("from message 1 on by rebuild " + id + " into model-000002, which may read all of the log")
 	refused := w.admin().post("/v1/admin/replay/discard", obj{"reason": "r"}).want(409)
 	if !strings.Contains(string(refused.Body), id) {
 		t.Errorf("%s", refused.Body)
