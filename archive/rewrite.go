@@ -194,8 +194,8 @@ func (r *rejudgement) rewriteTable(ctx context.Context, tx pgx.Tx, t filled) err
 	return err
 }
 
-// endLimit bounds the transaction that changes the history: some 100,000 buckets a
-// second are changed.
+// endLimit bounds the transaction that changes the history: it grows with their
+// number, and what it has done is lost when it is given up.
 const endLimit = 4 * time.Hour
 
 // end adds to the history how it is to change, unless more is to be judged anew by
