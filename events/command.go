@@ -46,6 +46,7 @@ const (
 	ReportCounts
 	ExportLog
 	CancelRun
+	ShowDeadLetter
 	commandKindEnd
 )
 
@@ -85,6 +86,7 @@ var commandKindNames = [commandKindEnd]string{
 	ReportCounts:       "replay.report",
 	ExportLog:          "replay.export",
 	CancelRun:          "replay.cancel",
+	ShowDeadLetter:     "dead-letter.show",
 }
 
 // Known reports whether the kind is one of this vocabulary.

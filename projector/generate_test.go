@@ -246,7 +246,7 @@ func (g *generator) bare(outside bool) events.Entry {
 // command is a command with a key or without, with events that its kind has.
 func (g *generator) command() events.Entry {
 	c := events.Command{
-		Kind: events.CommandKind(1 + g.pick(int(events.CancelRun), "kind")), Keyed: g.chance(40, "keyed"),
+		Kind: events.CommandKind(1 + g.pick(int(events.ShowDeadLetter), "kind")), Keyed: g.chance(40, "keyed"),
 		Actor: g.user(), Privileged: g.chance(50, "privileged"), Time: events.TimeOf(g.time(false)), Reason: []byte("because"),
 	}
 	g.commands++

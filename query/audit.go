@@ -108,7 +108,7 @@ func appendAuditEntry(dst []byte, s *readmodel.Snapshot, e *readmodel.AuditEntry
 // appendTarget appends a video, a user or a job, which all print alike, or the
 // position of a dead letter.
 func appendTarget(dst []byte, action events.CommandKind, target [16]byte) []byte {
-	if action == events.RedriveDeadLetters || action == events.DropDeadLetters {
+	if action == events.RedriveDeadLetters || action == events.DropDeadLetters || action == events.ShowDeadLetter {
 		return appendString(dst, readmodel.TargetLetter(target).String())
 	}
 	return append(events.VideoID(target).AppendTo(append(dst, '"')), '"')

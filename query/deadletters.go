@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // DeadLetter is one dead letter as the API tells of it.
@@ -125,10 +126,25 @@ func (s *Service) getDeadLetter(c *api.Call) error {
 		return api.NotFound.With("No dead letter lies there: it was never one, or is redriven or dropped.")
 	}
 	told, err := s.whole(c, &d)
+	if err == nil {
+		err = s.auditShown(c, at)
+	}
 	if err != nil {
 		return err
 	}
 	return answerDocument(c, told)
+}
+
+// auditShown writes down that the caller is shown what a dead letter holds, before that is shown.
+func (s *Service) auditShown(c *api.Call, at events.Position) error {
+	if s.replay.Audit == nil {
+		return nil
+	}
+	order := replay.Order{Actor: c.Caller.ID.String(), Targets: [][16]byte{readmodel.LetterTarget(at)}}
+	if _, err := s.replay.Audit(c.Context(), replay.Action{Order: order, Kind: replay.KindShow}); err != nil {
+		return api.LogUnavailable.Because(err)
+	}
+	return nil
 }
 
 // whole tells all of a dead letter, from the log where that still has it.

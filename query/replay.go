@@ -23,7 +23,7 @@ type Replay struct {
 	Log  Log
 	// Source holds the messages of the log.
 	Source replay.Source
-	// Audit writes down that somebody exports; nil writes nothing.
+	// Audit writes down that somebody exports or is shown a dead letter; nil writes nothing.
 	Audit func(ctx context.Context, a replay.Action) (events.Position, error)
 	// Stats, Needs and Ready are the projector's.
 	Stats func() projector.Stats

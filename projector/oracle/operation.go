@@ -7,7 +7,7 @@ func operative(kind string) bool {
 	switch kind {
 	case "dead-letter.redrive", "dead-letter.drop", "log.adopt",
 		"replay.rebuild", "replay.switch", "replay.rollback", "replay.repair", "replay.import", "replay.discard",
-		"replay.verify", "replay.explain", "replay.at", "replay.diff", "replay.report", "replay.export", "replay.cancel":
+		"replay.verify", "replay.explain", "replay.at", "replay.diff", "replay.report", "replay.export", "replay.cancel", "dead-letter.show":
 		return true
 	}
 	return false

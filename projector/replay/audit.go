@@ -23,6 +23,7 @@ import (
 const (
 	KindExport Kind = "export" // read the log, page by page
 	KindCancel Kind = "cancel" // end a run
+	KindShow   Kind = "show"   // read a dead letter, with what it holds
 )
 
 // actions are what the kinds are called in the audit.
@@ -30,7 +31,7 @@ var actions = map[Kind]events.CommandKind{
 	KindRebuild: events.RebuildReadModel, KindSwitch: events.SwitchReadModel, KindRollback: events.RollBackReadModel,
 	KindDiscard: events.DiscardReadModel, KindRepair: events.RepairReadModel, KindVerify: events.VerifyReadModel,
 	KindExplain: events.ExplainCounts, KindAt: events.LookBack, KindDiff: events.CompareCounts, KindReport: events.ReportCounts,
-	KindExport: events.ExportLog, KindCancel: events.CancelRun,
+	KindExport: events.ExportLog, KindCancel: events.CancelRun, KindShow: events.ShowDeadLetter,
 }
 
 // ErrAudit is returned where something is not begun because the audit cannot be
@@ -38,7 +39,7 @@ var actions = map[Kind]events.CommandKind{
 var ErrAudit = errors.New("nothing was begun, since the audit cannot be written")
 
 // Action is an entry of the audit: a run that begins or has ended, the end of one
-// that is asked for, or an export.
+// that is asked for, or a look at the log itself.
 type Action struct {
 	Order
 	Kind Kind

@@ -265,6 +265,13 @@ func TestAWholeMessageIsRedrivenByItsEvents(t *testing.T) {
 	w.replay("dead-letters", "show", "1.0").exits(exitFine).says("(whole message)", `"id":"1"`, `"id":"4"`, "another subject")
 	w.replay("dead-letters", "show", "2.0").exits(exitFine).says("it cannot be redriven", "would count again")
 	w.replay("dead-letters", "show", "3.0").exits(exitFine).says("it cannot be redriven", "not a record batch", "send what it should have said anew")
+	eventually(t, "the audit to say who was shown them", func() (bool, string) {
+		shown := w.trail("dead-letter.show")
+		return len(shown) == 3 && canonical(shown[1]["targets"]) == `["2.0"]`, fmt.Sprint(shown)
+	})
+	if found := w.admin().get("/v1/admin/audit?target=3.0").want(200).list("entries"); len(found) != 1 {
+		t.Errorf("who was shown 3.0: %v", found)
+	}
 	refused := w.admin().post("/v1/admin/dead-letters/redrive", obj{"positions": []string{"1.0", "2.0", "3.0"}, "reason": "r"}).want(409)
 	if places := refused.list("errors"); len(places) != 2 || places[0]["pointer"] != "/positions/1" || places[1]["pointer"] != "/positions/2" {
 		t.Errorf("refused: %v", places)
