@@ -97,7 +97,7 @@ func TestExplanationsAddUpWhereIdentitiesAreForgotten(t *testing.T) {
 	t.Parallel()
 	cfg := modelConfig()
 	cfg.DedupeHorizon, cfg.OutcomeHorizon = 7*24*time.Hour, 24*time.Hour
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		log := newHistory(seed, 20*time.Hour).grow(120)
 		live := foldWhole(t, cfg, log)
 		for n := range 4 {
@@ -110,7 +110,7 @@ func TestExplanationsAddUpWhereIdentitiesAreForgotten(t *testing.T) {
 // an explanation comes what came of them among all.
 func TestExplanationsSayWhatTheFoldThatServesFound(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(12) {
+	for seed := range uint64(6) {
 		log := newHistory(seed, 10*time.Minute).grow(60)
 		found := map[events.Position]string{}
 		model := readmodel.New(modelConfig())

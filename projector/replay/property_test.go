@@ -339,7 +339,7 @@ func TestLooksEqualTheServingFoldWhereIdentitiesAreForgotten(t *testing.T) {
 		h := newHistory(rapid.Uint64().Draw(t, "seed"), 20*time.Hour)
 		r := &recounted{options: replay.Options{Model: modelConfig()}, random: rand.New(rand.NewPCG(h.Uint64(), 0))}
 		r.options.Model.DedupeHorizon, r.options.Model.OutcomeHorizon = 7*24*time.Hour, 24*time.Hour
-		r.log = h.grow(rapid.IntRange(1, 120).Draw(t, "messages"))
+		r.log = h.grow(rapid.IntRange(1, 60).Draw(t, "messages"))
 		r.recount()
 		f := projector.NewFold(readmodel.New(r.options.Model), projector.FoldOptions{})
 		for i, m := range r.log {
