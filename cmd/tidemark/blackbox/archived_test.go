@@ -128,9 +128,10 @@ func TestAWrongRowOfTheAuditIsNamed(t *testing.T) {
 		{"UPDATE tidemark.audit SET targets = '{}', effects = '{}' WHERE number = 4", 4, "changed"},
 		{"DELETE FROM tidemark.audit WHERE number = 2", 2, "removed"},
 		{"DELETE FROM tidemark.audit WHERE number = 4", 4, "cut off"},
-		{`INSERT INTO tidemark.audit SELECT log, 5, seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash FROM tidemark.audit WHERE number = 4`, 5, "changed"},
+		{`INSERT INTO tidemark.audit SELECT log, 5, seq, idx + 1, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash FROM tidemark.audit WHERE number = 4`, 5, "changed"},
+		{`INSERT INTO tidemark.audit SELECT log, number, seq, idx + 1, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash FROM tidemark.audit WHERE number = 2`, 3, "removed"},
 		{`UPDATE tidemark.audit SET number = number + 10 WHERE number > 1; UPDATE tidemark.audit SET number = number - 9 WHERE number > 10;
-INSERT INTO tidemark.audit SELECT log, 2, seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash FROM tidemark.audit WHERE number = 1`, 2, "changed"},
+INSERT INTO tidemark.audit SELECT log, 2, seq, idx + 1, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome, hash FROM tidemark.audit WHERE number = 1`, 2, "changed"},
 	} {
 		a.spoil("tidemark.audit", c.wrong, func() {
 			model, archive := verify()
