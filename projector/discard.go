@@ -35,7 +35,7 @@ func (p *Projector) Discard(name string) error {
 		return err
 	}
 	if r.next == name {
-		err = p.models.SetNext("")
+		err = p.setNext("", nil)
 	}
 	if err == nil && r.rebuilding == name {
 		err = p.models.EndRebuilding()

@@ -148,7 +148,7 @@ func TestDiscardRemovesWhatWasRebuiltAndDoesNotServe(t *testing.T) {
 	w.catchUp(s, w.end())
 	w.compare(s)
 	next := s.Name()
-	w.must(w.p.ServeNext(s))
+	w.must(w.p.ServeNext(s, nil))
 	s, err = w.p.NewShadow(testContext(t), []byte(`{}`), ShadowOptions{})
 	w.must(err)
 	w.compare(s)

@@ -83,8 +83,21 @@ func (p *Projector) forgetNext() error {
 	if err != nil {
 		return err
 	}
-	if err := p.models.SetNext(""); err != nil || r.next == "" || r.next == r.previous {
+	if err := p.setNext("", nil); err != nil || r.next == "" || r.next == r.previous {
 		return err
 	}
 	return p.models.Remove(r.next)
+}
+
+// setNext names the model that the next start takes, or none, and tells who waits for
+// the one that was named before to be forgotten. Call it with naming held.
+func (p *Projector) setNext(name string, forgotten func()) error {
+	if err := p.models.SetNext(name); err != nil {
+		return err
+	}
+	if p.nextForgotten != nil {
+		p.nextForgotten()
+	}
+	p.nextForgotten = forgotten
+	return nil
 }

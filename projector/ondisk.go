@@ -123,8 +123,9 @@ func (s *Shadow) OnDisk() (peak int, ok bool) {
 }
 
 // ServeNext lets the shadow be the model that the next start takes, in place of
-// one that was to be before. Call SaveToServe before.
-func (p *Projector) ServeNext(s *Shadow) error {
+// one that was to be before. Call SaveToServe before. Where no start is to take it any
+// more, since it is given up or another one serves, forgotten is called; it may be nil.
+func (p *Projector) ServeNext(s *Shadow, forgotten func()) error {
 	name := s.e.name
 	s.e.saver.wait(false)
 	written, err := s.e.drain()
@@ -143,7 +144,7 @@ func (p *Projector) ServeNext(s *Shadow) error {
 	if err != nil {
 		return err
 	}
-	if err := p.models.SetNext(name); err != nil {
+	if err := p.setNext(name, forgotten); err != nil {
 		return err
 	}
 	if before.rebuilding == name {

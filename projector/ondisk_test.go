@@ -102,7 +102,7 @@ func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
 		t.Errorf("it takes the serving model's place at once: %v", err)
 	}
 	name := s.Name()
-	w.must(w.p.ServeNext(s))
+	w.must(w.p.ServeNext(s, nil))
 	w.commits(220, 10)
 	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
 	if needs := w.needs(); len(needs) != 2 || needs[1].By != NeededByNext || needs[1].Seq != w.end()-10 {
@@ -136,7 +136,7 @@ func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
 	w.catchUp(s, w.end())
 	w.compare(s)
 	path := w.p.models.Path(s.Name())
-	w.must(w.p.ServeNext(s))
+	w.must(w.p.ServeNext(s, nil))
 	w.stop()
 	flipBytes(t, path, "*.flat")
 	w.start()
@@ -186,7 +186,7 @@ func TestTheNextModelIsTakenWhereTheCurrentOneIsGone(t *testing.T) {
 		w.catchUp(s, w.end())
 		w.compare(s)
 		next, dir := s.Name(), w.p.models.Dir
-		w.must(w.p.ServeNext(s))
+		w.must(w.p.ServeNext(s, nil))
 		w.stop()
 		w.must(w.p.removeUnfinished("model-000001")) // as a rebuild at the start does
 		if _, err := os.Stat(w.p.models.Path(next)); err != nil {

@@ -104,6 +104,9 @@ type Projector struct {
 	asOf     asOf
 	wg       sync.WaitGroup
 	naming   sync.Mutex // held while the files that name the models change, once it runs
+	// nextForgotten is called once no start is to take the model that NEXT names; naming
+	// guards it. It may be nil.
+	nextForgotten func()
 
 	snapshots snapshotter
 }

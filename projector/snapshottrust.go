@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tidemark-io/tidemark/durable"
@@ -114,12 +115,12 @@ func (s *snapshotter) suspend() (resume func()) {
 	defer s.mu.Unlock()
 	s.suspended++
 	s.era++
-	return func() {
+	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.suspended--
 		s.next = time.Unix(0, 1)
-	}
+	})
 }
 
 // serves says whose checkpoints are kept from now on: those of a model that was

@@ -182,13 +182,14 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 // serve lets the shadow take the serving model's place, now or at the next start. If
 // what served was wrong, so are the snapshots that were taken of it.
 func (b *beside) serve(ctx context.Context, o RebuildOptions, result *RebuildResult) (err error) {
+	resume := func() {}
 	if !result.Equal {
-		resume, err := b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("another read model was accepted in place of the one that it was taken of, at %v", result.At))
+		resume, err = b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("another read model was accepted in place of the one that it was taken of, at %v", result.At))
 		if err != nil {
 			return err
 		}
 		defer func() {
-			if !result.NextStart { // else what serves until then is wrong still
+			if !result.NextStart { // else what serves is wrong still, until the next start or until that takes no other
 				resume()
 			}
 		}()
@@ -197,7 +198,7 @@ func (b *beside) serve(ctx context.Context, o RebuildOptions, result *RebuildRes
 		return b.switchOver(ctx, result)
 	}
 	b.notePeak()
-	err = b.p.ServeNext(b.shadow)
+	err = b.p.ServeNext(b.shadow, resume)
 	result.NextStart = err == nil
 	return err
 }

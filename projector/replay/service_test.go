@@ -246,13 +246,19 @@ func (s *service) rebuild(o replay.RebuildOptions) *replay.RebuildResult {
 	return s.done(s.runs.StartRebuild(testContext(s.t), o)).Result.(*replay.RebuildResult)
 }
 
-// snapshot has a checkpoint written, and waits until it is kept as a snapshot.
+// snapshot has a checkpoint written, and waits until it is kept as a snapshot. Where an
+// earlier one was still being copied it is not, and another is written.
 func (s *service) snapshot() projector.SnapshotInfo {
 	s.t.Helper()
-	if _, err := s.p.Checkpoint(testContext(s.t), s.end()); err != nil {
-		s.t.Fatal(err)
-	}
-	for wait := testContext(s.t); ; time.Sleep(time.Millisecond) {
+	wait := testContext(s.t)
+	for n := 0; ; n++ {
+		if n > 0 && n%100 == 0 {
+			s.say(1)
+		}
+		if _, err := s.p.Checkpoint(wait, s.end()); err != nil {
+			s.t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
 		list, err := projector.ListSnapshots(projector.SnapshotsDir(filepath.Join(s.dir, "models")))
 		if err != nil || wait.Err() != nil {
 			s.t.Fatal(list, err)

@@ -129,3 +129,36 @@ func TestASnapshotIsNotComparedWithItself(t *testing.T) {
 		t.Errorf("it was not compared: %+v", info)
 	}
 }
+
+// TestSnapshotsAreTakenAgainWhereNoStartTakesWhatWasAccepted: what was rebuilt on disk
+// and accepted is given up, or something else serves before the next start.
+func TestSnapshotsAreTakenAgainWhereNoStartTakesWhatWasAccepted(t *testing.T) {
+	discard := func(s *service) {
+		s.done(s.runs.StartDiscard(testContext(s.t), replay.DiscardOptions{}))
+	}
+	accepted := func(s *service, onDisk bool) {
+		if r := s.rebuild(replay.RebuildOptions{Accept: true, OnDisk: onDisk}); r.Equal || r.NextStart != onDisk {
+			s.t.Errorf("the rebuild came to %+v", r)
+		}
+	}
+	for name, end := range map[string]func(*service){
+		"given up":            discard,
+		"another serves":      func(s *service) { accepted(s, false) },
+		"another is given up": func(s *service) { accepted(s, true); discard(s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			s.stop()
+			s.snapshots = 10
+			s.start()
+			s.say(10)
+			miscount(s, numbered[events.VideoID]('v', 3))
+			accepted(s, true)
+			end(s)
+			s.say(1)
+			if fresh := s.snapshot(); fresh.Distrusted != "" {
+				t.Errorf("the snapshot taken since: %+v", fresh)
+			}
+		})
+	}
+}
