@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -254,6 +255,31 @@ func TestAnotherFoldVersionIsRebuiltByItself(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.dir, "models", "model-000001")); err != nil {
 		t.Errorf("what was served before is not kept: %v", err)
 	}
+}
+
+// What keeps a rebuild from being started that a start calls for passes: then it is.
+func TestRebuildThatIsCalledForIsTriedUntilItStarts(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	s.stop()
+	ageFold(t, filepath.Join(s.dir, "models", "model-000001"))
+	refused := 0 // nobody else asks for anything
+	s.unaudited = func(a replay.Action) error {
+		if a.State == replay.StateRunning && refused < 3 {
+			refused++
+			return errFull
+		}
+		return nil
+	}
+	s.start()
+	wait := testContext(t)
+	for changed := true; changed; runtime.Gosched() {
+		if _, changed = s.p.FoldChanged(); wait.Err() != nil {
+			t.Fatalf("the model of the earlier fold serves on: %+v", s.runs.List())
+		}
+	}
+	s.recounted("rebuilt")
 }
 
 // A model that differs, one that is held, and one whose rebuild failed can be given

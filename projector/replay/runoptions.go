@@ -36,9 +36,15 @@ type Config struct {
 	// ScrubInterval is how often the serving model is verified at a low rate in the
 	// background; 0 is never.
 	ScrubInterval time.Duration
-	Logger        *slog.Logger
-	Now           func() time.Time
+	// RetryPause is how long it takes until a rebuild that a start calls for, and that
+	// could not be started, is tried again; 0 is retryPause.
+	RetryPause time.Duration
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
+
+// retryPause is short beside a rebuild, and long beside what it takes to try one.
+const retryPause = 10 * time.Second
 
 func (c Config) withDefaults() Config {
 	if c.Audit == nil {
@@ -46,6 +52,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Memory == nil {
 		c.Memory = NewMemory(MemoryConfig{Serving: c.Projector.Model})
+	}
+	if c.RetryPause == 0 {
+		c.RetryPause = retryPause
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -73,6 +73,22 @@ func TestRunsThatExcludeOneAnother(t *testing.T) {
 	}
 }
 
+// Who starts or discards a rebuild decides what becomes of one that a start calls for.
+func TestWhatAPersonBeginsSettlesWhatAStartCallsFor(t *testing.T) {
+	for kind, settles := range map[Kind]bool{KindRebuild: true, KindSwitch: true, KindRollback: true, KindDiscard: true, KindRepair: false, KindVerify: false} {
+		r := running(t)
+		if r.settledByHand() {
+			t.Errorf("before any %s it is settled", kind)
+		}
+		if _, err := r.Start(kind, Order{}, untilCancelled); err != nil {
+			t.Fatal(err)
+		}
+		if r.settledByHand() != settles {
+			t.Errorf("%s settles it: %t", kind, !settles)
+		}
+	}
+}
+
 func TestRunKeepsItsResultAndError(t *testing.T) {
 	r := running(t)
 	broken := errors.New("broken")

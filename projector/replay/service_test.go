@@ -78,7 +78,7 @@ func (s *service) start() {
 		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Log: s.alone, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: s.record,
 	}
-	cfg.Exports = s.exports()
+	cfg.Exports, cfg.RetryPause = s.exports(), time.Millisecond
 	memory := replay.MemoryConfig{Serving: p.Model, OnDisk: s.onDisk, Limit: s.limit}
 	if s.free > 0 {
 		memory.Free = func() (uint64, string) { return s.free, "the test" }
