@@ -118,6 +118,20 @@ func TestInterruptedRebuildReadsItsExportAgain(t *testing.T) {
 	}
 }
 
+// What is held has folded its exports: once they are gone it is gone on with all the same.
+func TestWhatIsHeldNeedsItsExportNoMore(t *testing.T) {
+	s := newService(t)
+	s.say(20)
+	s.export("all", 1, s.end(), replay.ExportOptions{})
+	held := s.rebuild(replay.RebuildOptions{FromExports: []string{"all"}, Hold: true})
+	if err := os.RemoveAll(s.exports()); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.rebuild(replay.RebuildOptions{}); r.Model != held.Model || !r.Equal || !r.Switched {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestExportsThatCannotBeReadBeforeTheLogAreRefused(t *testing.T) {
 	s := newService(t)
 	s.say(20)

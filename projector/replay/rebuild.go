@@ -32,10 +32,16 @@ func (n note) encode() []byte {
 // was begun before is gone on with, unless told otherwise. It fails at once where
 // the source or memory does not suffice (ErrNotCovered, ErrMemory).
 func (r *Runs) StartRebuild(ctx context.Context, o RebuildOptions) (RunID, error) {
-	if left, err := r.left(); err == nil && !o.Fresh && len(o.FromExports) == 0 {
+	left, err := r.left()
+	again := err == nil && !o.Fresh && len(o.FromExports) == 0
+	if again {
 		o.FromExports = left.FromExports
 	}
 	from, err := r.findBases(ctx, o.FromExports, o.FromSnapshot)
+	if again && left.Held && errors.Is(err, ErrExport) { // gone: what was held back has folded all of it
+		o.FromExports = nil
+		from, err = r.findBases(ctx, nil, o.FromSnapshot)
+	}
 	if err != nil {
 		return "", err
 	}
