@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/tidemark-io/tidemark/durable"
+	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
 )
 
@@ -19,22 +20,24 @@ import (
 const keptFile = "KEPT.json"
 
 type kept struct {
+	// Seq is the message that the last checkpoint ends with, or an earlier one.
 	Seq uint64 `json:"sequence"`
+	// Served is the message that its last checkpoint ended with when it served last, or
+	// an earlier one: it may have been folded on since. It is 0 where that is not known.
+	Served uint64 `json:"served_sequence,omitempty"`
 }
 
-// readKept returns the message that the last checkpoint of a model ends with, or an
-// earlier one; false where nobody has written that down.
-func readKept(models checkpoint.Models, name string) (seq uint64, known bool) {
+// readKept returns what was written down of a model; false where nobody has.
+func readKept(models checkpoint.Models, name string) (k kept, known bool) {
 	b, err := os.ReadFile(filepath.Join(models.Path(name), keptFile))
-	var k kept
 	if err != nil || json.Unmarshal(b, &k) != nil {
-		return 0, false
+		return kept{}, false
 	}
-	return k.Seq, true
+	return k, true
 }
 
-func writeKept(models checkpoint.Models, name string, seq uint64) error {
-	b, err := json.Marshal(kept{seq})
+func writeKept(models checkpoint.Models, name string, k kept) error {
+	b, err := json.Marshal(k)
 	if err == nil {
 		err = durable.WriteFile(filepath.Join(models.Path(name), keptFile), append(b, '\n'))
 	}
@@ -49,7 +52,10 @@ func writeKept(models checkpoint.Models, name string, seq uint64) error {
 func (e *edition) keep() {
 	err := e.store.Sync()
 	if err == nil {
-		err = writeKept(checkpoint.Models{Dir: e.cfg.ModelsDir}, e.name, e.saved.Seq)
+		models := checkpoint.Models{Dir: e.cfg.ModelsDir}
+		k, _ := readKept(models, e.name)
+		k.Seq = e.saved.Seq
+		err = writeKept(models, e.name, k)
 	}
 	if err != nil {
 		e.cfg.Logger.Warn("the log may be kept for longer than is needed", "error", err)
@@ -72,13 +78,27 @@ func (p *Projector) keepUnknown() {
 			continue
 		}
 		seq, err := p.savedBy(name)
-		if err == nil {
-			err = writeKept(p.models, name, seq)
+		if err == nil && name == r.previous {
+			err = writeKept(p.models, name, kept{seq, seq}) // it was replaced by this start, and has not been opened since
+		} else if err == nil {
+			err = writeKept(p.models, name, kept{Seq: seq})
 		}
 		if err != nil {
 			p.cfg.Logger.Warn("it is not known how much of the log a model needs that is kept, so all of it is kept", "name", name, "error", err)
 		}
 	}
+}
+
+// PreviousServed returns a message up to which all snapshots are of the model that
+// served before the present one, or of those before it; none where that is not known.
+// What began to serve in its place may have a snapshot where it ended.
+func (p *Projector) PreviousServed() (before events.Position, err error) {
+	name, err := p.models.Previous()
+	if err != nil || name == "" {
+		return before, err
+	}
+	k, _ := readKept(p.models, name)
+	return events.Position{Seq: max(k.Served, 1) - 1}, nil
 }
 
 // savedBy opens a model to read where its last checkpoint ends.

@@ -66,11 +66,11 @@ func needsOf(models checkpoint.Models, saved uint64) (needs []Need, err error) {
 		needs = append(needs, Need{Seq: max(seq, 1), By: by, Why: fmt.Sprintf(format, args...)})
 	}
 	closed := func(by NeededBy, name, what string) {
-		seq, known := readKept(models, name)
+		k, known := readKept(models, name)
 		if !known {
 			what += "; where its checkpoint ends is not known"
 		}
-		add(by, seq, "%s, %s", name, what)
+		add(by, k.Seq, "%s, %s", name, what)
 	}
 	add(NeededByCheckpoint, saved, "the checkpoint of the model that serves")
 	if r.previous != "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,48 @@ func TestNeedsNameWhoNeedsTheLogAndFromWhere(t *testing.T) {
 	if n := w.needs()[0]; n.By != NeededByPrevious || n.Seq != 1 || !strings.Contains(n.Why, "is not known") {
 		t.Errorf("%+v", n)
 	}
+}
+
+// How far a model served is known of it also when it has been folded on since, to go
+// back to it, and that was given up.
+func TestHowFarThePreviousModelServedOutlivesThatItIsFoldedOn(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	served := func(want uint64) {
+		t.Helper()
+		if before, err := w.p.PreviousServed(); err != nil || before.Seq != want {
+			t.Errorf("it served alone before message %d, want %d: %v", before.Seq, want, err)
+		}
+	}
+	served(0)
+	w.commits(0, 20)
+	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
+	w.must(err)
+	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: 20}))
+	if !w.compare(s) {
+		t.Error("another digest")
+	}
+	_, err = w.p.Checkpoint(testContext(t), 20)
+	w.must(err)
+	w.switchTo(s)
+	served(19)
+	w.commits(20, 10)
+	back, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
+	w.must(err)
+	w.catchUp(back, 30)
+	w.must(back.Close())
+	if needs := w.needs(); !slices.ContainsFunc(needs, func(n Need) bool { return n.By == NeededByPrevious && n.Seq == 30 }) {
+		t.Errorf("it was not folded on: %+v", needs)
+	}
+	served(19)
+	s, err = w.p.NewShadow(testContext(t), nil, ShadowOptions{OnDisk: little})
+	w.must(err)
+	w.compare(s)
+	w.must(w.p.ServeNext(s, nil))
+	w.stop()
+	w.start() // which takes it
+	served(29)
 }
 
 // Who asks what is needed does not keep others from the models: a rollback opens the

@@ -91,7 +91,8 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 	result := Switched{Model: s.e.name, Generation: s.e.model.Snapshot().Generation()}
 	before, err := p.roles()
 	if err == nil {
-		err = writeKept(p.models, before.current, p.Stats().Saved.Seq) // it is not closed yet
+		saved := p.Stats().Saved.Seq
+		err = writeKept(p.models, before.current, kept{saved, saved}) // it is not closed yet
 	}
 	if err != nil {
 		return result, err

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -24,6 +25,8 @@ type beside struct {
 	peak   uint64
 	// unfollow lets go of the messages kept for the shadow.
 	unfollow func()
+	// behind is the message behind which the shadow owes nothing to what served.
+	behind events.Position
 	// waits: the model has waited to be accepted, and goes on to if it is not.
 	waits bool
 }

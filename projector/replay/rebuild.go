@@ -101,13 +101,19 @@ func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error
 	}
 	return r.startIn(reserve, KindRollback, o.Order, func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
+		served, err := r.cfg.Projector.PreviousServed()
+		if err != nil {
+			return nil, err
+		}
 		shadow, err := r.cfg.Projector.PreviousShadow(ctx, projector.ShadowOptions{Read: readBack(r.cfg.Source), OnDisk: from.room.onDisk()})
 		if err != nil {
 			return nil, err
 		}
 		// Whoever goes back wants what was there, whatever it is.
 		back := RebuildOptions{Order: o.Order, Accept: true, OnDisk: from.room.onDisk() > 0}
-		result, err := r.rebuild(ctx, KindRollback, back, r.foldBeside(shadow, r.cfg.Source, from.room, m, 0), nil)
+		b := r.foldBeside(shadow, r.cfg.Source, from.room, m, 0)
+		b.behind = served
+		result, err := r.rebuild(ctx, KindRollback, back, b, nil)
 		result.OnDiskBecause = because
 		return result, err
 	})
@@ -157,6 +163,9 @@ func (r *Runs) left() (n note, err error) {
 // rebuild catches up with the serving model, compares, and switches.
 func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *beside, base *Base) (result *RebuildResult, err error) {
 	b.waits = kind == KindSwitch
+	if base != nil {
+		b.behind = base.behind()
+	}
 	result = &RebuildResult{Model: b.shadow.Name(), Base: base}
 	defer func() {
 		b.notePeak()
@@ -190,7 +199,7 @@ func (r *Runs) rebuild(ctx context.Context, kind Kind, o RebuildOptions, b *besi
 func (b *beside) serve(ctx context.Context, o RebuildOptions, result *RebuildResult) (err error) {
 	resume := func() {}
 	if !result.Equal {
-		resume, err = b.p.DistrustSnapshots(result.Base.behind(), fmt.Sprintf("another read model was accepted in place of the one that it was taken of, at %v", result.At))
+		resume, err = b.p.DistrustSnapshots(b.behind, fmt.Sprintf("another read model was accepted in place of the one that it was taken of, at %v", result.At))
 		if err != nil {
 			return err
 		}

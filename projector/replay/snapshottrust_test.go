@@ -162,3 +162,30 @@ func TestSnapshotsAreTakenAgainWhereNoStartTakesWhatWasAccepted(t *testing.T) {
 		})
 	}
 }
+
+// TestARollbackTrustsTheSnapshotsOfTheModelThatItGoesBackTo: wrong is what was taken
+// since another served.
+func TestARollbackTrustsTheSnapshotsOfTheModelThatItGoesBackTo(t *testing.T) {
+	for _, onDisk := range []bool{false, true} {
+		s := newService(t)
+		s.stop()
+		s.snapshots = 10
+		s.start()
+		s.say(10)
+		before := s.snapshot().Seq
+		s.say(5)
+		s.rebuild(replay.RebuildOptions{FromSnapshot: true}) // so that none is compared
+		miscount(s, numbered[events.VideoID]('v', 3))
+		wrong := s.snapshot().Seq
+		if r := s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{OnDisk: onDisk})).Result.(*replay.RebuildResult); r.Equal {
+			t.Errorf("the rollback came to %+v", r)
+		}
+		found := snapshotsOf(s)
+		if info, there := found[before]; !there || info.Distrusted != "" || !info.ComparedAt.IsZero() {
+			t.Errorf("snapshot of the model that it goes back to: %+v", info)
+		}
+		if found[wrong].Distrusted == "" {
+			t.Errorf("snapshot of the model that it leaves: %+v", found[wrong])
+		}
+	}
+}
