@@ -42,7 +42,7 @@ func (p *Projector) takeNext(ctx context.Context, l *Loading, first, last uint64
 }
 
 // nextIsCurrent gives the model a generation above all that served, and writes the
-// files that name the models, the one that counts first.
+// files that name the models.
 func (p *Projector) nextIsCurrent(name string) error {
 	generation, err := p.models.NextGeneration()
 	if err != nil {

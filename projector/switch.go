@@ -104,14 +104,14 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 		after.rebuilding = ""
 	}
 	if err := p.name(after); err != nil {
-		return result, errors.Join(err, p.name(before))
+		return result, errors.Join(err, p.nameAgain(before))
 	}
 	s.e.saver.settle()
 	s.e.saver.bytes = math.MaxInt // the next checkpoint is the serving model's
 	result.Pause, err = p.lockstep(ctx, s, func(_, _ *readmodel.Model) { p.serveFrom(s.e) })
 	if err != nil {
 		s.e.saver.bytes = shadowBytes
-		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.name(before))
+		return result, errors.Join(fmt.Errorf("switch to model %s: %w", s.e.name, err), p.nameAgain(before))
 	}
 	s.e = nil
 	if err := p.forgetNext(); err != nil {
@@ -158,15 +158,25 @@ func rolesBeside(models checkpoint.Models) (r roles, err error) {
 	return r, err
 }
 
-// name writes the files, the one that counts first. NEXT has a life of its own.
+// name writes the files. The one that counts comes when the model that it takes the
+// name of is one to go back to: a crash in between leaves no model unnamed that serves
+// or is to. NEXT has a life of its own.
 func (p *Projector) name(r roles) error {
-	if err := p.models.Use(r.current); err != nil {
-		return err
-	}
 	if err := p.models.SetPrevious(r.previous); err != nil {
 		return err
 	}
+	if err := p.models.Use(r.current); err != nil {
+		return err
+	}
 	return p.models.SetRebuilding(r.rebuilding, r.note)
+}
+
+// nameAgain takes back what name has written, or some of it.
+func (p *Projector) nameAgain(before roles) error {
+	if err := p.models.Use(before.current); err != nil { // with it the way back is what it was
+		return err
+	}
+	return p.name(before)
 }
 
 // serveFrom makes an edition the one that is folded into and serves. Both are at one

@@ -301,53 +301,62 @@ func TestCrashBetweenNamingAndSwitching(t *testing.T) {
 }
 
 // The files that name the models are written one after the other: whichever was
-// the last before a crash, what serves is not taken for what is being rebuilt or
-// was left, and all can be done once more.
+// the last before a crash, no model that serves or served is gone, what serves is not
+// taken for what is being rebuilt, and all can be done once more.
 func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
-	for _, files := range []string{"CURRENT", "CURRENT and PREVIOUS"} {
-		t.Run(files, func(t *testing.T) {
-			w := newWorld(t)
-			w.openLog("log")
-			w.start()
-			w.commits(0, 20)
-			s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
-			w.must(err)
-			if !w.compare(s) {
-				t.Error("another digest")
-			}
-			before, name := w.named(), s.Name()
-			w.must(w.p.models.Use(name))
-			if files != "CURRENT" {
+	for _, back := range []bool{false, true} {
+		for _, files := range []string{"PREVIOUS", "PREVIOUS and CURRENT"} {
+			t.Run(fmt.Sprintf("%s, rollback %t", files, back), func(t *testing.T) {
+				w := newWorld(t)
+				w.openLog("log")
+				w.start()
+				w.commits(0, 20)
+				rebuilt := func() *Shadow {
+					s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
+					w.must(err)
+					if !w.compare(s) {
+						t.Error("another digest")
+					}
+					return s
+				}
+				w.switchTo(rebuilt())
+				var s *Shadow
+				if back {
+					var err error
+					s, err = w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
+					w.must(err)
+					w.compare(s)
+				} else {
+					s = rebuilt()
+				}
+				want := w.named()
+				before, name := want, s.Name()
 				w.must(w.p.models.SetPrevious(before.current))
-			}
-			w.must(s.letGo())
-			w.commits(20, 5)
-			w.crash()
+				if files != "PREVIOUS" {
+					w.must(w.p.models.Use(name))
+					want.current, want.previous = name, before.current
+				}
+				w.must(s.letGo())
+				w.commits(20, 5)
+				w.crash()
 
-			w.start()
-			w.equal("after the crash")
-			if _, err := w.p.Rebuilding(); !errors.Is(err, ErrNoRebuild) {
-				t.Errorf("what serves is being rebuilt: %v", err)
-			}
-			if _, err := w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}); !errors.Is(err, ErrNoRebuild) {
-				t.Errorf("what serves is gone on with: %v", err)
-			}
-			w.must(w.p.AbandonRebuild())
-			previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-			if files == "CURRENT" && !errors.Is(err, ErrNoPrevious) {
-				t.Errorf("there is something to go back to: %v", err)
-			} else if files != "CURRENT" {
+				w.start()
+				w.equal("after the crash")
+				got := w.named()
+				if got.current != want.current || got.previous != want.previous {
+					t.Errorf("%s serves, and %q did before; want %s and %s", got.current, got.previous, want.current, want.previous)
+				}
+				if waits := !back && files == "PREVIOUS"; waits != (got.rebuilding == name) {
+					t.Errorf("%q is being rebuilt", got.rebuilding)
+				}
+				w.must(w.p.AbandonRebuild())
+				previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
 				w.must(err)
 				w.must(previous.Close())
-			}
-			s, err = w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-			w.must(err)
-			if !w.compare(s) {
-				t.Error("another digest")
-			}
-			w.switchTo(s)
-			w.equal("after another switch")
-		})
+				w.switchTo(rebuilt())
+				w.equal("after another switch")
+			})
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // before it, to go back to, one that is being rebuilt, to go on with, and one that
 // the next start takes.
 //
-//	Dir/PREVIOUS    the name of the one that served before
+//	Dir/PREVIOUS    the name of the one that served before, and of the one before it
 //	Dir/REBUILDING  the name of the one being rebuilt, and a note of how
 //	Dir/NEXT        the name of the one that the next start takes
 //	Dir/GENERATION  the highest generation that was given to a model
@@ -33,10 +33,21 @@ const (
 )
 
 // Previous returns the name of the model that served before the current one; an
-// empty string if there is none.
+// empty string if there is none. Where a crash came between SetPrevious and Use, it is
+// still the one that was to go back to before.
 func (m Models) Previous() (string, error) {
-	name, _, err := m.role(previousFile)
-	return name, err
+	name, before, err := m.readRole(previousFile)
+	if err != nil {
+		return "", err
+	}
+	current, _, err := m.inUse()
+	if err != nil {
+		return "", err
+	}
+	if name == current {
+		name = string(before)
+	}
+	return m.beside(name)
 }
 
 // Rebuilding returns the name of the model being rebuilt, and the note that was
@@ -47,6 +58,17 @@ func (m Models) Rebuilding() (name string, note []byte, err error) { return m.ro
 // directory is gone or the file is damaged, names none; nor does one that names
 // the current model, which a crash left behind CURRENT.
 func (m Models) role(file string) (name string, note []byte, err error) {
+	if name, note, err = m.readRole(file); err == nil {
+		name, err = m.beside(name)
+	}
+	if name == "" {
+		note = nil
+	}
+	return name, note, err
+}
+
+// readRole returns what such a file says, whatever that is.
+func (m Models) readRole(file string) (name string, note []byte, err error) {
 	b, err := os.ReadFile(filepath.Join(m.Dir, file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil, nil
@@ -55,19 +77,23 @@ func (m Models) role(file string) (name string, note []byte, err error) {
 		return "", nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	first, note, _ := bytes.Cut(b, []byte("\n"))
-	name = string(first)
+	return string(first), note, nil
+}
+
+// beside returns the name if it is that of a model that is there beside the current one.
+func (m Models) beside(name string) (string, error) {
 	path, err := m.path(name)
 	if err != nil {
-		return "", nil, nil
+		return "", nil
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", nil, nil
+		return "", nil
 	}
 	current, _, err := m.inUse()
 	if err != nil || name == current {
-		return "", nil, err
+		return "", err
 	}
-	return name, note, nil
+	return name, nil
 }
 
 // SetRebuilding names the model being rebuilt, with a note for who goes on with it.
@@ -75,8 +101,16 @@ func (m Models) SetRebuilding(name string, note []byte) error {
 	return m.setRole(rebuildingFile, name, note)
 }
 
-// SetPrevious names the model to go back to; an empty name forgets it.
-func (m Models) SetPrevious(name string) error { return m.setRole(previousFile, name, nil) }
+// SetPrevious names the model to go back to; an empty name forgets it. To let another
+// serve in place of the current one, call it with that one's name before Use: until then
+// the way back is what it was.
+func (m Models) SetPrevious(name string) error {
+	before, err := m.Previous()
+	if err != nil {
+		return err
+	}
+	return m.setRole(previousFile, name, []byte(before))
+}
 
 // Next returns the name of the model that the next start takes; an empty string if
 // that is the current one.

@@ -44,6 +44,39 @@ func TestModelsThatAreKeptBesideTheCurrentOne(t *testing.T) {
 	}
 }
 
+// Until Use, the way back is what it was before SetPrevious.
+func TestWayBackBetweenThePreviousModelIsNamedAndTheCurrentOne(t *testing.T) {
+	m := Models{Dir: filepath.Join(t.TempDir(), "models")}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		_, _, err := m.Create()
+		must(err)
+	}
+	const first, second, third = "model-000001", "model-000002", "model-000003"
+	wayBack := func(want string) {
+		t.Helper()
+		if got, err := m.Previous(); got != want || err != nil {
+			t.Errorf("the way back is %q, want %q: %v", got, want, err)
+		}
+	}
+	must(m.Use(first))
+	current, before := first, ""
+	for _, next := range []string{second, first, third} { // on, back, and on
+		must(m.SetPrevious(current))
+		wayBack(before)
+		must(m.Use(next))
+		wayBack(current)
+		current, before = next, current
+	}
+	must(m.Remove(before))
+	wayBack("")
+}
+
 func TestRolesThatNameNothing(t *testing.T) {
 	m := Models{Dir: t.TempDir()}
 	for what, contents := range map[string]string{"a model that is gone": "model-000007\n", "no model": "../elsewhere\n", "nothing": ""} {
