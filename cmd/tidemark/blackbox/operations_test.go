@@ -343,6 +343,7 @@ func TestBelowTheFreeDiskCommandsAreRefusedAndReadsGoOn(t *testing.T) {
 	s := start(t)
 	video := newID()
 	worldOf(t, s).user().views(video)
+	worldOf(t, s).replay("rebuild", "--hold", "--reason", "r").exits(exitFine)
 	s.Stop(t)
 	full := &Service{Process: served.New(binary, s.Dir, "--jwt-secret", secret, "--min-free-disk", "4611686018427387904")}
 	t.Cleanup(full.Kill)
@@ -363,4 +364,6 @@ func TestBelowTheFreeDiskCommandsAreRefusedAndReadsGoOn(t *testing.T) {
 		t.Errorf("type %s, want …/storage-full", kind)
 	}
 	w.wantCounts(video, counts{Views: 1})
+	// What makes room is not refused.
+	w.replay("rebuild", "--discard", "--reason", "r").exits(exitFine).says("discarded      model-000002")
 }
