@@ -246,24 +246,38 @@ func (s *service) rebuild(o replay.RebuildOptions) *replay.RebuildResult {
 	return s.done(s.runs.StartRebuild(testContext(s.t), o)).Result.(*replay.RebuildResult)
 }
 
-// snapshot has a checkpoint written, and waits until it is kept as a snapshot. Where an
-// earlier one was still being copied it is not, and another is written.
+// snapshot has a checkpoint written, and waits until it is kept as a snapshot.
 func (s *service) snapshot() projector.SnapshotInfo {
 	s.t.Helper()
-	wait := testContext(s.t)
-	for n := 0; ; n++ {
-		if n > 0 && n%100 == 0 {
-			s.say(1)
-		}
-		if _, err := s.p.Checkpoint(wait, s.end()); err != nil {
-			s.t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond)
+	if _, err := s.p.Checkpoint(testContext(s.t), s.end()); err != nil {
+		s.t.Fatal(err)
+	}
+	for wait := testContext(s.t); ; time.Sleep(time.Millisecond) {
 		list, err := projector.ListSnapshots(projector.SnapshotsDir(filepath.Join(s.dir, "models")))
 		if err != nil || wait.Err() != nil {
 			s.t.Fatal(list, err)
 		}
 		if n := len(list); n > 0 && list[n-1].Seq == s.end() {
+			return list[n-1]
+		}
+	}
+}
+
+// laterSnapshot says more until a snapshot is kept of that: none is of a checkpoint that
+// is written while an earlier one is being copied.
+func (s *service) laterSnapshot() projector.SnapshotInfo {
+	s.t.Helper()
+	before, wait := s.end(), testContext(s.t)
+	for {
+		s.say(1)
+		if _, err := s.p.Checkpoint(wait, s.end()); err != nil {
+			s.t.Fatal(err)
+		}
+		list, err := projector.ListSnapshots(projector.SnapshotsDir(filepath.Join(s.dir, "models")))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if n := len(list); n > 0 && list[n-1].Seq > before {
 			return list[n-1]
 		}
 	}
