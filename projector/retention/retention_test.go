@@ -29,14 +29,7 @@ func TestWithoutAnArchiveTheLogForgetsUpToTheNewestSnapshot(t *testing.T) {
 	if got := r.Status(); got.Trimmed != second.Seq-1 || !strings.Contains(got.Held.Why, "the snapshot of message 40") {
 		t.Errorf("%+v", got)
 	}
-	want := w.digest()
-	w.lost()
-	if err := w.projector.WaitFor(testContext(t), want.At); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.digest(); got.Tables != want.Tables {
-		t.Errorf("made anew it has digest %v, it had %v", got, want)
-	}
+	w.madeAnew()
 }
 
 func TestNothingIsForgottenThatNothingElseHolds(t *testing.T) {
@@ -83,14 +76,7 @@ func TestASnapshotThatIsDamagedIsFoundBeforeTheLogForgets(t *testing.T) {
 	}
 	fourth := w.snapshot()
 	w.keeps(r, fourth.Seq, BySnapshot)
-	want := w.digest()
-	w.lost()
-	if err := w.projector.WaitFor(testContext(t), want.At); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.digest(); got.Tables != want.Tables {
-		t.Errorf("made anew it has digest %v, it had %v", got, want)
-	}
+	w.madeAnew()
 }
 
 // TestASnapshotOfAnotherFoldHoldsNothing, nor one of another log.

@@ -120,6 +120,19 @@ func (w *world) say(n int) (last uint64) {
 	return last
 }
 
+// madeAnew checks that the read model, once lost, is made again as it was.
+func (w *world) madeAnew() {
+	w.t.Helper()
+	want := w.digest()
+	w.lost()
+	if err := w.projector.WaitFor(testContext(w.t), want.At); err != nil {
+		w.t.Fatal(err)
+	}
+	if got := w.digest(); got.Tables != want.Tables {
+		w.t.Errorf("made anew it has digest %v, it had %v", got, want)
+	}
+}
+
 // snapshot keeps what is folded now as a snapshot.
 func (w *world) snapshot() projector.SnapshotInfo {
 	w.t.Helper()

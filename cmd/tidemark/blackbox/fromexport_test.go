@@ -19,14 +19,7 @@ func TestKilledRebuildFromAnExportIsGoneOnWith(t *testing.T) {
 	w.replay("export", filepath.Join(s.Dir, "exports", "all")).exits(exitFine)
 	(&script{w: w}).trim("70")
 	w.admin().post("/v1/admin/replay/rebuild", obj{"reason": "slowly", "from_export": []string{"all"}, "events_per_second": 50}).want(202)
-	eventually(t, "the rebuild to have folded something", func() (bool, string) {
-		run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
-		if run["state"] != "running" {
-			t.Fatalf("it ended before it could be killed: %s", canonical(run))
-		}
-		folded, _ := run["progress"].(obj)["events"].(float64)
-		return folded > 0, canonical(run)
-	})
+	w.midRebuild()
 	s.Kill()
 	s.Restart(t)
 	eventually(t, "the rebuild to switch", func() (bool, string) {

@@ -19,6 +19,19 @@ func (w *World) restful() {
 	})
 }
 
+// midRebuild waits until the rebuild that was begun last has folded something.
+func (w *World) midRebuild() {
+	w.t.Helper()
+	eventually(w.t, "the rebuild to have folded something", func() (bool, string) {
+		run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
+		if run["state"] != "running" {
+			w.t.Fatalf("it ended before it could be killed: %s", canonical(run))
+		}
+		folded, _ := run["progress"].(obj)["events"].(float64)
+		return folded > 0, canonical(run)
+	})
+}
+
 // A rebuild, its switch and a rollback are killed wherever they are. After each
 // start what was begun is gone on with, nothing acknowledged is missing, no view
 // counts twice, and the next rebuild can be begun.
@@ -72,14 +85,7 @@ func TestKilledRebuildOnDiskIsGoneOnWith(t *testing.T) {
 		w.service().views(video)
 	}
 	w.admin().post("/v1/admin/replay/rebuild", obj{"reason": "slowly", "on_disk": true, "events_per_second": 50}).want(202)
-	eventually(t, "the rebuild to have folded something", func() (bool, string) {
-		run := w.admin().get("/v1/admin/replay/runs").want(200).list("runs")[0]
-		if run["state"] != "running" {
-			t.Fatalf("it ended before it could be killed: %s", canonical(run))
-		}
-		folded, _ := run["progress"].(obj)["events"].(float64)
-		return folded > 0, canonical(run)
-	})
+	w.midRebuild()
 	s.Kill()
 	s.Restart(t)
 	eventually(t, "what was killed to be gone on with, to its end", func() (bool, string) {
