@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
@@ -183,7 +184,8 @@ func TestRebuildIsNotGoneOnWithUnderARunThatHasEnded(t *testing.T) {
 	for run, err := s.runs.Status(first); err != nil || run.Progress.Events < 10; run, err = s.runs.Status(first) {
 	}
 	s.stop()
-	s.free = 1 << 20 // so little memory that this start cannot go on with it
+	s.free = 1 << 20    // so little memory that this start cannot go on with it
+	s.retry = time.Hour // and does not before it is gone on with by hand
 	s.start()
 	for len(s.heard()) < 2 {
 	}
@@ -196,6 +198,7 @@ func TestRebuildIsNotGoneOnWithUnderARunThatHasEnded(t *testing.T) {
 	}
 	source.from.Store(0)
 	s.stop()
+	s.retry = 0
 	s.start()
 	for len(s.heard()) < 6 {
 	}

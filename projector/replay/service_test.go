@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,10 +38,12 @@ type service struct {
 	unaudited func(replay.Action) error
 	free      uint64 // bytes of memory; 0 for as many as it takes
 	limit     uint64 // for all folds; 0 for none
+	model     uint64 // bytes that a model is taken to need; 0 for what lives on the heap
 	onDisk    int    // bytes for folds on disk; 0 for the default
 	source    replay.Source
 	alone     replay.Source // the log without what source holds beside it
 	scrub     time.Duration
+	retry     time.Duration // of a rebuild that is called for; 0 for a millisecond
 	// snapshots is how many are kept, of every checkpoint; 0 for none.
 	snapshots int
 	ends      []func() // of what runs, in the order in which it began
@@ -78,8 +81,11 @@ func (s *service) start() {
 		File: filepath.Join(s.dir, "runs.json"), Projector: p, Source: s.source, Log: s.alone, Snapshots: replay.NewSnapshots(projector.SnapshotsDir(models), nil), ScrubInterval: s.scrub, Logger: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		Audit: s.record,
 	}
-	cfg.Exports, cfg.RetryPause = s.exports(), time.Millisecond
+	cfg.Exports, cfg.RetryPause = s.exports(), cmp.Or(s.retry, time.Millisecond)
 	memory := replay.MemoryConfig{Serving: p.Model, OnDisk: s.onDisk, Limit: s.limit}
+	if s.model > 0 {
+		memory.Serving, memory.Model = nil, s.model
+	}
 	if s.free > 0 {
 		memory.Free = func() (uint64, string) { return s.free, "the test" }
 	}

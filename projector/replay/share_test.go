@@ -2,8 +2,6 @@ package replay_test
 
 import (
 	"errors"
-	"runtime"
-	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +16,8 @@ func TestFoldsBesideARebuildWaitForItsMemory(t *testing.T) {
 	s.say(20)
 	s.end()
 	s.stop()
-	runtime.GC() // what lives on the heap is what a fold is taken to need, beside its 256 MiB
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	s.limit, s.scrub = (256<<20+live[0].Value.Uint64())*3/2, time.Millisecond
+	// Room for one fold, of 320 MiB in memory or 264 on disk, and not for two.
+	s.limit, s.model, s.onDisk, s.scrub = 500<<20, 64<<20, 64<<20, time.Millisecond
 	s.start()
 	slowly, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 50, Order: replay.Order{Reason: "slowly"}})
 	for wait := testContext(t); wait.Err() == nil && (errors.Is(err, replay.ErrMemory) || errors.Is(err, replay.ErrBusy)); { // a scrub was first
