@@ -15,6 +15,8 @@ var barCharts = []barChart{
 		unit: "requests/s", scenario: "write/64", figure: result.Rate, base: floor},
 	{file: "ingest.svg", title: "Events of a trace into a store", note: "what each promises for them stands in the table",
 		unit: "events/s", scenario: "ingest", figure: result.Events, base: ours},
+	{file: "ingest-popular.svg", title: "Events of a million videos into a store", note: "videos by popularity; what each promises stands in the table",
+		unit: "events/s", scenario: "ingest/popular", figure: result.Events, base: ours},
 	{file: "replay-views.svg", title: "Replay of a view-heavy log", note: "read, decode, fold, digest; beside reading the same messages and looking at none",
 		unit: "events/s", scenario: "replay/views", figure: result.Events, base: ours},
 	{file: "restart.svg", title: "Until the service is ready again", note: "from the start of the process to the first good answer of /readyz",

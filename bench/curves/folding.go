@@ -17,59 +17,62 @@ import (
 	"github.com/tidemark-io/tidemark/bench/world"
 )
 
+const (
+	foldingConnections = 64
+	foldingPolls       = 1000 // a second
+)
+
 // byFolding polls at one rate while a producer puts more and more events into the
 // log. The producer publishes record batches to the service's JetStream: what is
 // measured is what the log and the fold cost the readers, and not what HTTP does.
 func byFolding(ctx context.Context, env *scenario.Env) (rows []result.Row, err error) {
-	const connections, pollRate = 64, 1000
-	// The load waits in epoll, and Go may have given its processor to the producer
-	// when it is due: that wait is not the service's.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
+	defer roomForProducer()()
 	videos := scenario.Pick(env, 1_000_000, 100_000, 1_000)
 	rates := scenario.Pick(env, []int{0, 10_000, 50_000, 100_000, 200_000, 300_000}, []int{0, 50_000, 200_000}, []int{0, 20_000})
-	address, err := process.FreeAddress()
+	t, producer, err := startProduced(ctx, env, videos)
 	if err != nil {
 		return nil, err
 	}
-	t, err := start(ctx, env, videos, "--nats-listen", address)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, stop(t)) }()
-	producer, err := newProducer(address, videos)
-	if err != nil {
-		return nil, err
-	}
-	defer producer.close()
-	if err := waitFolded(ctx, t, producer); err != nil {
-		return nil, err
-	}
+	defer func() { producer.close(); err = errors.Join(err, stop(t)) }()
 	for _, rate := range rates {
 		rows = append(rows, result.Row{
 			Scenario: Folding, Subject: Subject, Parameters: map[string]string{ByEvents: strconv.Itoa(rate)},
-			Note: fmt.Sprintf("20 IDs, %d polls/s at even steps from %d connections; events are views by popularity, and 20 of a thousand set all counters of a video that is looked at for torn answers", pollRate, connections),
+			Note: fmt.Sprintf("20 IDs, %d polls/s at even steps from %d connections; events are views by popularity, and 20 of a thousand set all counters of a video that is looked at for torn answers", foldingPolls, foldingConnections),
 		})
 	}
-	script := newTorn(videos, connections)
+	script := newTorn(videos, foldingConnections)
 	err = env.Interleave(ctx, len(rates), func(ctx context.Context, _, i int) error {
-		pool, err := load.Dial(ctx, t.Address, connections)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
-		stop := producer.start(ctx, rates[i])
-		err = measure(ctx, &rows[i], t, pool, load.Plan{Script: script, Duration: 2 * env.Window(), Rate: pollRate})
-		published, producerErr := stop()
-		if err := errors.Join(err, producerErr); err != nil {
-			return err
-		}
-		rows[i].Add(result.Events, result.PerSecond, published)
-		if published < 0.95*float64(rates[i]) {
-			env.Miss(fmt.Sprintf("polls while %d events/s are folded: the log took only %.0f/s, so what stands under that rate is of this one", rates[i], published))
-		}
-		return waitFolded(ctx, t, producer)
+		return pollBeside(ctx, env, &rows[i], t, producer, rates[i], script)
 	})
 	return rows, err
+}
+
+// roomForProducer gives this process one processor of Go's more: the load waits in
+// epoll, and Go may have given its own to the producer when it is due. That wait is
+// not the service's.
+func roomForProducer() (restore func()) {
+	before := runtime.GOMAXPROCS(runtime.NumCPU() + 1)
+	return func() { runtime.GOMAXPROCS(before) }
+}
+
+// pollBeside polls while the producer publishes so many events a second.
+func pollBeside(ctx context.Context, env *scenario.Env, row *result.Row, t *process.Tidemark, producer *producer, rate int, script torn) error {
+	pool, err := load.Dial(ctx, t.Address, foldingConnections)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	stop := producer.start(ctx, rate)
+	err = measure(ctx, row, t, pool, load.Plan{Script: script, Duration: 2 * env.Window(), Rate: foldingPolls})
+	published, producerErr := stop()
+	if err := errors.Join(err, producerErr); err != nil {
+		return err
+	}
+	row.Add(result.Events, result.PerSecond, published)
+	if published < 0.95*float64(rate) {
+		env.Miss(fmt.Sprintf("polls while %d events/s are folded: the log took only %.0f/s, so what stands under that rate is of this one", rate, published))
+	}
+	return waitFolded(ctx, t, producer)
 }
 
 // waitFolded waits until the last record batch is folded, so that a round does

@@ -30,7 +30,12 @@ type producer struct {
 	videos  int
 	entries [][]events.Entry // the first ones of each are the twins'
 	next    uint64
-	data    []byte
+	// newcomers says that only videos are viewed that were never seen before; met is
+	// how many were.
+	newcomers bool
+	met       int
+	fresh     []events.Entry
+	data      []byte
 }
 
 func newProducer(address string, videos int) (*producer, error) {
@@ -45,13 +50,18 @@ func newProducer(address string, videos int) (*producer, error) {
 		entries := make([]events.Entry, batchEvents)
 		for i := twins; i < batchEvents; i++ {
 			at++
-			meta := events.Meta{Type: events.TypeVideoViewed, Time: at}
-			frame := events.AppendEvent(nil, meta, events.VideoViewed{Video: history.Video(draw.Video())})
-			entries[i] = events.Entry{Bytes: frame, Events: 1}
+			setView(&entries[i], draw.Video(), at)
 		}
 		p.entries = append(p.entries, entries)
 	}
+	p.fresh = make([]events.Entry, batchEvents)
 	return p, p.one() // so that the twins are known
+}
+
+// setView makes an entry the view of a video.
+func setView(e *events.Entry, video int, at events.Time) {
+	meta := events.Meta{Type: events.TypeVideoViewed, Time: at}
+	*e = events.Entry{Bytes: events.AppendEvent(e.Bytes[:0], meta, events.VideoViewed{Video: history.Video(video)}), Events: 1}
 }
 
 func (p *producer) close() { p.nc.Close() }
@@ -96,6 +106,14 @@ func (p *producer) publish(ctx context.Context, rate int, begun time.Time) (sent
 func (p *producer) one() error {
 	p.next++
 	entries := p.entries[p.next%batchesKept]
+	if p.newcomers {
+		entries = p.fresh
+		at := events.TimeOf(time.Now())
+		for i := twins; i < batchEvents; i++ {
+			setView(&entries[i], p.videos+twins+p.met, at)
+			p.met++
+		}
+	}
 	setTwins(entries[:twins], p.videos, int64(p.next))
 	// No incarnation: an outside producer does not know it. A batch ID is used once.
 	var header events.BatchHeader

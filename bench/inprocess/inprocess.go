@@ -45,7 +45,9 @@ func Groups() []scenario.Group {
 					{What: "whole answer of 20 of 10 million videos, uniform", Figure: Time, Of: result.Selector{Scenario: Reads, Subject: Answer, Parameters: largest}, Limit: 2300},
 					{What: "allocations of a whole answer", Figure: Allocations, Of: result.Selector{Scenario: Reads, Subject: Answer, Parameters: largest}, Limit: 0},
 				}},
-				{Name: Pauses, Rounds: 3, Takes: scenario.Takes{Full: 40 * time.Second, Quick: 10 * time.Second}, Run: tables.pauses},
+				{Name: Pauses, Rounds: 3, Takes: scenario.Takes{Full: 40 * time.Second, Quick: 10 * time.Second}, Run: tables.pauses, Goals: []result.Goal{
+					{What: "the collector's longest pause with 10 million videos, to that with 10 thousand", Figure: "longest_pause", Of: pausesAt("10000000"), To: pausesAt("10000"), Reported: true},
+				}},
 			},
 			Close: tables.close,
 		},
@@ -54,6 +56,11 @@ func Groups() []scenario.Group {
 			{What: "memory of a like", Figure: "memory", Of: result.Selector{Scenario: Memory, Subject: "a like"}, Limit: 24},
 		}}}},
 	}
+}
+
+// pausesAt selects a row of Pauses.
+func pausesAt(videos string) result.Selector {
+	return result.Selector{Scenario: Pauses, Subject: "tidemark", Parameters: map[string]string{"videos": videos}}
 }
 
 // tables are read models of several sizes, each filled when it is first asked for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +16,14 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// requestsKept is how many different requests are cycled through: enough that
-// the slots of the first are no longer in any cache when they come again.
-const requestsKept = 1 << 15
+const (
+	// idsKept is how many IDs are cycled through: enough that the slots of the first
+	// are no longer in any cache when they come again.
+	idsKept = 20 << 15
+	// stretch is how many requests arrive before the clock starts. What has just
+	// arrived is in the caches, as it is when a socket was read.
+	stretch = 64
+)
 
 // request is one list of IDs, as the table and as a client has it.
 type request struct {
@@ -27,10 +33,12 @@ type request struct {
 
 // workload is one way to ask one table.
 type workload struct {
-	table *table
-	drawn string
-	list  []request
-	rows  [3]*result.Row // by what is done with a request
+	table   *table
+	drawn   string
+	each    int              // IDs in a request
+	ids     []events.VideoID // of all requests
+	arrived [stretch]request
+	rows    [3]*result.Row // by what is done with a request
 }
 
 // reads measures every size with 20 IDs of either kind, and the middle size by
@@ -73,14 +81,20 @@ func (t *tables) reads(ctx context.Context, env *scenario.Env) ([]result.Row, er
 }
 
 func newWorkload(t *table, ids int, drawn string) *workload {
-	w := &workload{table: t, drawn: drawn}
+	w := &workload{table: t, drawn: drawn, each: ids}
 	pick := history.Uniform(uint64(ids), t.videos)
 	if drawn == "zipf" {
 		pick = history.Zipf(uint64(ids), t.videos)
 	}
-	// Fewer of the long ones: what counts is how many slots they touch.
-	for range max(64, requestsKept/max(1, ids/20)/4) {
-		w.list = append(w.list, newRequest(pick, ids))
+	var asked []int
+	for range idsKept / ids {
+		asked = asked[:0]
+		for len(asked) < ids { // distinct ones, as on a page
+			if n := pick(); !slices.Contains(asked, n) {
+				asked = append(asked, n)
+				w.ids = append(w.ids, history.Video(n))
+			}
+		}
 	}
 	for i, subject := range []string{Lookup, Answer, Handle} {
 		w.rows[i] = &result.Row{Scenario: Reads, Subject: subject, Parameters: parameters(t.videos, ids, drawn)}
@@ -88,31 +102,28 @@ func newWorkload(t *table, ids int, drawn string) *workload {
 	return w
 }
 
-// newRequest asks for distinct videos, as a page does.
-func newRequest(pick history.Picker, ids int) request {
-	var r request
-	seen := map[int]bool{}
-	body := []byte(`{"video_ids":[`)
-	for len(r.ids) < ids {
-		n := pick()
-		if seen[n] {
-			continue
-		}
-		seen[n] = true
-		id := history.Video(n)
-		r.ids = append(r.ids, id)
-		if len(r.ids) > 1 {
-			body = append(body, ',')
-		}
-		body = append(id.AppendTo(append(body, '"')), '"')
+// arrive makes the requests that begin with that number.
+func (w *workload) arrive(first int) {
+	for i := range w.arrived {
+		from := (first + i) % (len(w.ids) / w.each) * w.each
+		w.arrived[i].set(w.ids[from : from+w.each])
 	}
-	r.body = append(body, "]}"...)
-	return r
+}
+
+func (r *request) set(ids []events.VideoID) {
+	r.ids, r.body = append(r.ids[:0], ids...), append(r.body[:0], `{"video_ids":[`...)
+	for i := range r.ids {
+		if i > 0 {
+			r.body = append(r.body, ',')
+		}
+		r.body = append(r.ids[i].AppendTo(append(r.body, '"')), '"')
+	}
+	r.body = append(r.body, "]}"...)
 }
 
 func (w *workload) measure(env *scenario.Env) error {
 	window := scenario.Pick(env, time.Second, 300*time.Millisecond, 20*time.Millisecond)
-	w.note(0, timed(window, w.lookup()))
+	w.note(0, w.timed(window, w.lookup()))
 	answer, err := newAnswerer(w.table.fold)
 	if err != nil {
 		return err
@@ -120,8 +131,8 @@ func (w *workload) measure(env *scenario.Env) error {
 	if err := w.check(answer); err != nil {
 		return err
 	}
-	w.note(1, timed(window, func(n int) { answer.direct(w.list[n%len(w.list)].body) }))
-	w.note(2, timed(window, func(n int) { answer.serve(w.list[n%len(w.list)].body) }))
+	w.note(1, w.timed(window, func(r *request) { answer.direct(r.body) }))
+	w.note(2, w.timed(window, func(r *request) { answer.serve(r.body) }))
 	return answer.err
 }
 
@@ -130,16 +141,16 @@ func (w *workload) note(step int, m measured) {
 	w.rows[step].Add(Allocations, result.Count, m.allocations)
 }
 
-func (w *workload) lookup() func(n int) {
-	ids := len(w.list[0].ids)
-	slots, found := make([]readmodel.Slot, ids), make([]bool, ids)
+func (w *workload) lookup() func(*request) {
+	slots, found := make([]readmodel.Slot, w.each), make([]bool, w.each)
 	videos := w.table.fold.Model().Videos
-	return func(n int) { videos.Lookup(w.list[n%len(w.list)].ids, slots, found) }
+	return func(r *request) { videos.Lookup(r.ids, slots, found) }
 }
 
 // check asks once for each way and compares with what was folded: one view each.
 func (w *workload) check(a *answerer) error {
-	r := &w.list[0]
+	w.arrive(0)
+	r := &w.arrived[0]
 	for way, answer := range map[string][]byte{Answer: a.direct(r.body), Handle: a.serve(r.body)} {
 		if got := strings.Count(string(answer), `"view_count":1,`); got != len(r.ids) || a.err != nil {
 			return fmt.Errorf("%s: %d of %d videos have one view in %q: %w", way, got, len(r.ids), answer, a.err)
@@ -151,22 +162,28 @@ func (w *workload) check(a *answerer) error {
 // measured is the mean of many calls.
 type measured struct{ nanoseconds, allocations float64 }
 
-// timed calls f, with the numbers from 0 on, for about the window.
-func timed(window time.Duration, f func(n int)) measured {
-	for n := range 2000 { // buffers grow, and pools fill
-		f(n)
+// timed calls f with one request after the other until that took about the window.
+func (w *workload) timed(window time.Duration, f func(*request)) measured {
+	n, took := 0, time.Duration(0)
+	next := func() {
+		w.arrive(n)
+		start := time.Now()
+		for i := range w.arrived {
+			f(&w.arrived[i])
+		}
+		took += time.Since(start)
+		n += len(w.arrived)
+	}
+	for n < 2000 { // buffers grow, and pools fill
+		next()
 	}
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start, n := time.Now(), 0
-	for time.Since(start) < window {
-		for range 500 {
-			f(n)
-			n++
-		}
+	n, took = 0, 0
+	for took < window {
+		next()
 	}
-	took := time.Since(start)
 	runtime.ReadMemStats(&after)
 	// Whole numbers: what the runtime allocates beside is spread over many calls.
 	allocations := float64((after.Mallocs - before.Mallocs) / uint64(n))

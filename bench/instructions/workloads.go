@@ -21,6 +21,8 @@ var workloads = []workload{
 	metadata("look up 20 videos", "lookup"),
 	metadata("encode 20 videos", "encode"),
 	metadata("decode, look up and encode 20 videos", "answer"),
+	{"read a request and write its answer", "./api/plainhttp", "^BenchmarkExchange$/^bench$", 1000, 31_000},
+	{"what stands before and behind a poll's handler", "./api", "^BenchmarkPipeline$/^anonymous$", 1000, 31_000},
 	// So many rounds of 200 record batches, or 100,000 events.
 	{"fold 500 views", "./projector", "^BenchmarkFoldViews$", 200, 1000},
 	{"fold 350 views, 125 likes, 25 comments", "./projector", "^BenchmarkFoldMix$", 200, 1000},

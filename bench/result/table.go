@@ -118,7 +118,7 @@ func (r *Run) writeRatios(b *strings.Builder) {
 	if len(r.Ratios) == 0 {
 		return
 	}
-	b.WriteString("\n## Ratios\n\n| what | value | goal | |\n|---|---|---|---|\n")
+	b.WriteString("\n## Ratios\n\n| what | value | goal | | scenario |\n|---|---|---|---|---|\n")
 	for i := range r.Ratios {
 		ratio := &r.Ratios[i]
 		value, verdict := fmt.Sprintf("%s %s", number(ratio.Value), ratio.Unit), "reached"
@@ -133,7 +133,7 @@ func (r *Run) writeRatios(b *strings.Builder) {
 		if ratio.Missing == "" && ratio.Min != ratio.Max {
 			value += fmt.Sprintf(" (%s–%s)", number(ratio.Min), number(ratio.Max))
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", ratio.What, value, ratio.Goal, verdict)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | `%s` |\n", ratio.What, value, ratio.Goal, verdict, ratio.Of.Scenario)
 	}
 }
 

@@ -41,6 +41,7 @@ func Group() scenario.Group {
 			{What: "a durable command alone: p50 beyond one fsync, ms", Figure: overFsync,
 				Of: result.Selector{Scenario: Alone, Subject: Tidemark}, Limit: 0.5},
 		}},
+		{Name: Importers, Takes: scenario.Takes{Full: 50 * time.Second, Quick: 16 * time.Second}, Run: st.importers, Goals: importersGoals()},
 		{Name: Visible, Takes: scenario.Takes{Full: 22 * time.Second, Quick: 6 * time.Second}, Run: st.visible, Goals: []result.Goal{
 			{What: "acknowledged to visible, one client, with the poll's own way: p50, ms", Figure: result.P50,
 				Of: result.Selector{Scenario: Visible, Subject: ReadOwn}, Limit: 0.5},
@@ -153,7 +154,7 @@ func run(ctx context.Context, row *result.Row, server *process.Server, address s
 	}
 	defer pool.Close()
 	warm := plan
-	warm.Duration = min(300*time.Millisecond, plan.Duration/2)
+	warm.Duration = warmUp(plan.Duration)
 	if _, err := pool.Run(ctx, warm); err != nil {
 		return fmt.Errorf("%s: %w", row.Subject, err)
 	}

@@ -14,10 +14,11 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 )
 
-// Ingest is the scenario of the bulk way in, with the subjects of its rows beside
+// The scenarios of the bulk way in, with the subjects of their rows beside
 // Tidemark.
 const (
 	Ingest       = "ingest"
+	Popular      = "ingest/popular"
 	JetStream    = "JetStream, record batches"
 	Postgres     = "postgres-pgx, upserts by 10,000"
 	RedisAdds    = "redis-rueidis, HINCRBY by 1,000"
@@ -35,29 +36,41 @@ type store struct {
 	run func(ctx context.Context, t *trace, dir string, row *result.Row) error
 }
 
-// IngestGroup returns the scenario of the bulk way in.
+// IngestGroup returns the scenarios of the bulk way in.
 func IngestGroup() scenario.Group {
-	row := func(subject string) result.Selector { return result.Selector{Scenario: Ingest, Subject: subject} }
+	return scenario.Group{Scenarios: []scenario.Scenario{
+		ingest(Ingest, "of a trace of few videos", func(env *scenario.Env) (*trace, error) { return readTrace(tracePath, traceEvents(env)) }),
+		ingest(Popular, "of a million videos", func(env *scenario.Env) (*trace, error) {
+			return popularTrace(traceEvents(env), scenario.Pick(env, 1_000_000, 1_000_000, 2_000)), nil
+		}),
+	}}
+}
+
+// traceEvents is how many events a trace has.
+func traceEvents(env *scenario.Env) int { return scenario.Pick(env, 1_000_000, 300_000, 5_000) }
+
+// ingest lets each store take in the same events.
+func ingest(name, called string, read func(*scenario.Env) (*trace, error)) scenario.Scenario {
+	row := func(subject string) result.Selector { return result.Selector{Scenario: name, Subject: subject} }
 	ratio := func(what, to string, limit float64) result.Goal {
-		return result.Goal{What: "durable ingest, events/s, to " + what, Figure: result.Events, Of: row(Tidemark), To: row(to), Limit: limit, AtLeast: true}
+		return result.Goal{What: "durable ingest " + called + ", events/s, to " + what, Figure: result.Events, Of: row(Tidemark), To: row(to), Limit: limit, AtLeast: true}
 	}
-	return scenario.Group{Scenarios: []scenario.Scenario{{Name: Ingest, Takes: scenario.Takes{Full: 85 * time.Second, Quick: 19 * time.Second}, Run: ingest, Goals: []result.Goal{
-		{What: "durable ingest through /v1/events, events/s", Figure: result.Events, Of: row(Tidemark), Limit: 300_000, AtLeast: true},
+	return scenario.Scenario{Name: name, Takes: scenario.Takes{Full: 100 * time.Second, Quick: 25 * time.Second}, Goals: []result.Goal{
+		{What: "durable ingest " + called + " through /v1/events", Figure: result.Events, Of: row(Tidemark), Limit: 300_000, AtLeast: true},
 		ratio("raw record batches of the same size", JetStream, 0.5),
 		ratio("PostgreSQL's batched upserts", Postgres, 1),
 		ratio("Redis with exact sets", RedisExact, 1),
-	}}}}
+	}, Run: func(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
+		t, err := read(env)
+		if err != nil {
+			return nil, err
+		}
+		return intoStores(ctx, env, name, t)
+	}}
 }
 
-// traceEvents is how many events the trace is repeated to.
-func traceEvents(env *scenario.Env) int { return scenario.Pick(env, 1_000_000, 300_000, 5_000) }
-
-func ingest(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
-	t, err := readTrace(tracePath, traceEvents(env))
-	if err != nil {
-		return nil, err
-	}
-	stores, stop, err := stores(ctx, env, t)
+func intoStores(ctx context.Context, env *scenario.Env, name string, t *trace) ([]result.Row, error) {
+	stores, stop, err := stores(ctx, env, name, t)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +94,10 @@ func ingest(ctx context.Context, env *scenario.Env) ([]result.Row, error) {
 }
 
 // stores returns those that can be measured here; stop ends what they share.
-func stores(ctx context.Context, env *scenario.Env, t *trace) (list []store, stop func(), err error) {
-	parameters := map[string]string{"events": strconv.Itoa(len(t.events))}
+func stores(ctx context.Context, env *scenario.Env, name string, t *trace) (list []store, stop func(), err error) {
+	parameters := map[string]string{"events": strconv.Itoa(len(t.events)), "videos": strconv.Itoa(len(t.videos))}
 	add := func(subject, note string, run func(context.Context, *trace, string, *result.Row) error) {
-		list = append(list, store{result.Row{Scenario: Ingest, Subject: subject, Parameters: parameters, Note: note}, run})
+		list = append(list, store{result.Row{Scenario: name, Subject: subject, Parameters: parameters, Note: note}, run})
 	}
 	calls := newCalls(t)
 	of := func(binary string) func(context.Context, *trace, string, *result.Row) error {

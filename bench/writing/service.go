@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -126,30 +127,30 @@ func (s *service) run(ctx context.Context, t *trace, dir string, row *result.Row
 	return nil
 }
 
-// check counts the views of all videos: each counts once, however often it was sent.
+// check counts the views and likes of all videos: each counts once, however often
+// it was sent.
 func (s *service) check(ctx context.Context, t *trace, address string) error {
 	if s.calls.answered != len(t.events) {
 		return fmt.Errorf("%d events were sent, %d answered", len(t.events), s.calls.answered)
 	}
-	views := 0
-	for rest := t.videos; len(rest) > 0; {
-		n := min(viewedVideos, len(rest))
+	var counted counters
+	for videos := range slices.Chunk(t.videos, viewedVideos) {
 		body := []byte(`{"video_ids":[`)
-		for i := range rest[:n] {
+		for i := range videos {
 			if i > 0 {
 				body = append(body, ',')
 			}
-			body = append(rest[i].AppendTo(append(body, '"')), '"')
+			body = append(videos[i].AppendTo(append(body, '"')), '"')
 		}
-		counted, err := countViews(ctx, address, append(body, "]}"...))
+		some, err := count(ctx, address, append(body, "]}"...))
 		if err != nil {
 			return err
 		}
-		views += counted
-		rest = rest[n:]
+		counted.Views += some.Views
+		counted.Likes += some.Likes
 	}
-	if views != t.views {
-		return fmt.Errorf("the trace has %d different views, %d are counted", t.views, views)
+	if want := (counters{t.views, t.pairs}); counted != want {
+		return fmt.Errorf("the trace has %+v that differ, counted are %+v", want, counted)
 	}
 	return nil
 }

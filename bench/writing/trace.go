@@ -30,9 +30,10 @@ type occurrence struct {
 // trace is the workload of ingest: the same events for every subject.
 type trace struct {
 	events []occurrence
-	// views is how many views there are when repetitions count once.
-	views  int
 	videos []events.VideoID
+	// views is how many views there are when repetitions count once, pairs how many
+	// users like a video, and likes how many events say so.
+	views, pairs, likes int
 }
 
 // line is a line of the file; other members are not used.
@@ -57,24 +58,39 @@ func readTrace(path string, count int) (*trace, error) {
 		return nil, fmt.Errorf("read the trace: %w", err)
 	}
 	t := new(trace)
-	videos := map[events.VideoID]bool{}
 	for repetition := 0; len(t.events) < count; repetition++ {
-		viewed := map[string]bool{}
 		source := "trace/" + strconv.Itoa(repetition)
 		for i := 0; i < len(lines) && len(t.events) < count; i++ {
-			o := lines[i].occurrence(source, repetition)
-			if o.kind == events.TypeVideoViewed && !viewed[o.id] {
-				viewed[o.id] = true
-				t.views++
-			}
-			if !videos[o.video] {
-				videos[o.video] = true
-				t.videos = append(t.videos, o.video)
-			}
-			t.events = append(t.events, o)
+			t.events = append(t.events, lines[i].occurrence(source, repetition))
 		}
 	}
+	t.count()
 	return t, nil
+}
+
+// count works out what must come of the events.
+func (t *trace) count() {
+	type identity struct{ source, id string }
+	type pair struct {
+		video events.VideoID
+		user  events.UserID
+	}
+	views, pairs, videos := map[identity]bool{}, map[pair]bool{}, map[events.VideoID]bool{}
+	for i := range t.events {
+		o := &t.events[i]
+		if !videos[o.video] {
+			videos[o.video] = true
+			t.videos = append(t.videos, o.video)
+		}
+		switch o.kind {
+		case events.TypeVideoViewed:
+			views[identity{o.source, o.id}] = true
+		case events.TypeVideoLiked:
+			t.likes++
+			pairs[pair{o.video, o.user}] = true
+		}
+	}
+	t.views, t.pairs = len(views), len(pairs)
 }
 
 func readLines(path string) ([]line, error) {

@@ -99,46 +99,51 @@ func (v *views) check(ctx context.Context, address string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		counted, err := countViews(ctx, address, body)
-		if err != nil || counted == v.accepted {
+		counted, err := count(ctx, address, body)
+		if err != nil || counted.Views == v.accepted {
 			return err
 		}
-		if counted > v.accepted {
-			return fmt.Errorf("%d views were acknowledged, %d are counted", v.accepted, counted)
+		if counted.Views > v.accepted {
+			return fmt.Errorf("%d views were acknowledged, %d are counted", v.accepted, counted.Views)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%d views were acknowledged, %d are counted after %s", v.accepted, counted, checkLimit)
+			return fmt.Errorf("%d views were acknowledged, %d are counted after %s", v.accepted, counted.Views, checkLimit)
 		}
 	}
 }
 
-func countViews(ctx context.Context, address string, body []byte) (views int, err error) {
+// counters are what some videos have together.
+type counters struct {
+	Views int `json:"view_count"`
+	Likes int `json:"like_count"`
+}
+
+func count(ctx context.Context, address string, body []byte) (sum counters, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/v1/videos/batch-metadata", bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return sum, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return sum, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return 0, err
+		return sum, err
 	}
 	var answer struct {
-		Videos map[string]struct {
-			Views int `json:"view_count"`
-		} `json:"videos"`
+		Videos map[string]counters `json:"videos"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return 0, fmt.Errorf("read counters from %.300s: %w", text, err)
+		return sum, fmt.Errorf("read counters from %.300s: %w", text, err)
 	}
-	for _, counters := range answer.Videos {
-		views += counters.Views
+	for _, one := range answer.Videos {
+		sum.Views += one.Views
+		sum.Likes += one.Likes
 	}
-	return views, nil
+	return sum, nil
 }
