@@ -37,14 +37,7 @@ func run(args []string) int {
 	defer stop()
 	// A second signal ends the process at once, whatever it waits for.
 	context.AfterFunc(ctx, stop)
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("tidemark"),
-		kong.Description("Exact counters for high-volume polling, from an event log."),
-		kong.UsageOnError(),
-		kong.DefaultEnvars("TIDEMARK"),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
+	parser, err := newParser(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tidemark:", err)
 		return exitFault
@@ -53,6 +46,9 @@ func run(args []string) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tidemark:", err)
 		return exitUsage
+	}
+	for _, name := range unheeded(parser.Model.Node, os.Environ()) {
+		fmt.Fprintf(os.Stderr, "tidemark: the environment has %s, which is no flag of any command, and it is not heeded; tidemark serve --help names them\n", name)
 	}
 	err = parsed.Run()
 	if err == nil {
@@ -63,6 +59,17 @@ func run(args []string) int {
 		return exitDifferences
 	}
 	return exitFault
+}
+
+// newParser reads the command line; commands run with the context.
+func newParser(ctx context.Context) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("tidemark"),
+		kong.Description("Exact counters for high-volume polling, from an event log."),
+		kong.UsageOnError(),
+		kong.DefaultEnvars("TIDEMARK"),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
 }
 
 // Exit codes besides 0.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,13 +26,14 @@ type lookFlags struct {
 	Postgres      postgresFlags `embed:"" prefix:"postgres-" group:"Archive"`
 }
 
-// Validate refuses flags that need --offline.
+// Validate refuses flags that need --offline. What the environment says, a
+// container's to begin with, is the service's own setting, and refuses nothing.
 func (l *lookFlags) Validate() error {
-	if l.NATS.URL != "" && !l.Offline {
-		return fmt.Errorf("--nats-url is for --offline: a running service knows where its log is")
+	if !l.Offline && l.NATS.URL != os.Getenv("TIDEMARK_NATS_URL") {
+		return errors.New("--nats-url is for --offline: a running service knows where its log is")
 	}
-	if l.Postgres.URL != "" && !l.Offline {
-		l.Postgres.URL = "" // from the environment: a running service knows where its archive is
+	if !l.Offline && l.Postgres.URL != os.Getenv("TIDEMARK_POSTGRES_URL") {
+		return errors.New("--postgres-url is for --offline: a running service knows where its archive is")
 	}
 	return l.adminFlags.Validate()
 }

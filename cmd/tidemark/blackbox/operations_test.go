@@ -320,6 +320,32 @@ func TestSettingsComeFromTheEnvironmentToo(t *testing.T) {
 	}
 }
 
+// TestCommandsRunInTheServicesEnvironment, as they do in its container: what it
+// says of the service's log and archive is not for them.
+func TestCommandsRunInTheServicesEnvironment(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	status := func(args ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), binary, append([]string{"replay", "status", "--url", s.URL, "--jwt-secret", secret}, args...)...)
+		command.Env = append(served.Environment(), "TIDEMARK_NATS_URL=nats://127.0.0.1:1", "TIDEMARK_NATS_USER=tidemark",
+			"TIDEMARK_POSTGRES_URL=postgres://nobody@127.0.0.1:1/none", "TIDEMARK_DATADIR=here")
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	out, err := status()
+	if err != nil || !strings.Contains(out, "read model") {
+		t.Errorf("replay status: %v, %s", err, out)
+	}
+	if !strings.Contains(out, "TIDEMARK_DATADIR") {
+		t.Errorf("a mistyped variable goes unseen: %s", out)
+	}
+	for _, flag := range []string{"--nats-url=nats://127.0.0.1:2", "--postgres-url=postgres://nobody@127.0.0.1:2/none"} {
+		if out, err := status(flag); err == nil || !strings.Contains(out, "--offline") {
+			t.Errorf("replay status %s: %v, %s", flag, err, out)
+		}
+	}
+}
+
 func TestMaxBatchIsASetting(t *testing.T) {
 	t.Parallel()
 	w := worldOf(t, start(t, "--max-batch", "3"))
