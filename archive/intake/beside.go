@@ -12,24 +12,29 @@ import (
 
 // A start value replaces the one before, in the order of the log. So an import that sends
 // what it saw while a capture sends what came after that could put an older one over a newer
-// one. They exclude each other, by a lock of the database: captures of a source share it, as
-// long as their connection lasts, and an import by itself has it alone, with or without a
-// slot. One without may come through a pooler of transactions, which keeps connections: its
-// lock is its transaction's, and that lasts until all is sent. A capture that goes on after
-// an import tells every change since it stood, the newest last.
+// one. They exclude each other, by a lock of the database: captures of a source share it while
+// they follow, as long as their connection lasts, and whoever imports has it alone: an import
+// by itself, with or without a slot, and a capture that has yet to. An import without a slot may
+// come through a pooler of transactions, which keeps connections: its lock is its transaction's,
+// and that lasts until all is sent. A capture that goes on after an import tells every change
+// since it stood, the newest last.
 
-// errImporting: an import by itself is under way. It is waited for.
+// errImporting: an import of the source is under way. It is waited for.
 var errImporting = errors.New("an import of the same source is under way, and is waited for")
 
 // lockName names the lock of a source.
 const lockName = "(hashtext('tidemark intake'), hashtext($1))"
 
-// claim takes the lock for a capture, which others share, or for an import that has a slot
-// of its own.
+// claim takes the lock for a capture, which others share, or alone for one that imports.
 func (c *Capture) claim(ctx context.Context, conn *pgx.Conn) error {
-	if !c.ImportOnly {
+	if !c.ImportOnly && c.state.Imported {
 		return besideCaptures(ctx, conn, c.Mapping)
 	}
+	return c.alone(ctx, conn)
+}
+
+// alone takes the lock to import.
+func (c *Capture) alone(ctx context.Context, conn *pgx.Conn) error {
 	free, err := tryLock(ctx, conn, "pg_try_advisory_lock", c.Mapping)
 	switch {
 	case err != nil:
@@ -37,10 +42,23 @@ func (c *Capture) claim(ctx context.Context, conn *pgx.Conn) error {
 	case free:
 		c.claimed = true
 		return nil
+	case !c.ImportOnly:
+		return fmt.Errorf("source %s is followed by another tidemark ingest postgres, or imported: what would be imported now could be put over newer start values. That is waited for; stop it until this one follows", c.Mapping.Source)
 	case c.claimed:
 		return errImporting // this one: Postgres has yet to notice that its connection was lost
 	}
 	return errFollowed(c.Mapping)
+}
+
+// share lets others follow beside a capture that has imported.
+func (c *Capture) share(ctx context.Context, conn *pgx.Conn) error {
+	if err := besideCaptures(ctx, conn, c.Mapping); err != nil {
+		return err // it has the lock alone, so it is free
+	}
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock"+lockName, c.Mapping.Source); err != nil {
+		return fmt.Errorf("let others follow source %s: %w", c.Mapping.Source, err)
+	}
+	return nil
 }
 
 // besideCaptures takes the lock that captures share.

@@ -71,6 +71,68 @@ func TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne(t *testing.T) 
 	w.equal()
 }
 
+// TestTheFirstImportOfACaptureWaitsForAnotherCapture of the same source, as an import by
+// itself would; then both follow.
+func TestTheFirstImportOfACaptureWaitsForAnotherCapture(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	w.captures()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	follow := func(slot, state string, logger *slog.Logger) (c *Capture, stop func() error) {
+		c = w.capture(w.counts)
+		c.Slot, c.StateFile, c.UntilCaughtUp = slot, state, false
+		if logger != nil {
+			c.Logger = logger
+		}
+		ctx, stopped := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		return c, func() error { stopped(); return <-ended }
+	}
+	follows := func(c *Capture) {
+		t.Helper()
+		for !c.Stats().Following.Load() {
+			if ctx.Err() != nil {
+				t.Fatal("the capture does not follow")
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	first, stopFirst := follow(w.slot, w.state, nil)
+	follows(first)
+	other := w.slot + "_other"
+	defer func() {
+		if err := Drop(context.Background(), w.url, other); err != nil {
+			t.Error(err)
+		}
+	}()
+	waits := make(said, 1)
+	second, stopSecond := follow(other, w.state+".other", slog.New(slog.NewTextHandler(waits, nil)))
+	select {
+	case text := <-waits:
+		if !strings.Contains(text, "followed by another tidemark ingest postgres") {
+			t.Errorf("it says %s", text)
+		}
+	case <-ctx.Done():
+		t.Fatal("it does not wait")
+	}
+	if second.Stats().Following.Load() {
+		t.Error("it follows beside the first")
+	}
+	w.exec(`UPDATE app.video_stats SET views = 700`)
+	if err := stopFirst(); err != nil {
+		t.Fatal(err)
+	}
+	follows(second)
+	w.exec(`UPDATE app.video_stats SET views = 800`)
+	w.captures() // the first again, beside it
+	if err := stopSecond(); err != nil {
+		t.Fatal(err)
+	}
+	w.equal()
+}
+
 // TestTheLockOfAnImportLastsUntilAllIsSent and no longer, also where a pooler keeps the
 // connection.
 func TestTheLockOfAnImportLastsUntilAllIsSent(t *testing.T) {

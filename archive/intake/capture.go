@@ -48,7 +48,10 @@ type Capture struct {
 	state   State
 	stats   Stats
 	sources []source // by entry
-	claimed bool     // once, by an import alone
+	wanted  []bool   // the entries that are to be imported; nil for all
+	claimed bool     // once, for an import
+
+	lookLimit time.Duration // in place of the usual one
 }
 
 // Stats are counted by the capture and read by whoever observes it.
@@ -139,12 +142,22 @@ func (c *Capture) session(ctx context.Context) error {
 		return err
 	}
 	if !imported {
+		if c.wanted != nil && !c.ImportOnly { // it shares the lock, which it was to follow with
+			if err := c.alone(ctx, conn); err != nil {
+				return err
+			}
+		}
 		if err := c.importFirst(ctx, conn, snapshot); err != nil {
 			return err
 		}
 	}
 	if c.ImportOnly {
 		return nil
+	}
+	if !imported {
+		if err := c.share(ctx, conn); err != nil {
+			return err
+		}
 	}
 	c.stats.Following.Store(true)
 	f := follower{c: c, conn: conn, replication: replication}
@@ -183,7 +196,7 @@ func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.
 			return "", false, err
 		}
 	} else if !imported {
-		c.Logger.Info("not all that is mapped is known to be imported; importing again, nothing counts twice", "slot", c.Slot)
+		c.Logger.Info("not all that is mapped is known to be imported; that is imported now, and counts once, as what came before does; of rows that became views within the service's --dedupe-horizon only", "slot", c.Slot)
 	}
 	c.state.Slot, c.state.System = c.Slot, system
 	return snapshot, imported, c.state.write(c.StateFile)
@@ -191,6 +204,7 @@ func (c *Capture) open(ctx context.Context, conn *pgx.Conn, replication *pgconn.
 
 // find finds the mapped tables, and reports whether all of them are imported.
 func (c *Capture) find(ctx context.Context, conn *pgx.Conn) (imported bool, err error) {
+	c.wanted = nil
 	if c.sources, err = findSources(ctx, conn, c.Mapping); err != nil {
 		if c.state.Imported && errors.Is(err, mapping.ErrMapping) {
 			return false, changed(err)
@@ -200,15 +214,20 @@ func (c *Capture) find(ctx context.Context, conn *pgx.Conn) (imported bool, err 
 	if !c.state.Imported {
 		return false, nil
 	}
-	grown, err := c.compareSources()
-	if err == nil && !grown {
+	wanted, grown, err := c.compareSources()
+	switch {
+	case err != nil:
+		return false, err
+	case grown:
+		c.wanted = wanted
+	default:
 		c.noteSources() // one may have been renamed
 	}
-	return !grown, err
+	return !grown, nil
 }
 
 func (c *Capture) importFirst(ctx context.Context, conn *pgx.Conn, snapshot string) error {
-	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Progress: c.Progress, Snapshot: snapshot, Now: c.Now}
+	im := Import{Mapping: c.Mapping, Sink: c.Sink, Concurrency: c.Concurrency, Progress: c.Progress, Snapshot: snapshot, Now: c.Now, wanted: c.wanted}
 	report, at, err := im.Run(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("import before following: %w", err)

@@ -118,6 +118,26 @@ func TestCaptureRefusesTablesThatDoNotTellEnough(t *testing.T) {
 			"CREATE TABLE app.stars (id serial PRIMARY KEY, video_id uuid, user_id uuid)",
 			"{becomes: likes, table: app.stars, columns: {video_id: video_id, user_id: user_id}}",
 		},
+		"what its hidden was": {
+			"CREATE TABLE app.words (video_id uuid, id uuid, hidden boolean, PRIMARY KEY (video_id, id))",
+			"{becomes: comments, table: app.words, columns: {video_id: video_id, comment_id: id}, where: {hidden: false}}",
+		},
+		"what its counts was": {
+			"CREATE TABLE app.watched (id bigint PRIMARY KEY, video_id uuid, at timestamptz, counts boolean)",
+			"{becomes: views, table: app.watched, columns: {view_id: id, video_id: video_id, time: at}, where: {counts: true}}",
+		},
+		"REPLICA IDENTITY NOTHING": {
+			"CREATE TABLE app.silent (video_id uuid, user_id uuid, PRIMARY KEY (video_id, user_id)); ALTER TABLE app.silent REPLICA IDENTITY NOTHING",
+			"{becomes: likes, table: app.silent, columns: {video_id: video_id, user_id: user_id}}",
+		},
+		"lost the index": {
+			"CREATE TABLE app.unkeyed (video_id uuid NOT NULL, user_id uuid NOT NULL); CREATE UNIQUE INDEX pair ON app.unkeyed (video_id, user_id); ALTER TABLE app.unkeyed REPLICA IDENTITY USING INDEX pair; DROP INDEX app.pair",
+			"{becomes: likes, table: app.unkeyed, columns: {video_id: video_id, user_id: user_id}}",
+		},
+		"no table, so it tells no changes": {
+			"CREATE VIEW app.liked AS SELECT * FROM app.likes",
+			"{becomes: likes, table: app.liked, columns: {video_id: video_id, user_id: user_id}}",
+		},
 		"no primary key": {
 			"CREATE TABLE app.seen (id bigint, video_id uuid, at timestamptz)",
 			"{becomes: views, table: app.seen, columns: {view_id: id, video_id: video_id, time: at}}",
@@ -134,9 +154,9 @@ func TestCaptureRefusesTablesThatDoNotTellEnough(t *testing.T) {
 			"CREATE TABLE app.made (video_id uuid, raw uuid, user_id uuid GENERATED ALWAYS AS (raw) STORED, PRIMARY KEY (video_id, user_id))",
 			"{becomes: likes, table: app.made, columns: {video_id: video_id, user_id: user_id}}",
 		},
-		"is a query":  {"SELECT 1", "{becomes: likes, query: SELECT 1, columns: {video_id: v, user_id: u}}"},
-		"no table":    {"SELECT 1", "{becomes: likes, table: app.nowhere, columns: {video_id: v, user_id: u}}"},
-		"is unlogged": {"CREATE UNLOGGED TABLE app.fleeting (video_id uuid, user_id uuid, PRIMARY KEY (video_id, user_id))", "{becomes: likes, table: app.fleeting, columns: {video_id: video_id, user_id: user_id}}"},
+		"is a query":        {"SELECT 1", "{becomes: likes, query: SELECT 1, columns: {video_id: v, user_id: u}}"},
+		"there is no table": {"SELECT 1", "{becomes: likes, table: app.nowhere, columns: {video_id: v, user_id: u}}"},
+		"is unlogged":       {"CREATE UNLOGGED TABLE app.fleeting (video_id uuid, user_id uuid, PRIMARY KEY (video_id, user_id))", "{becomes: likes, table: app.fleeting, columns: {video_id: video_id, user_id: user_id}}"},
 	} {
 		w.exec(c.prepare)
 		m, err := mapping.Parse([]byte("source: app\nentries: [" + c.entry + "]"))

@@ -2,9 +2,12 @@ package intake
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/archive/archivetest"
 )
 
 // TestLimitsOfTheApplicationDoNotEndAnImport: its roles bound what a statement
@@ -60,5 +63,42 @@ func TestCaptureEndsWhereItIsNotLetIn(t *testing.T) {
 			w.stops(ErrSetUp, says)
 			w.url = direct
 		})
+	}
+}
+
+// TestAServerThatSaysNothingIsNoticed, and followed when it speaks again.
+func TestAServerThatSaysNothingIsNoticed(t *testing.T) {
+	s := archivetest.Start(t)
+	w := newWorldOn(t, s.URL("postgres"))
+	w.mapsLikes("app.likes")
+	w.captures()
+	capture, interrupted := w.capture(w.counts), make(said, 1)
+	capture.UntilCaughtUp, capture.lookLimit = false, time.Second
+	capture.Logger = slog.New(slog.NewTextHandler(interrupted, nil))
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- capture.Run(ctx) }()
+	for !capture.Stats().Following.Load() && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	s.Freeze()
+	select {
+	case text := <-interrupted:
+		if !strings.Contains(text, "interrupted") {
+			t.Error(text)
+		}
+	case <-ctx.Done():
+		t.Error("nobody notices")
+	}
+	s.Thaw()
+	w.exec("INSERT INTO app.likes VALUES (1, 1)")
+	for capture.Stats().Events.Load() == 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	w.wantLikes(1, 1)
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -11,13 +11,15 @@
 //
 // One read-only transaction sees all tables at one moment. Rows stream through;
 // memory does not grow with their number. A row that fits no event is reported
-// and left out. An import may be repeated: what is in counts as a duplicate. It
+// and left out. An import may be repeated: what is in counts as a duplicate, a view
+// as long as the service remembers its identity. It
 // says nothing of rows that are gone since the one before; only changes do.
 //
 // # Capture
 //
 //	no slot ──► create publication and slot ──► import at the slot's snapshot ─┐
 //	slot, import unfinished ──► import at a new snapshot ──────────────────────┤
+//	slot, entries were added ──► import of those at a new snapshot ────────────┤
 //	slot, import finished ─────────────────────────────────────────────────────┴─► follow from the slot's position
 //
 // The slot keeps every change from the moment on that the import saw, so nothing

@@ -10,8 +10,9 @@ import (
 
 // Errors after which a capture does not go on by itself.
 var (
-	// ErrSetUp: the database cannot be followed as it is; the text says what to change.
-	ErrSetUp = errors.New("changes cannot be followed")
+	// ErrSetUp: the tables cannot be imported or followed as things are; the text says
+	// what to change.
+	ErrSetUp = errors.New("the application's tables cannot be brought in as things are")
 	// ErrSlotGone: the slot is not there any more, or Postgres has thrown away
 	// what it kept, so changes are lost to it.
 	ErrSlotGone = errors.New("the slot is gone, and with it the changes that were not taken yet: end the capture with --drop, remove its state file, and start it again to import anew; what was deleted meanwhile must be deleted again")

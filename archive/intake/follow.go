@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -22,8 +23,10 @@ const (
 	// confirmEvery bounds how far Postgres is behind in what it may forget, and
 	// keeps its wal_sender_timeout (a minute) from passing.
 	confirmEvery = time.Second / 2
-	// lookEvery is how often the slot is looked at.
+	// lookEvery is how often the slot is looked at, and lookLimit how long Postgres may
+	// take to say what is asked: one that is gone without a word is noticed by it.
 	lookEvery = 2 * time.Second
+	lookLimit = time.Minute
 )
 
 // follower takes the changes that one replication connection tells.
@@ -48,6 +51,8 @@ type follower struct {
 
 // transaction is the one being read.
 type transaction struct {
+	// name tells it from all others, and from how another capture of the source tells it:
+	// that may come between, and what is told again behind it must not pass for said.
 	name    string
 	moment  mapping.Moment
 	changes int
@@ -61,6 +66,10 @@ type table struct {
 	entries  []int
 	// blind is a column that changes do not tell of rows that were there before.
 	blind string
+	// needed names the columns that are needed of such rows, and neverNull is the places of
+	// those that are never null, of a partitioned table.
+	needed    []string
+	neverNull []int
 }
 
 func (f *follower) run(ctx context.Context) error {
@@ -198,7 +207,7 @@ func (f *follower) change(ctx context.Context, message pgoutput.Message) error {
 			return fmt.Errorf("transaction %v is later than what was taken from behind it: %w", m.Final, ErrRewound)
 		}
 		f.transacting = true
-		f.tx = transaction{name: m.Final.String(), known: m.Final < f.c.state.Done}
+		f.tx = transaction{name: f.c.Slot + "/" + m.Final.String(), known: m.Final < f.c.state.Done}
 		at, err := f.c.timeOf(m.Time)
 		if err != nil {
 			return err
@@ -294,6 +303,8 @@ func (f *follower) confirm(ctx context.Context) error {
 // look notes where the log ends and how much of it is kept for the slot, and
 // that the mapped tables are still there.
 func (f *follower) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(f.c.lookLimit, lookLimit))
+	defer cancel()
 	var end string
 	var kept int64
 	err := f.conn.QueryRow(ctx, `SELECT pg_current_wal_lsn()::text, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint

@@ -28,7 +28,8 @@ type Import struct {
 	Snapshot string
 	Now      func() time.Time
 
-	alone  bool // nobody else may bring the source in meanwhile
+	alone  bool   // nobody else may bring the source in meanwhile
+	wanted []bool // the entries that are read; nil for all
 	report *Report
 	at     events.Time
 	events map[int]*batch // one under way for each entry
@@ -109,6 +110,9 @@ func (im *Import) read(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	for i := range im.Mapping.Entries {
+		if im.wanted != nil && !im.wanted[i] {
+			continue
+		}
 		if err := im.entry(ctx, tx, i); err != nil {
 			return fmt.Errorf("import %s: %w", im.Mapping.Entries[i].Name(), err)
 		}
@@ -141,22 +145,26 @@ func (im *Import) entry(ctx context.Context, tx pgx.Tx, number int) error {
 	if err != nil {
 		return err
 	}
+	described, err := tx.Conn().Prepare(ctx, "", statement)
+	if err != nil {
+		return err
+	}
+	var columns []string
+	for _, f := range described.Fields {
+		columns = append(columns, f.Name)
+	}
+	plan, err := im.Mapping.Plan(e, columns)
+	if err == nil {
+		err = oneEach(ctx, tx, e, plan, statement)
+	}
+	if err != nil {
+		return err
+	}
 	rows, err := tx.Query(ctx, statement, pgx.QueryResultFormats{pgx.TextFormatCode})
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var columns []string
-	for _, f := range rows.FieldDescriptions() {
-		columns = append(columns, f.Name)
-	}
-	plan, err := im.Mapping.Plan(e, columns)
-	if err != nil {
-		if rows.Close(); rows.Err() != nil {
-			err = rows.Err() // what the statement says of itself says more
-		}
-		return err
-	}
 	row := make(mapping.Row, len(columns))
 	for rows.Next() {
 		for i, text := range rows.RawValues() {

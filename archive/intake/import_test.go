@@ -120,6 +120,28 @@ entries:
 	}
 }
 
+// TestSeveralStartValuesOfAVideoAreRefused: the last would be the only one.
+func TestSeveralStartValuesOfAVideoAreRefused(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`CREATE TABLE app.days (video_id bigint, day date, views bigint, PRIMARY KEY (video_id, day))`)
+	w.exec(`INSERT INTO app.days VALUES (1, '2026-01-01', 5), (1, '2026-01-02', 7), (2, '2026-01-02', 1)`)
+	for from, refused := range map[string]bool{
+		"table: app.days": true,
+		"query: 'SELECT * FROM app.days -- a remark;'":                                     true,
+		"query: 'SELECT video_id, sum(views)::bigint AS views FROM app.days GROUP BY 1 ;'": false,
+		"table: app.days, where: {day: 2026-01-02}":                                        false,
+	} {
+		w.maps("{becomes: baselines, " + from + ", columns: {video_id: video_id, view_count: views}}")
+		im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 1, Now: time.Now}
+		report, _, err := im.Run(t.Context(), w.connect())
+		if is := errors.Is(err, ErrSetUp) && strings.Contains(err.Error(), `several rows of video "1"`); is != refused || !refused && (err != nil || report.Sums().Events != 2) {
+			t.Errorf("%s: %v, %+v", from, err, report.Sums())
+		}
+	}
+	w.maps("{becomes: baselines, table: app.days, columns: {video_id: video_id, view_count: views}}")
+	w.stops(ErrSetUp, "add them up in a query")
+}
+
 func TestImportCannotChangeTheDatabase(t *testing.T) {
 	w := newWorld(t)
 	w.seed()

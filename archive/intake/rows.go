@@ -27,6 +27,8 @@ func (f *follower) relation(r pgoutput.Relation) error {
 			return changed(err)
 		}
 		t.blind = cmp.Or(t.blind, blind(&r, plan))
+		t.needed = append(t.needed, plan.NeededOld()...)
+		t.noteNeverNull(f.c.sources[i].neverNull)
 		t.plans, t.entries = append(t.plans, plan), append(t.entries, i)
 	}
 	f.tables[r.ID] = t
@@ -40,6 +42,33 @@ func blind(r *pgoutput.Relation, plan *mapping.Plan) string {
 		told := func(c pgoutput.Column) bool { return c.Name == name && c.Key }
 		if r.Identity != 'f' && !slices.ContainsFunc(r.Columns, told) {
 			return name
+		}
+	}
+	return ""
+}
+
+// noteNeverNull notes columns of a partitioned table that are never null.
+func (t *table) noteNeverNull(columns []string) {
+	for i, c := range t.relation.Columns {
+		if slices.Contains(columns, c.Name) {
+			t.neverNull = append(t.neverNull, i)
+		}
+	}
+}
+
+// untold names a column that a change does not tell of the row before, though it is
+// needed. A partition whose identity is not its table's tells null for it, or nothing. ""
+// if all are told.
+func (t *table) untold(old mapping.Row) string {
+	if t.blind != "" {
+		return t.blind
+	}
+	if old == nil && t.relation.Identity == 'f' && len(t.needed) > 0 {
+		return t.needed[0]
+	}
+	for _, i := range t.neverNull {
+		if old != nil && old[i].Null {
+			return t.relation.Columns[i].Name
 		}
 	}
 	return ""
@@ -69,9 +98,10 @@ func (f *follower) truncated(t pgoutput.Truncate) error {
 func (f *follower) row(ctx context.Context, change pgoutput.Message) error {
 	var id uint32
 	var old, now mapping.Row
+	inserted := false
 	switch m := change.(type) {
 	case pgoutput.Insert:
-		id = m.Relation
+		id, inserted = m.Relation, true
 		now = f.values(id, m.New, false)
 	case pgoutput.Update:
 		id = m.Relation
@@ -85,12 +115,12 @@ func (f *follower) row(ctx context.Context, change pgoutput.Message) error {
 	if t == nil {
 		return fmt.Errorf("%w: a change of relation %d, which was not described", pgoutput.ErrMalformed, id)
 	}
-	if _, added := change.(pgoutput.Insert); !added && t.blind != "" {
-		return fmt.Errorf("%w: a change of %s.%s does not tell what its %s was, since its REPLICA IDENTITY was changed. Set it to FULL, end the capture with --drop, remove its state file, and start it again to import anew; what was deleted meanwhile stays counted",
-			ErrSchemaChanged, t.relation.Schema, t.relation.Name, t.blind)
+	if column := t.untold(old); !inserted && column != "" {
+		return fmt.Errorf("%w: a change of %s.%s does not tell what its %s was, since its REPLICA IDENTITY, or that of a partition, is another than it was or than the table's. Set it to FULL, end the capture with --drop, remove its state file, and start it again to import anew; what was deleted meanwhile stays counted",
+			ErrSchemaChanged, t.relation.Schema, t.relation.Name, column)
 	}
 	for i, plan := range t.plans {
-		if err := f.rowOf(ctx, t.entries[i], plan, old, now); err != nil {
+		if err := f.rowOf(ctx, t.entries[i], plan, inserted, old, now); err != nil {
 			return err
 		}
 	}
@@ -126,9 +156,9 @@ func fill(now, old mapping.Row) {
 
 // rowOf makes events by one entry: what was there before under another key, or
 // is there no more, is taken back; what is there now is said.
-func (f *follower) rowOf(ctx context.Context, entry int, plan *mapping.Plan, old, now mapping.Row) error {
+func (f *follower) rowOf(ctx context.Context, entry int, plan *mapping.Plan, inserted bool, old, now mapping.Row) error {
 	f.report.note(entry, func(e *EntryReport) { e.Rows++ })
-	s := stepOf(plan, old, now)
+	s := stepOf(plan, inserted, old, now)
 	if s.gone != nil {
 		if err := f.make(ctx, entry, plan, s.gone, true, false); err != nil {
 			return err
@@ -150,15 +180,17 @@ type step struct {
 
 // stepOf compares a row before a change with the row after it. old is nil for
 // an insert, and where the table does not tell old rows; now is nil for a deletion.
-func stepOf(plan *mapping.Plan, old, now mapping.Row) (s step) {
-	was, known := true, false // an update that does not tell may have been either
+func stepOf(plan *mapping.Plan, inserted bool, old, now mapping.Row) (s step) {
+	var was, known bool
 	switch {
 	case old != nil:
 		was, known = plan.There(old)
-		was = was || !known
 	case now == nil:
 		return s
+	default:
+		was, known = plan.Before(inserted, now)
 	}
+	was = was || !known
 	if now == nil {
 		if was {
 			s.gone = old
@@ -173,8 +205,8 @@ func stepOf(plan *mapping.Plan, old, now mapping.Row) (s step) {
 	case !moved && !there && was:
 		s.gone = now
 	}
-	if there {
-		s.there, s.back = now, known && !was && !moved
+	if there && (!was || plan.Retold()) {
+		s.there, s.back = now, known && !was && !moved && !inserted
 	}
 	return s
 }

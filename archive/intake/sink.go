@@ -48,10 +48,11 @@ func (d DrySink) Send(_ context.Context, batch [][]byte) (Outcome, error) {
 	return o, nil
 }
 
-// The bounds of one call: those of POST /v1/events, with room to spare.
+// The bounds of one call: those of a record batch, in which an event takes less than as
+// JSON. They lie below those of POST /v1/events.
 const (
 	maxBatchEvents = events.MaxBatchEvents
-	maxBatchBytes  = 1<<20 - 16<<10
+	maxBatchBytes  = events.MaxBatchBytes - 16<<10
 )
 
 // origin is where an event of a batch comes from, for reports.

@@ -23,6 +23,8 @@ type State struct {
 	// Tables holds the OIDs of the tables that are imported, by the names that the
 	// mapping has for them.
 	Tables map[string]uint32 `json:"tables"`
+	// Entries names the entries of the mapping that are imported.
+	Entries []string `json:"entries"`
 	// Done is the end of the last commit all of whose events are durable.
 	Done pgoutput.LSN `json:"done"`
 	// Latest is the greatest time of a commit so far, by the clock of Postgres.

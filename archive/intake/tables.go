@@ -17,6 +17,12 @@ import (
 type source struct {
 	oid          uint32
 	schema, name string
+	// needed are the columns that changes have to tell of rows that were there before.
+	needed []string
+	// neverNull are those of them that are never null, and told the partitions whose
+	// identity tells them; nil where the table has no partitions.
+	neverNull []string
+	told      map[uint32]string
 }
 
 func (s source) quoted() string { return pgx.Identifier{s.schema, s.name}.Sanitize() }
@@ -56,51 +62,108 @@ func findSources(ctx context.Context, conn *pgx.Conn, m *mapping.Mapping) ([]sou
 
 func findSource(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) (s source, err error) {
 	e := plan.Entry
-	var identity string
+	var identity, kind string
 	var persistent, parent bool
-	err = conn.QueryRow(ctx, `SELECT c.oid, nspname, relname, relreplident::text, relpersistence = 'p',
+	err = conn.QueryRow(ctx, `SELECT c.oid, nspname, relname, relreplident::text, relkind::text, relpersistence = 'p',
 			relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid)
-		FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1) AND relkind IN ('r', 'p')`, tableOf(e).Sanitize()).
-		Scan(&s.oid, &s.schema, &s.name, &identity, &persistent, &parent)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1)`, tableOf(e).Sanitize()).
+		Scan(&s.oid, &s.schema, &s.name, &identity, &kind, &persistent, &parent)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return s, setUp("there is no table %s", e.Table)
 	case err != nil:
 		return s, fmt.Errorf("look at table %s: %w", e.Table, err)
+	case kind != "r" && kind != partitioned:
+		return s, setUp("%s is no table, so it tells no changes; map the tables that it is made of, or import it with: tidemark import postgres", e.Table)
 	case !persistent:
 		return s, setUp("table %s is unlogged or temporary, so its changes are in no log", e.Table)
 	case parent:
 		return s, setUp("other tables inherit from %s and tell their changes under their own names; map each of them", e.Table)
 	}
-	if err := s.checkIdentity(ctx, conn, plan, identity); err != nil {
+	s.needed = plan.NeededOld()
+	if err := s.checkIdentity(ctx, conn, identity); err != nil {
 		return s, err
 	}
+	if kind == partitioned {
+		s.told = map[uint32]string{}
+		if s.neverNull, err = s.notNull(ctx, conn); err != nil {
+			return s, err
+		}
+		if err := s.checkPartitions(ctx, conn); err != nil {
+			return s, err
+		}
+	}
 	return s, s.checkGenerated(ctx, conn, plan)
+}
+
+// partitioned is the kind of a table that has partitions.
+const partitioned = "p"
+
+// notNull are those of the columns that are needed that are never null.
+func (s source) notNull(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	never, err := columnsOf(ctx, conn, "SELECT attname FROM pg_attribute WHERE attrelid = $1 AND attnotnull AND attnum > 0", s.oid)
+	if err != nil {
+		return nil, fmt.Errorf("look at the columns of %s: %w", s.quoted(), err)
+	}
+	return slices.DeleteFunc(never, func(column string) bool { return !slices.Contains(s.needed, column) }), nil
+}
+
+// checkPartitions makes sure that each partition tells what is needed: a change is told by
+// the identity of the partition, which may be another than the table's. One that comes
+// later is looked at then.
+func (s source) checkPartitions(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT c.oid, nspname, relname, relreplident::text FROM pg_partition_tree($1) AS part
+		JOIN pg_class c ON c.oid = part.relid JOIN pg_namespace n ON n.oid = relnamespace WHERE isleaf AND relkind = 'r' ORDER BY relname`, s.oid)
+	if err != nil {
+		return fmt.Errorf("look at the partitions of %s: %w", s.quoted(), err)
+	}
+	var others []source
+	part := source{needed: s.needed}
+	identities := map[uint32]string{}
+	var identity string
+	if _, err := pgx.ForEachRow(rows, []any{&part.oid, &part.schema, &part.name, &identity}, func() error {
+		if s.told[part.oid] != identity {
+			others, identities[part.oid] = append(others, part), identity
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("look at the partitions of %s: %w", s.quoted(), err)
+	}
+	for _, part := range others {
+		if err := part.checkIdentity(ctx, conn, identities[part.oid]); err != nil {
+			return err
+		}
+		s.told[part.oid] = identities[part.oid]
+	}
+	return nil
 }
 
 // checkIdentity makes sure that a change tells which row it was of. Without any
 // identity Postgres would refuse the application's changes once the table is
 // published.
-func (s source) checkIdentity(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan, identity string) error {
-	if identity == "f" {
+func (s source) checkIdentity(ctx context.Context, conn *pgx.Conn, identity string) error {
+	which, what := "indisprimary", "has no primary key"
+	switch identity {
+	case "f":
 		return nil
-	}
-	which := map[string]string{"d": "indisprimary", "i": "indisreplident"}[identity]
-	if which == "" {
-		which = "false"
+	case "i":
+		which, what = "indisreplident", "has lost the index that is its REPLICA IDENTITY"
+	case "n":
+		return setUp("table %s has REPLICA IDENTITY NOTHING, so Postgres would refuse to update or delete its rows once their changes are to be told: ALTER TABLE %[1]s REPLICA IDENTITY FULL, or DEFAULT where its primary key says enough",
+			s.quoted())
 	}
 	known, err := columnsOf(ctx, conn, `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
 		WHERE i.indrelid = $1 AND i.indimmediate AND i.indisvalid AND i.`+which, s.oid)
 	if err != nil {
-		return fmt.Errorf("look at the keys of %s: %w", plan.Entry.Table, err)
+		return fmt.Errorf("look at the keys of %s: %w", s.quoted(), err)
 	}
 	if len(known) == 0 {
-		return setUp("table %s has no primary key, so Postgres would refuse to update or delete its rows once their changes are to be told; give it one, or: ALTER TABLE %s REPLICA IDENTITY FULL",
-			plan.Entry.Table, s.quoted())
+		return setUp("table %s %s, so Postgres would refuse to update or delete its rows once their changes are to be told; give it one, or: ALTER TABLE %[1]s REPLICA IDENTITY FULL",
+			s.quoted(), what)
 	}
-	for _, column := range plan.NeededOld() {
+	for _, column := range s.needed {
 		if !slices.Contains(known, column) {
-			return setUp("a row deleted from %s would not tell its %s; have it do so: ALTER TABLE %s REPLICA IDENTITY FULL", plan.Entry.Table, column, s.quoted())
+			return setUp("a row of %s that changes or goes would not tell what its %s was; have it do so: ALTER TABLE %[1]s REPLICA IDENTITY FULL", s.quoted(), column)
 		}
 	}
 	return nil
@@ -130,31 +193,50 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, sql string, table uint32) ([
 }
 
 // compareSources fails with ErrSchemaChanged where a table is another one than
-// was imported. grown reports that one came into the mapping since.
-func (c *Capture) compareSources() (grown bool, err error) {
+// was imported. It returns the entries that came into the mapping since, and reports that
+// there are any: those that are imported already are not again, since a view counts once
+// more when the service has forgotten it.
+func (c *Capture) compareSources() (wanted []bool, grown bool, err error) {
 	imported := map[uint32]string{}
 	for name, oid := range c.state.Tables {
 		imported[oid] = name
 	}
+	names := c.entryNames()
+	wanted = make([]bool, len(c.sources))
 	for i, s := range c.sources {
 		name := c.Mapping.Entries[i].Table
 		if before, is := imported[s.oid]; is {
 			if err := c.Mapping.Entries[i].Renamed(before); err != nil {
-				return false, err
+				return nil, false, err
 			}
-			continue
+			if c.state.Entries == nil || slices.Contains(c.state.Entries, names[i]) {
+				continue
+			}
 		}
-		if _, known := c.state.Tables[name]; known {
-			return false, fmt.Errorf("%w: %s is another table than the one that was imported: it was dropped and made anew, or exchanged. Remove %s and start again to import it; rows that are missing in it stay counted",
+		if oid, known := c.state.Tables[name]; known && oid != s.oid {
+			return nil, false, fmt.Errorf("%w: %s is another table than the one that was imported: it was dropped and made anew, or exchanged. Remove %s and start again to import it; rows that are missing in it stay counted",
 				ErrSchemaChanged, name, c.StateFile)
 		}
-		grown = true
+		wanted[i], grown = true, true
 	}
-	return grown, nil
+	return wanted, grown, nil
 }
 
-// noteSources notes that the tables are imported.
+// entryNames names the entries in the state: by table, by what its rows become, and by
+// which of several that are alike in both.
+func (c *Capture) entryNames() []string {
+	names, alike := make([]string, len(c.sources)), map[string]int{}
+	for i, s := range c.sources {
+		name := fmt.Sprintf("%d %s", s.oid, c.Mapping.Entries[i].Becomes)
+		alike[name]++
+		names[i] = fmt.Sprintf("%s %d", name, alike[name])
+	}
+	return names
+}
+
+// noteSources notes that all entries are imported.
 func (c *Capture) noteSources() {
+	c.state.Entries = c.entryNames()
 	c.state.Tables = make(map[string]uint32, len(c.sources))
 	for i, s := range c.sources {
 		c.state.Tables[c.Mapping.Entries[i].Table] = s.oid
@@ -175,6 +257,12 @@ func (f *follower) standing(ctx context.Context) error {
 		}
 		if *now != s.oid {
 			return fmt.Errorf("%w: %s is another table than before; start again", ErrSchemaChanged, e.Table)
+		}
+		if s.told == nil {
+			continue
+		}
+		if err := s.checkPartitions(ctx, f.conn); err != nil {
+			return err
 		}
 	}
 	return nil

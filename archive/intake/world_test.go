@@ -140,8 +140,10 @@ type counts struct {
 
 var incarnation = events.Incarnation{'i', 'n', 't', 'a', 'k', 'e'}
 
-func newCounts() *counts {
-	const horizon = 400 * 24 * time.Hour
+func newCounts() *counts { return newCountsOf(400 * 24 * time.Hour) }
+
+// newCountsOf returns a service that remembers identities of views for so long.
+func newCountsOf(horizon time.Duration) *counts {
 	model := readmodel.New(readmodel.Config{Incarnation: incarnation, DedupeHorizon: horizon, OutcomeHorizon: horizon})
 	return &counts{fold: projector.NewFold(model, projector.FoldOptions{}), now: time.Now}
 }
@@ -165,6 +167,9 @@ func (c *counts) Send(_ context.Context, batch [][]byte) (o Outcome, err error) 
 	binary.BigEndian.PutUint64(h.ID[:], c.seq)
 	command := events.Command{Kind: events.IngestEvents, Events: in.Events, Time: events.TimeOf(c.now())}
 	entry := events.Entry{Bytes: append(events.AppendCommand(nil, command), in.Frames...), Events: in.Events}
+	if size := events.BatchSize(entry.Size()); size > events.MaxBatchBytes {
+		return o, fmt.Errorf("%d events take %d bytes, which the service refuses", in.Events, size)
+	}
 	data := events.AppendBatch(nil, h, []events.Entry{entry})
 	c.sent += in.Events
 	o.Accepted = in.Events
@@ -254,6 +259,8 @@ var changes = []string{
 		AND NOT EXISTS (SELECT FROM app.likes WHERE user_id = $2::bigint AND video_id = $1::bigint)`,
 	`INSERT INTO app.comments (id, video_id, author_id, body) VALUES ($3::bigint, $1::bigint, $2::bigint, repeat('long ', 2000))`,
 	`UPDATE app.comments SET deleted_at = now() WHERE video_id = $1::bigint AND author_id = $2::bigint AND $3::bigint > 0`,
+	`INSERT INTO app.comments (id, video_id, author_id, body, spam) VALUES ($3::bigint, $1::bigint, $2::bigint, 'held back', true)`,
+	`UPDATE app.comments SET spam = false, body = 'let through' WHERE video_id = $1::bigint AND $2::bigint > 0 AND $3::bigint > 0 AND body = 'held back'`,
 	`UPDATE app.comments SET body = 'edited' WHERE video_id = $1::bigint AND $2::bigint > 0 AND $3::bigint > 0`,
 	`DELETE FROM app.comments WHERE video_id = $1::bigint AND author_id = $2::bigint AND $3::bigint > 0`,
 	`INSERT INTO app.remixes (id, original_id, author_id) VALUES ($3::bigint, $1::bigint, $2::bigint)`,

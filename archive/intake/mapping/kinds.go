@@ -58,21 +58,24 @@ type kind struct {
 	oneOf []string
 	// counted is the counter that each row adds one to.
 	counted string
-	// toldOnce: to tell anew that a row is gone is noticed by people, so
-	// changes need the row's old values.
-	toldOnce bool
+	// exact: to tell once too often that a row is there or gone is noticed (what was
+	// deleted stays deleted, a view counts once more when its identity is forgotten), so
+	// changes need what was there before.
+	exact bool
 
 	present, absent func(*maker) error
+	// hidden tells of a row that is not there although nothing told that it was.
+	hidden func(*maker) error
 }
 
 var kinds = map[string]*kind{
 	"videos": {
 		key: []string{videoID}, required: []string{videoID}, optional: []string{authorID, timeMember},
-		toldOnce: true, present: (*maker).videoPresent, absent: (*maker).videoAbsent,
+		exact: true, present: (*maker).videoPresent, absent: (*maker).videoAbsent, hidden: (*maker).videoHidden,
 	},
 	"views": {
 		key: []string{viewID}, required: []string{viewID, videoID, timeMember}, optional: []string{userID},
-		counted: viewCount, present: (*maker).viewPresent,
+		counted: viewCount, exact: true, present: (*maker).viewPresent,
 	},
 	"likes": {
 		key: []string{videoID, userID}, required: []string{videoID, userID}, optional: []string{timeMember},
@@ -105,7 +108,7 @@ var kinds = map[string]*kind{
 func itemKind(id, counted string) *kind {
 	return &kind{
 		key: []string{videoID, id}, required: []string{videoID, id}, optional: []string{authorID, timeMember},
-		counted: counted, present: (*maker).itemPresent, absent: (*maker).itemAbsent,
+		counted: counted, exact: true, present: (*maker).itemPresent, absent: (*maker).itemAbsent,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/google/uuid"
 )
 
@@ -64,6 +65,7 @@ type Entry struct {
 	Where map[string]any `yaml:"where"`
 
 	kind *kind
+	line int // of the file, where it begins; 0 where that is not known
 }
 
 // Name tells an entry from the others, for people.
@@ -72,6 +74,14 @@ func (e *Entry) Name() string {
 		return e.Table + " → " + e.Becomes
 	}
 	return "query → " + e.Becomes
+}
+
+// place is Name with where the entry stands in the file.
+func (e *Entry) place() string {
+	if e.line == 0 {
+		return e.Name()
+	}
+	return fmt.Sprintf("%s, line %d", e.Name(), e.line)
 }
 
 // Load reads a file.
@@ -110,7 +120,22 @@ func decode(data []byte) (m *Mapping, err error) {
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(m); err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrMapping, yaml.FormatError(err, false, true))
 	}
-	return m, nil
+	return m, m.noteLines(data)
+}
+
+// noteLines notes where the entries begin, for people.
+func (m *Mapping) noteLines(data []byte) error {
+	path, err := yaml.PathString("$.entries")
+	if err != nil {
+		return fmt.Errorf("find the entries of a mapping: %w", err)
+	}
+	node, err := path.ReadNode(bytes.NewReader(data))
+	if list, ok := node.(*ast.SequenceNode); err == nil && ok && len(list.Values) == len(m.Entries) {
+		for i, entry := range list.Values {
+			m.Entries[i].line = entry.GetToken().Position.Line
+		}
+	}
+	return nil // without entries there are none to be found
 }
 
 func wrong(format string, args ...any) error {
@@ -146,7 +171,7 @@ func (m *Mapping) check() (err error) {
 	}
 	for i := range m.Entries {
 		if err := m.Entries[i].check(); err != nil {
-			return wrong("entry %d (%s): %w", i+1, m.Entries[i].Name(), err)
+			return wrong("entry %d (%s): %w", i+1, m.Entries[i].place(), err)
 		}
 	}
 	if err := m.checkBaselines(); err != nil {
@@ -165,7 +190,7 @@ func (m *Mapping) checkBaselines() error {
 			continue
 		}
 		if first, twice := of[e.baselineSource()]; twice {
-			return wrong("entries %d and %d (%s) would replace each other's start values; give them all in one, or each a source", first, i+1, e.Name())
+			return wrong("entries %d and %d (%s) would replace each other's start values; give them all in one, or each a source", first, i+1, e.place())
 		}
 		of[e.baselineSource()] = i + 1
 	}
@@ -180,7 +205,7 @@ func (m *Mapping) checkCounters() error {
 			for j := range m.Entries {
 				if rows := m.Entries[j].kind.counted; rows != "" && rows == member {
 					return wrong("entry %d (%s) gives a start value for %s, whose rows entry %d (%s) brings: they would count twice; take one of the two out",
-						i+1, m.Entries[i].Name(), member, j+1, m.Entries[j].Name())
+						i+1, m.Entries[i].place(), member, j+1, m.Entries[j].place())
 				}
 			}
 		}

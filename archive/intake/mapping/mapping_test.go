@@ -61,6 +61,27 @@ func TestMappingRefusesWhatCannotBeMeant(t *testing.T) {
 	}
 }
 
+// TestARefusalNamesTheLine on which the entry begins.
+func TestARefusalNamesTheLine(t *testing.T) {
+	const head = "# one\nsource: app\n\nentries:\n  # five\n  - becomes: likes\n    table: l\n    columns: {video_id: v, user_id: u}\n\n"
+	for text, says := range map[string]string{
+		head + "  - table: l\n    becomes: stars":                                                "entry 2 (l → stars, line 10)",
+		head + "  - {becomes: stars,\n    table: l}":                                             "entry 2 (l → stars, line 10)",
+		head + "  - becomes: baselines\n    table: s\n    columns: {video_id: v, like_count: n}": "entry 1 (l → likes, line 6)",
+		"entries:\n- becomes: stars\nsource: app":                                                "entry 1 (query → stars, line 2)",
+		"x: &e {becomes: stars}\nentries: [*e]\nsource: app":                                     "x",
+		head + "  - becomes: likes\n    colums: {}":                                              "[11:5]",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v; want %q", text, err, says)
+		}
+	}
+	m := parse(t, head)
+	if _, err := m.Plan(&m.Entries[0], []string{"v"}); err == nil || !strings.Contains(err.Error(), `l → likes, line 6: there is no column "u"`) {
+		t.Error(err)
+	}
+}
+
 func TestPlanNamesTheColumnThatIsMissing(t *testing.T) {
 	m := parse(t, "source: app\nentries: [{becomes: likes, table: likes, columns: {video_id: video, user_id: fan}, where: {gone: null}}]")
 	for _, columns := range [][]string{{"video", "gone"}, {"video", "fan"}} {
@@ -77,9 +98,14 @@ entries:
   - {becomes: videos, table: v, columns: {video_id: id, author_id: by}, where: {state: live}}
   - {becomes: likes, table: l, columns: {video_id: video, user_id: fan|user}, where: {gone: null}}
   - {becomes: jobs, table: j, columns: {job_id: id, owner_id: owner}}
+  - {becomes: comments, table: c, columns: {comment_id: id, video_id: video}, where: {state: live}}
+  - {becomes: views, table: w, columns: {view_id: id, video_id: video, time: other}, where: {state: live}}
+  - {becomes: views, table: x, columns: {view_id: id, video_id: video, time: other}}
 `)
 	columns := []string{"id", "by", "state", "video", "user", "gone", "owner", "other"}
-	for i, want := range []string{"by id state, id state", "gone user video, user video", "id owner, "} {
+	for i, want := range []string{
+		"by id state, id state", "gone user video, video user", "id owner, ", "id state video, video id state", "id other state video, state", "id other video, ",
+	} {
 		p, err := m.Plan(&m.Entries[i], columns)
 		if err != nil {
 			t.Fatal(err)

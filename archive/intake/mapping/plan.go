@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,18 +62,18 @@ func (m *Mapping) Plan(e *Entry, columns []string) (*Plan, error) {
 	for member, column := range e.Columns {
 		place := placeOf(column, columns)
 		if place < 0 {
-			return nil, wrong("%s: there is no column %q for %s; there are %s", e.Name(), column, member, strings.Join(columns, ", "))
+			return nil, wrong("%s: there is no column %q for %s; there are %s", e.place(), column, member, strings.Join(columns, ", "))
 		}
 		p.columns[member] = place
 	}
 	for _, column := range slices.Sorted(maps.Keys(e.Where)) {
 		place := placeOf(column, columns)
 		if place < 0 {
-			return nil, wrong("%s: there is no column %q for where; there are %s", e.Name(), column, strings.Join(columns, ", "))
+			return nil, wrong("%s: there is no column %q for where; there are %s", e.place(), column, strings.Join(columns, ", "))
 		}
 		a, err := acceptedOf(e.Where[column])
 		if err != nil {
-			return nil, wrong("%s: where: %s %w", e.Name(), column, err)
+			return nil, wrong("%s: where: %s %w", e.place(), column, err)
 		}
 		p.where = append(p.where, condition{place, a})
 	}
@@ -132,25 +133,27 @@ func (p *Plan) Needed() []string {
 }
 
 // NeededOld names the columns whose old values a change must tell, so that what
-// was there before can be taken back.
+// was there before can be taken back: those of the key first.
 func (p *Plan) NeededOld() []string {
 	kind := p.Entry.kind
-	if kind.absent == nil {
-		return nil
-	}
 	var names []string
 	for _, member := range kind.key {
-		if place, ok := p.columns[member]; ok {
+		if place, ok := p.columns[member]; ok && kind.absent != nil {
 			names = append(names, p.names[place])
 		}
 	}
-	if kind.toldOnce {
+	if kind.exact {
 		for _, c := range p.where {
 			names = append(names, p.names[c.column])
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	once := names[:0]
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
+	}
+	return once
 }
 
 // There reports whether a row fulfils the entry's conditions. known is false
@@ -214,10 +217,7 @@ func (p *Plan) Absent(dst []Made, row Row, at Moment) ([]Made, error) {
 // there: a hidden video must be so here too, since its likes may make it known.
 // Other kinds need none. It fails with an Unfit.
 func (p *Plan) Hidden(dst []Made, row Row, at Moment) ([]Made, error) {
-	if !p.Entry.kind.toldOnce {
-		return dst, nil
-	}
-	return p.make((*maker).videoHidden, dst, row, at)
+	return p.make(p.Entry.kind.hidden, dst, row, at)
 }
 
 func (p *Plan) make(fn func(*maker) error, dst []Made, row Row, at Moment) ([]Made, error) {
@@ -243,4 +243,38 @@ func (p *Plan) Key(row Row) string {
 }
 
 // SameKey reports whether two versions of a row have one key.
-func (p *Plan) SameKey(a, b Row) bool { return p.Key(a) == p.Key(b) }
+func (p *Plan) SameKey(a, b Row) bool {
+	for _, member := range p.Entry.kind.key {
+		if place, ok := p.columns[member]; ok && (a[place].Null != b[place].Null || !bytes.Equal(a[place].Text, b[place].Text)) {
+			return false
+		}
+	}
+	return true
+}
+
+// Before tells of a row that changes without its old values whether it was there: an
+// insert that comes, or an update of a table that tells old values only where they are
+// needed and changed. known is false where it may have been either.
+func (p *Plan) Before(inserted bool, now Row) (was, known bool) {
+	kind := p.Entry.kind
+	switch {
+	case !kind.exact || inserted && kind.hidden != nil:
+		return true, false // to tell that it is gone does no harm, and may be needed
+	case inserted:
+		return false, true
+	}
+	return p.There(now)
+}
+
+// StartValuesOf names the column of the videos of an entry of start values, of which each
+// may have one row; "" for all others, and where conditions choose among several.
+func (p *Plan) StartValuesOf() string {
+	place, ok := p.columns[videoID]
+	if !ok || !p.Entry.kind.needsOne() || len(p.where) > 0 {
+		return ""
+	}
+	return p.names[place]
+}
+
+// Retold reports whether a row that was there before is told again as it is now.
+func (p *Plan) Retold() bool { return p.Entry.kind.absent != nil || !p.Entry.kind.exact }
