@@ -85,3 +85,31 @@ func TestAnOlderLogIsPutBack(t *testing.T) {
 	w.equalFold()
 	w.equalHistory()
 }
+
+// TestALogIsAdoptedWhileTheArchiveCatchesUp, twice before the archive sees it: what it had
+// not seen of the log that was is archived as part of the one that is.
+func TestALogIsAdoptedWhileTheArchiveCatchesUp(t *testing.T) {
+	w := newWorld(t, database(t))
+	g := newTraffic(32)
+	w.start()
+	w.commitMany(g, 40)
+	w.mustEqual()
+	w.stopArchive()
+	w.commitMany(g, 40)
+	w.stop()
+	w.adopt()
+	w.startFold(true)
+	w.commitMany(g, 40)
+	w.stop()
+	w.adopt()
+	w.start()
+	w.commitMany(g, 40)
+	w.caughtUp()
+	w.equalMessages()
+	w.equalFold()
+	w.equalHistory()
+	w.equalAudit()
+	if n := w.number("SELECT count(*) FROM messages JOIN logs USING (log) WHERE seq < first_seq OR seq > last_seq"); n != 0 {
+		t.Errorf("%d messages count for no life of the log", n)
+	}
+}

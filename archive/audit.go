@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,9 @@ func (c *chunk) addAudit(entry []byte) error {
 	return nil
 }
 
+// auditLimit bounds how long who asks for the audit waits.
+const auditLimit = time.Minute
+
 // errRejudged: of what is there some is as another fold judged than the one that serves.
 var errRejudged = errors.New("it is being judged anew, since another fold serves than the one that judged: tidemark replay status says how far that is")
 
@@ -49,11 +53,13 @@ var errRejudged = errors.New("it is being judged anew, since another fold serves
 // columns have it, and returns the last message that is archived. What is archived
 // meanwhile is not seen. It fails with ErrUnavailable also while entries are judged anew.
 func (a *Archive) EachAudit(ctx context.Context, fn func(*readmodel.AuditEntry)) (seq uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, auditLimit)
+	defer cancel()
 	return a.reading(ctx, func(tx pgx.Tx, at *Position) error {
 		if a.doubts(at) {
 			return errRejudged
 		}
-		rows, err := tx.Query(ctx, `SELECT number, audit.seq, idx, at, actor, action, targets, effects, retract, coalesce(reason_bytes, convert_to(reason, 'UTF8')), outcome::text, hash
+		rows, err := tx.Query(ctx, `SELECT number, audit.seq, idx, at, actor, action, targets, effects, retract, reason, reason_bytes, outcome::text, hash
 FROM audit JOIN logs ON logs.log = audit.log WHERE last_seq IS NULL OR audit.seq <= last_seq ORDER BY audit.log, number, audit.seq, idx`)
 		if err != nil {
 			return err
@@ -77,11 +83,15 @@ func scanAudit(row pgx.CollectableRow) (*readmodel.AuditEntry, error) {
 	var action string
 	var targets [][16]byte
 	var effects []string
+	var reason string
 	var outcome *string
 	var hash []byte
-	err := row.Scan(&e.Number, &e.Position.Seq, &e.Position.Index, &at, &actor, &action, &targets, &effects, &e.Retract, &e.Reason, &outcome, &hash)
+	err := row.Scan(&e.Number, &e.Position.Seq, &e.Position.Index, &at, &actor, &action, &targets, &effects, &e.Retract, &reason, &e.Reason, &outcome, &hash)
 	if err != nil {
 		return nil, fmt.Errorf("read an entry of the audit: %w", err)
+	}
+	if clean := strings.ReplaceAll(string(e.Reason), "\x00", "\uFFFD"); e.Reason == nil || clean != reason {
+		e.Reason = []byte(reason) // the two say one thing, unless somebody wrote one over
 	}
 	e.At, e.Actor, e.Targets = events.TimeOf(at), actor, targets
 	e.Action, _ = events.ParseCommandKind(action) // what somebody wrote over shows by its hash

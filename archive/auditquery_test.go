@@ -77,3 +77,27 @@ func (w *world) auditPages(f readmodel.AuditFilter, limit int) (list []string) {
 	}
 	return list
 }
+
+// TestAReasonThatIsKeptTwiceIsCheckedTwice: one that holds a NUL stands in two columns.
+func TestAReasonThatIsKeptTwiceIsCheckedTwice(t *testing.T) {
+	w := newWorld(t, database(t))
+	w.start()
+	w.commitMany(newTraffic(23), 60)
+	w.caughtUp()
+	fault := func() *readmodel.AuditFault {
+		t.Helper()
+		var chain readmodel.AuditChain
+		if _, err := w.archive.EachAudit(testContext(t), chain.Add); err != nil || chain.Entries == 0 {
+			t.Fatal(chain.Entries, err)
+		}
+		return chain.Fault
+	}
+	w.sql("UPDATE audit SET reason_bytes = convert_to(reason, 'UTF8') WHERE reason_bytes IS NULL")
+	if f := fault(); f != nil {
+		t.Fatal(f)
+	}
+	w.sql("UPDATE audit SET reason = 'another' WHERE number = 2")
+	if f := fault(); f == nil || f.Number != 2 {
+		t.Errorf("a reason that was written over: %v", f)
+	}
+}

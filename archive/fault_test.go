@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/archive/archivetest"
+	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
 // TestConnectionsAreCutAnywhere: in the middle of a COPY, and between a commit
@@ -149,6 +151,29 @@ func TestOneArchives(t *testing.T) {
 	w.mustEqual()
 }
 
+// TestAnArchiveThatIsEmptyIsTakenOver from a log that was thrown away before it had a
+// message.
+func TestAnArchiveThatIsEmptyIsTakenOver(t *testing.T) {
+	url := database(t)
+	w := newWorld(t, url)
+	w.start()
+	w.until("it is begun", func() bool {
+		now := w.archive.Status()
+		return now.Position.Incarnation() == w.log.Incarnation()
+	})
+	w.stop()
+	other := newWorld(t, url)
+	g := newTraffic(31)
+	for range 2 {
+		other.start()
+		other.commitMany(g, 40)
+		other.mustEqual()
+		other.stop()
+	}
+	w.start()
+	w.until("the first is refused now", func() bool { return errors.Is(w.archive.Status().Err, ErrForeign) })
+}
+
 // TestWhatIsNotThisLogsArchiveIsRefused, and left as it is.
 func TestWhatIsNotThisLogsArchiveIsRefused(t *testing.T) {
 	url := database(t)
@@ -165,6 +190,12 @@ func TestWhatIsNotThisLogsArchiveIsRefused(t *testing.T) {
 	other.until("it is refused", func() bool { return errors.Is(other.archive.Status().Err, ErrForeign) })
 	if n := w.number("SELECT count(*) FROM messages"); n != kept {
 		t.Fatalf("%d messages, there were %d", n, kept)
+	}
+	if _, err := other.archive.EachBucket(testContext(t), nil, true, events.MinTime, events.MaxTime, func(events.Time, *readmodel.Counts) {}); !errors.Is(err, ErrForeign) {
+		t.Errorf("its history is answered as that of the other log: %v", err)
+	}
+	if _, err := other.archive.EachAudit(testContext(t), func(*readmodel.AuditEntry) {}); !errors.Is(err, ErrForeign) {
+		t.Errorf("its audit is answered as that of the other log: %v", err)
 	}
 	other.stop()
 

@@ -86,18 +86,35 @@ func (p *Position) begin(ctx context.Context, conn *pgx.Conn, incarnation events
 	})
 }
 
+// takeEmpty takes over a schema that another log has begun and archived nothing into: one
+// that was tried, and its data directory thrown away.
+func (p *Position) takeEmpty(ctx context.Context, conn *pgx.Conn, l *eventlog.Log) error {
+	if p.Seq > 0 || p.incarnation == l.Incarnation() || slices.ContainsFunc(l.Lineage(), p.of) {
+		return nil
+	}
+	tag, err := conn.Exec(ctx, `UPDATE logs SET incarnation = $1 WHERE log = $2 AND NOT EXISTS (SELECT FROM messages) AND NOT EXISTS (SELECT FROM logs WHERE log <> $2)`,
+		pgtype.UUID{Bytes: l.Incarnation(), Valid: true}, p.log)
+	if err != nil {
+		return fmt.Errorf("take over an empty archive: %w", err)
+	}
+	if tag.RowsAffected() == 1 {
+		p.incarnation = l.Incarnation()
+	}
+	return nil
+}
+
 // of reports whether what is archived was written under that incarnation.
 func (p *Position) of(a events.Ancestor) bool { return a.Incarnation == p.incarnation }
 
 // compare fails with ErrForeign where the archive's last message is not the
 // log's message of that sequence.
 func (p *Position) compare(ctx context.Context, l *eventlog.Log) error {
-	if p.Seq == 0 {
-		return nil
-	}
 	if p.incarnation != l.Incarnation() && !slices.ContainsFunc(l.Lineage(), p.of) {
 		return fmt.Errorf("%w: it archives log %v, this one is %v; use another --postgres-schema or database, or bring the right log back",
 			ErrForeign, p.incarnation, l.Incarnation())
+	}
+	if p.Seq == 0 {
+		return nil
 	}
 	_, last, err := l.Bounds(ctx)
 	if err != nil {

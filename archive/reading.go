@@ -8,7 +8,7 @@ import (
 
 // reading calls fn in a transaction that sees one moment of the archive, with the
 // position of then, and returns the last message that was archived. It fails with
-// ErrUnavailable.
+// ErrUnavailable, also where the archive is another log's: what that says is nothing here.
 func (a *Archive) reading(ctx context.Context, fn func(tx pgx.Tx, at *Position) error) (last uint64, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, a.pool, moment, func(tx pgx.Tx) error {
@@ -16,7 +16,9 @@ func (a *Archive) reading(ctx context.Context, fn func(tx pgx.Tx, at *Position) 
 		if err != nil {
 			return err
 		}
-		last = position.Seq
+		if last, err = position.within(a.cfg.Log); err != nil {
+			return err
+		}
 		return fn(tx, &position)
 	})
 	if err != nil {

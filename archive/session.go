@@ -82,6 +82,9 @@ func (s *session) open(ctx context.Context) (err error) {
 	if s.position.log == 0 {
 		return s.position.begin(ctx, s.conn, s.cfg.Log.Incarnation())
 	}
+	if err := s.position.takeEmpty(ctx, s.conn, s.cfg.Log); err != nil {
+		return err
+	}
 	if err := s.whole(ctx); err != nil {
 		return err
 	}

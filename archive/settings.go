@@ -14,9 +14,10 @@ import (
 //
 // A commit is on the server's disk when it is answered: the log forgets what is
 // archived. WriteLimit bounds what this process does, and no time limit of the role.
-const settings = `SET search_path = %s; SET timezone = 'UTC'; SET synchronous_commit = on;
+const settings = `SET search_path = %s; SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET synchronous_commit = on;
 SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off;
-SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0`
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`
 
 // settle returns what sets a new connection up.
 func settle(schema string) pgconn.AfterConnectFunc {
