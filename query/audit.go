@@ -55,7 +55,7 @@ func (s *Service) listAudit(c *api.Call) error {
 // readAuditFilter reads actor, a UUID, and action, the name of a command such
 // as video.delete. The actions that are audited are named in the refusal.
 func readAuditFilter(actor, action param) (filter readmodel.AuditFilter, name string, err error) {
-	if actor.given {
+	if filter.HasActor = actor.given; actor.given {
 		if !events.ParseUUID((*[16]byte)(&filter.Actor), actor.text) {
 			return filter, "", badParam("actor", idlist.NotUUID)
 		}

@@ -8,6 +8,7 @@ import (
 // readAuditScope reads target (a UUID, or the position of a dead letter) and the
 // bounds of the time: from the one on, before the other.
 func readAuditScope(filter *readmodel.AuditFilter, target, from, to param) error {
+	filter.HasTarget = target.given
 	if target.given && !events.ParseUUID(&filter.Target, target.text) {
 		at, err := events.ParsePosition(target.text)
 		if err != nil || at.String() != target.text {

@@ -82,22 +82,26 @@ func (s *Service) history(c *api.Call, video *events.VideoID) error {
 	return c.Answer(c.Out)
 }
 
-// maySeeHistory lets in who owns the video, and whoever works for the platform.
+// maySeeHistory lets in whoever works for the platform, and who owns the video while it is
+// not deleted.
 func (s *Service) maySeeHistory(c *api.Call, snapshot *readmodel.Snapshot, video *events.VideoID) error {
 	if video == nil || c.Caller.Has(api.RoleAdmin) || c.Caller.Has(api.RoleService) {
 		return nil
 	}
-	author, known, err := snapshot.Author(*video)
-	switch {
-	case err != nil:
-		return err
-	case known && author == c.Caller.ID:
-		return nil
+	var slot readmodel.Slot
+	videos := s.source.Model().Videos
+	number, seen := videos.Find(*video)
+	if seen {
+		videos.Read(number, &slot)
 	}
-	if _, seen := s.source.Model().Videos.Find(*video); !seen {
+	if !slot.Visible() {
 		return api.NotFound
 	}
-	return api.Forbidden.With("The history of a video is for its author.")
+	author, known, err := snapshot.Author(*video)
+	if err == nil && (!known || author != c.Caller.ID) {
+		err = api.Forbidden.With("The history of a video is for its author.")
+	}
+	return err
 }
 
 // readSpan reads bucket, from and to. Where no bounds are given it takes the

@@ -33,6 +33,8 @@ func TestHistory(t *testing.T) {
 		step()
 		m.PublishVideo(videoID(7), alice)
 		m.PublishVideo(videoID(8), events.UserID{})
+		m.PublishVideo(videoID(6), alice)
+		m.SetDeleted(videoID(6), true)
 	})
 	ask := func(path string, who events.UserID, roles ...api.Role) reply {
 		return w.do("GET", path, "", "Authorization", bearer(t, who, roles...))
@@ -50,8 +52,11 @@ func TestHistory(t *testing.T) {
 	w.want(ask(of7+"?bucket=day", bob, api.RoleService), 200, page("2026-10-22T00:00:00Z", noon, -7, "day"))
 	w.want(ask(of7+"?from=1969-12-31T23:30:00Z&to=1970-01-01T00:00:00Z", bob, api.RoleAdmin), 200, page("1969-12-31T23:00:00Z", "1970-01-01T00:00:00Z", 7, "hour"))
 	w.want(ask("/v1/admin/history", bob, api.RoleAdmin), 200, page("2026-11-20T12:00:00Z", noon, 0, "hour"))
+	w.wantProblem(ask("/v1/videos/"+vid(6)+"/history", alice), api.NotFound, "") // it is deleted
+	w.want(ask("/v1/videos/"+vid(6)+"/history", bob, api.RoleAdmin), 200, "")
 	for path, slug := range map[string]api.Slug{
-		of7: api.Forbidden, "/v1/videos/" + vid(8) + "/history": api.Forbidden, "/v1/videos/" + vid(9) + "/history": api.NotFound,
+		"/v1/videos/" + vid(6) + "/history": api.NotFound,
+		of7:                                 api.Forbidden, "/v1/videos/" + vid(8) + "/history": api.Forbidden, "/v1/videos/" + vid(9) + "/history": api.NotFound,
 		"/v1/videos/7/history": api.InvalidContent, of7 + "?bucket=week": api.InvalidContent, of7 + "?from=x": api.InvalidContent,
 		of7 + "?from=2026-11-22T13:00:00Z": api.InvalidContent, of7 + "?from=2025-01-01T00:00:00Z": api.InvalidContent,
 		of7 + "?from=" + noon + "&to=" + noon: api.InvalidContent, of7 + "?limit=1": api.InvalidContent,

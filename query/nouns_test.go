@@ -111,6 +111,7 @@ func TestBlocksAndAudit(t *testing.T) {
 	for filter, n := range map[string]int{
 		"target=" + vid(2): 1, "target=" + vid(4): 0, "target=1.0": 0, "from=2026-11-22T12:00:00Z": 1, "from=2026-11-22T12:00:00.000001Z": 0,
 		"to=2026-11-22T12:00:00Z": 0, "to=2026-11-22T12:00:01Z&target=" + vid(1): 1,
+		"target=00000000-0000-0000-0000-000000000000": 0, "actor=00000000-0000-0000-0000-000000000000": 0,
 	} {
 		page := w.do("GET", "/v1/admin/audit?"+filter, "", "Authorization", bearer(t, bob, api.RoleAdmin))
 		if w.want(page, 200, ""); strings.Count(page.text, `"at"`) != n {

@@ -72,12 +72,15 @@ func (e *AuditEntry) said() record {
 	return value.text(e.Outcome)
 }
 
-// AuditFilter narrows the audit; zero fields match everything.
+// AuditFilter narrows the audit; zero fields match everything, IDs unless they are said to
+// be asked for: there may be one of zeros.
 type AuditFilter struct {
-	Actor  events.UserID
-	Action events.CommandKind
+	Actor    events.UserID
+	HasActor bool
+	Action   events.CommandKind
 	// Target is one of the entry's targets.
-	Target [16]byte
+	Target    [16]byte
+	HasTarget bool
 	// From and To bound the time: from the one on, before the other.
 	From, To events.Time
 	HasTo    bool
@@ -85,9 +88,9 @@ type AuditFilter struct {
 }
 
 func (f *AuditFilter) matches(e *AuditEntry) bool {
-	return (f.Actor.IsZero() || e.Actor == f.Actor) && (f.Action == 0 || e.Action == f.Action) &&
+	return (f.Actor.IsZero() && !f.HasActor || e.Actor == f.Actor) && (f.Action == 0 || e.Action == f.Action) &&
 		(!f.HasFrom || e.At >= f.From) && (!f.HasTo || e.At < f.To) &&
-		(f.Target == [16]byte{} || slices.Contains(e.Targets, f.Target))
+		(f.Target == [16]byte{} && !f.HasTarget || slices.Contains(e.Targets, f.Target))
 }
 
 // AuditLog lists audit entries, newest first, those before the position only
