@@ -119,9 +119,12 @@ func (r *CloudEventReader) readType(s *strictjson.Scanner) {
 	}
 	r.env.typ = t
 	if t.moderates() && !r.rules.Admin {
-		s.Fail("may be sent by an admin only")
+		s.Fail(NeedsAdmin)
 	}
 }
+
+// NeedsAdmin is why an event is refused whose type takes an administrator.
+const NeedsAdmin = "may be sent by an admin only"
 
 // moderates reports whether events of the type take an administrator.
 func (t Type) moderates() bool {

@@ -42,7 +42,7 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 	}
 	total, err := intake.Estimate(ctx, c.PostgresURL, m)
 	if err != nil {
-		return fmt.Errorf("--postgres-url: %w", err)
+		return err
 	}
 	var sink intake.Sink = intake.DrySink{Now: time.Now}
 	if !c.DryRun {
@@ -82,7 +82,11 @@ func (c *importPostgresCmd) run(ctx context.Context, m *mapping.Mapping, sink in
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: time.Now,
 	}
 	err = capture.Run(ctx)
-	if err == nil && report == nil && ctx.Err() == nil {
+	switch {
+	case err != nil || report != nil:
+	case ctx.Err() != nil:
+		err = fmt.Errorf("the import was stopped: %w; do it again, or have tidemark ingest postgres --slot %s do it; nothing counts twice", ctx.Err(), c.Slot)
+	default:
 		err = fmt.Errorf("slot %s was imported before; go on with: tidemark ingest postgres --slot %s", c.Slot, c.Slot)
 	}
 	return report, err

@@ -304,6 +304,48 @@ func TestRowsThatDoNotFitAreReportedAndTheRestIsIn(t *testing.T) {
 	a.equals(w)
 }
 
+// TestATokenThatMayNotHideVideosEndsTheCapture before Postgres hears that it is done.
+func TestATokenThatMayNotHideVideosEndsTheCapture(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	a.fills(20, 20, 100)
+	w := worldOf(t, start(t))
+	ingest := []string{"ingest", "postgres", "--until-caught-up"}
+	service := append(slices.Clone(ingest), "--token", w.service().token)
+	a.succeeds(w.s, service...)
+	a.does(`UPDATE app.videos SET state = 'draft' WHERE id = 3`)
+	if said, err := a.intake(w.s, service...); err == nil || !strings.Contains(said, "lacks the role admin") {
+		t.Errorf("%v\n%s", err, served.Tail(said))
+	}
+	a.succeeds(w.s, ingest...)
+	a.equals(w)
+}
+
+// TestAnImportThatIsStoppedIsNoSuccess, and is done by the capture that follows.
+func TestAnImportThatIsStoppedIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	a.fills(20, 20, 100)
+	w := worldOf(t, start(t))
+	a.does(`BEGIN; SELECT pg_current_xact_id()`) // a slot waits for it
+	command := a.command(t.Context(), w.s, "import", "postgres", "--slot", "tidemark")
+	said := served.NewLog()
+	command.Stderr = said
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the slot to be waited for", func() (bool, string) { return strings.Contains(said.String(), "a slot is made"), said.String() })
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err == nil || !strings.Contains(said.String(), "the import was stopped") {
+		t.Errorf("exit after SIGTERM: %v\n%s", err, served.Tail(said.String()))
+	}
+	a.does(`COMMIT`)
+	a.succeeds(w.s, "ingest", "postgres", "--until-caught-up")
+	a.equals(w)
+}
+
 // TestIngestIsKilledAtAnyMoment of its import and of what it follows, and so is
 // the service under it.
 func TestIngestIsKilledAtAnyMoment(t *testing.T) {

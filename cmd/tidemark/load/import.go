@@ -19,11 +19,11 @@ const (
 	FormatBatch = "batch"
 )
 
-// The limits of POST /v1/events: events in one call, and bytes of its body,
-// here with room for the brackets and commas around the events.
+// The limits of POST /v1/events: events in one call, and bytes of its body: those of a
+// record batch, which a call becomes, and in which an event takes less than as JSON.
 const (
 	MaxBatchEvents = 1000
-	maxBatchBytes  = 1<<20 - 4<<10
+	maxBatchBytes  = 512<<10 - 4<<10
 )
 
 // rejectedShown is how many rejected events a report quotes; all are counted.
