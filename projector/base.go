@@ -48,7 +48,7 @@ func (p *Projector) copySnapshot(ctx context.Context, info *SnapshotInfo, mayWri
 			err = fmt.Errorf("copy snapshot %s: %w", info.Path, err)
 		}
 	}()
-	from, err := checkpoint.Open(info.Path, checkpoint.Options{Logger: p.cfg.Logger})
+	from, err := checkpoint.Open(info.Path, checkpoint.Options{Logger: p.cfg.Logger, Existing: true})
 	if err != nil {
 		return "", err
 	}

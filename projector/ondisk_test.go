@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/mapped"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -124,20 +125,28 @@ func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
 	w.equal("and back")
 }
 
-// A model that the next start cannot take leaves the one of before serving.
-func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
-	w := newWorld(t)
+// rebuiltNext has a model rebuilt on disk that the next start is to take, ends the fold,
+// and returns the model's name.
+func (w *world) rebuiltNext() (name string) {
+	w.t.Helper()
 	w.openLog("log")
 	w.start()
 	w.commits(0, 20)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: little})
+	s, err := w.p.NewShadow(testContext(w.t), nil, ShadowOptions{Read: w.read, OnDisk: little})
 	w.must(err)
-	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
+	w.must(w.p.WaitFor(testContext(w.t), events.Position{Seq: w.end()}))
 	w.catchUp(s, w.end())
 	w.compare(s)
-	path := w.p.models.Path(s.Name())
+	name = s.Name()
 	w.must(w.p.ServeNext(s, nil))
 	w.stop()
+	return name
+}
+
+// A model that the next start cannot take leaves the one of before serving.
+func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(w.path("models"), w.rebuiltNext())
 	flipBytes(t, path, "*.flat")
 	w.start()
 	w.equal("the one of before")
@@ -146,6 +155,28 @@ func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the damaged one is kept: %v", err)
+	}
+}
+
+// What keeps a start from taking the next model may pass: then the one of before serves,
+// under its own name and generation, and the start after takes the next.
+func TestNextModelThatCannotBeOpenedIsTakenLater(t *testing.T) {
+	w := newWorld(t)
+	next := w.rebuiltNext()
+	held, err := checkpoint.Open(filepath.Join(w.path("models"), next), checkpoint.Options{})
+	w.must(err)
+	w.start()
+	w.equal("the one of before")
+	if r := w.named(); r.current != "model-000001" || r.next != next || w.p.live.name != r.current {
+		t.Errorf("%s serves: %+v", w.p.live.name, r)
+	}
+	generation := w.p.Snapshot().Generation()
+	w.stop()
+	w.must(held.Close())
+	w.start()
+	w.equal("the next")
+	if r := w.named(); r.current != next || r.previous != "model-000001" || r.next != "" || w.p.Snapshot().Generation() <= generation {
+		t.Errorf("generation %d serves after %d: %+v", w.p.Snapshot().Generation(), generation, r)
 	}
 }
 
@@ -177,17 +208,7 @@ func TestTheNextModelIsTakenWhereTheCurrentOneIsGone(t *testing.T) {
 		"its naming": func(dir string) error { return os.Remove(filepath.Join(dir, "CURRENT")) },
 	} {
 		w := newWorld(t)
-		w.openLog("log")
-		w.start()
-		w.commits(0, 20)
-		s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: little})
-		w.must(err)
-		w.must(w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}))
-		w.catchUp(s, w.end())
-		w.compare(s)
-		next, dir := s.Name(), w.p.models.Dir
-		w.must(w.p.ServeNext(s, nil))
-		w.stop()
+		next, dir := w.rebuiltNext(), w.path("models")
 		w.must(w.p.removeUnfinished("model-000001")) // as a rebuild at the start does
 		if _, err := os.Stat(w.p.models.Path(next)); err != nil {
 			t.Errorf("what waits for the next start was removed: %v", err)

@@ -37,7 +37,12 @@ func Preload(cfg Config) *Loading {
 	if err == nil && next != "" {
 		return begin(cfg, &Loading{name: next, path: models.Path(next), next: true})
 	}
-	name, path, err := models.Current()
+	return preloadCurrent(cfg)
+}
+
+// preloadCurrent begins to load the current read model.
+func preloadCurrent(cfg Config) *Loading {
+	name, path, err := checkpoint.Models{Dir: cfg.ModelsDir}.Current()
 	return begin(cfg, &Loading{name: name, path: path, currentErr: err})
 }
 
@@ -70,7 +75,9 @@ func (l *Loading) open(cfg Config) {
 		return
 	}
 	var data []byte
-	if l.store, l.openErr = checkpoint.Open(l.path, storeOptions(cfg.Logger, cfg.memory)); l.openErr != nil {
+	o := storeOptions(cfg.Logger, cfg.memory)
+	o.Existing = true // it was found there, and may be a snapshot that is removed meanwhile
+	if l.store, l.openErr = checkpoint.Open(l.path, o); l.openErr != nil {
 		return
 	}
 	if l.version, data = l.store.Latest(); l.version > 0 {

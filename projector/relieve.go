@@ -70,11 +70,8 @@ func (s *Shadow) relieve(ctx context.Context) error {
 	if err := s.AwaitDisk(ctx); err != nil {
 		return err
 	}
-	if e.saver.postponed {
-		e.saver.retryAt = time.Time{}
-	}
 	for e.tooMuchChanged() {
-		if e.saver.begin(); !e.saver.busy {
+		if e.saver.beginNow(); !e.saver.busy {
 			return fmt.Errorf("a checkpoint of model %s could not be written, and what has changed must not stay in memory: see the service's log", e.name)
 		}
 		e.saver.settle()

@@ -68,3 +68,21 @@ func TestShadowWaitsWhileTheDiskIsShort(t *testing.T) {
 		})
 	}
 }
+
+// Whoever waits for a checkpoint of the serving model need not wait for the next try of
+// one that was put off for want of disk: a rebuild would fail for it once there is space.
+func TestACheckpointThatWasPutOffIsWrittenOnceThereIsSpace(t *testing.T) {
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	w.commits(0, 5)
+	w.equal("before")
+	w.forbid(errors.New("12 bytes are free"))
+	if _, err := w.p.Checkpoint(testContext(t), w.end()); err == nil {
+		t.Fatal("a checkpoint was written without space")
+	}
+	w.forbid(nil)
+	if d, err := w.p.Checkpoint(testContext(t), w.end()); err != nil || d.At.Seq != w.end() {
+		t.Errorf("%v, %v", d, err)
+	}
+}

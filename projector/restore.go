@@ -91,7 +91,7 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		l = Preload(p.cfg)
+		l = preloadCurrent(p.cfg)
 	}
 	<-l.opened
 	p.live.store = l.store

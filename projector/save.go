@@ -108,6 +108,15 @@ func (s *saver) begin() {
 	})
 }
 
+// beginNow is begin for who waits for the checkpoint: one that was put off for want of
+// disk is not put off for longer than that lasts.
+func (s *saver) beginNow() {
+	if s.postponed {
+		s.retryAt = time.Time{}
+	}
+	s.begin()
+}
+
 // ask has the fold run a function between two record batches, and waits for it.
 func (s *saver) ask(fn func()) error {
 	a := foldAsk{fn, make(chan struct{})}

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -284,6 +285,13 @@ func TestASnapshotIsReadBackWhenItIsTaken(t *testing.T) {
 		if err := check(info); !errors.Is(err, ErrSnapshotDamaged) {
 			t.Errorf("with a flipped bit in %s: %v", pattern, err)
 		}
+	}
+	w.must(os.RemoveAll(taken.Path))
+	if err := check(taken); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrSnapshotDamaged) {
+		t.Errorf("where it was removed: %v", err)
+	}
+	if _, err := os.Stat(taken.Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("who looks for what was removed makes it anew: %v", err)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
@@ -18,7 +20,7 @@ var ErrSnapshotDamaged = errors.New("the snapshot is damaged")
 // was saved under, and makes no model of it: it takes little memory. It fails with
 // ErrSnapshotDamaged. last tells whether a message is the last that was folded, as it was.
 func CheckSnapshot(ctx context.Context, info SnapshotInfo, logger *slog.Logger) (last func(*eventlog.Message) bool, err error) {
-	store, err := checkpoint.Open(info.Path, checkpoint.Options{Logger: logger, MemTableBytes: checkedMemTable})
+	store, err := checkpoint.Open(info.Path, checkpoint.Options{Logger: logger, MemTableBytes: checkedMemTable, Existing: true})
 	if err != nil {
 		return nil, damagedSnapshot(&info, err)
 	}
@@ -43,9 +45,10 @@ func CheckSnapshot(ctx context.Context, info SnapshotInfo, logger *slog.Logger) 
 const checkedMemTable = 1 << 20
 
 // damagedSnapshot tells what damage does from what a busy or failing machine does, which
-// may pass.
+// may pass, and from a snapshot that was removed meanwhile.
 func damagedSnapshot(info *SnapshotInfo, err error) error {
-	if errors.Is(err, checkpoint.ErrDamaged) || errors.Is(err, readmodel.ErrState) {
+	_, gone := os.Stat(info.Path)
+	if !errors.Is(gone, fs.ErrNotExist) && (errors.Is(err, checkpoint.ErrDamaged) || errors.Is(err, readmodel.ErrState)) {
 		err = fmt.Errorf("%w: %w", ErrSnapshotDamaged, err)
 	}
 	return fmt.Errorf("check snapshot %s: %w", info.Path, err)

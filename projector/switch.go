@@ -31,7 +31,7 @@ func (p *Projector) Checkpoint(ctx context.Context, atLeast uint64) (d readmodel
 				return
 			}
 			written = make(chan error, 1)
-			if e.saver.begin(); e.saver.busy {
+			if e.saver.beginNow(); e.saver.busy {
 				e.saver.awaited = append(e.saver.awaited, written)
 			} else {
 				written <- errors.New("the disk may not be written to, or the last checkpoint has just failed")

@@ -75,13 +75,17 @@ func (m Models) Create() (name, path string, err error) {
 	if err := os.MkdirAll(m.Dir, 0o755); err != nil {
 		return "", "", fmt.Errorf("make directory of models: %w", err)
 	}
-	highest, err := m.highest()
-	if err != nil {
-		return "", "", err
+	err = fs.ErrExist
+	for errors.Is(err, fs.ErrExist) { // others may make one at the same time
+		var highest uint64
+		if highest, err = m.highest(); err != nil {
+			return "", "", err
+		}
+		name = fmt.Sprintf("%s%06d", modelPrefix, highest+1)
+		path = filepath.Join(m.Dir, name)
+		err = os.Mkdir(path, 0o755)
 	}
-	name = fmt.Sprintf("%s%06d", modelPrefix, highest+1)
-	path = filepath.Join(m.Dir, name)
-	if err := os.Mkdir(path, 0o755); err != nil {
+	if err != nil {
 		return "", "", fmt.Errorf("make model: %w", err)
 	}
 	if err := durable.Sync(m.Dir); err != nil {

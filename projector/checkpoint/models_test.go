@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func TestModelsAreCreatedUsedSetAsideAndRemoved(t *testing.T) {
@@ -91,5 +93,36 @@ func TestModelsRefuseOtherNames(t *testing.T) {
 	}
 	if _, _, err := m.Current(); !errors.Is(err, ErrDamaged) {
 		t.Errorf("current: %v", err)
+	}
+}
+
+// Several may make a model at the same time, such as a rebuild and a verification.
+func TestModelsThatAreMadeAtOnceAreDifferent(t *testing.T) {
+	m := Models{Dir: t.TempDir()}
+	const makers, each = 8, 10
+	names := make(chan string, makers*each)
+	var group errgroup.Group
+	for range makers {
+		group.Go(func() error {
+			for range each {
+				name, _, err := m.Create()
+				if err != nil {
+					return err
+				}
+				names <- name
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(names)
+	seen := map[string]bool{}
+	for name := range names {
+		seen[name] = true
+	}
+	if len(seen) != makers*each {
+		t.Errorf("%d names for %d models", len(seen), makers*each)
 	}
 }

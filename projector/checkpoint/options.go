@@ -11,6 +11,9 @@ import (
 
 // Options sizes a store. The zero value is good.
 type Options struct {
+	// Existing is for a directory that must be there: where it is gone, Open fails with
+	// fs.ErrNotExist and makes none.
+	Existing bool
 	// Logger receives Badger's warnings and errors, and the rest at debug level.
 	// Nil discards them.
 	Logger *slog.Logger

@@ -42,7 +42,7 @@ type version struct {
 	note []byte
 }
 
-// Open opens a directory, made if absent. A version that was torn by a crash is
+// Open opens a directory, made if absent (but see Options.Existing). A version that was torn by a crash is
 // healed, which takes as long as writing it did. It reads all tables through.
 //
 // It fails with ErrLocked if the directory is in use, with ErrDamaged if the
@@ -50,8 +50,10 @@ type version struct {
 // trouble (permissions, space, file descriptors): then leave the directory be.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make checkpoint directory: %w", err)
+	if !o.Existing {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("make checkpoint directory: %w", err)
+		}
 	}
 	lock, err := lockDirectory(dir)
 	if err != nil {
