@@ -39,7 +39,7 @@ const (
 // Compare begins a comparison. Both models must be at one position of one log.
 func Compare(live, log *Model) *Comparison {
 	c := &Comparison{live: live, log: log}
-	c.steps = []step{c.rows(), c.videos(), c.users(), c.identities(), c.trending()}
+	c.steps = []step{c.rows(), c.videos(), c.users(), c.slabs(), c.identities(), c.trending()}
 	return c
 }
 

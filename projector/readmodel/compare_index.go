@@ -13,7 +13,7 @@ func (x *index) lost(first, end, count uint32, note func(number uint32)) {
 	for ; first < end; first += uint32(len(hashes)) {
 		group := hashes[:min(uint32(len(hashes)), end-first)]
 		for i := range group {
-			group[i] = x.hash(x.key(first + uint32(i)))
+			group[i] = x.hashOf(first + uint32(i))
 			lines[i] = d.at(group[i]).line(group[i])
 		}
 		prefetch(&lines[0], len(group))
@@ -28,7 +28,7 @@ func (x *index) lost(first, end, count uint32, note func(number uint32)) {
 // holds reports whether a search for the key of an entry ends at it. There are at least
 // count entries: a number from there on is none, which find would not expect.
 func (x *index) holds(hash uint64, number, count uint32) bool {
-	hi, lo := x.key(number)
+	hi, lo, _ := x.key(number)
 	c := x.directory.Load().at(hash)
 	for probe := uint32(0); ; {
 		found, next, ok := c.candidate(hash, probe)
@@ -38,7 +38,7 @@ func (x *index) holds(hash uint64, number, count uint32) bool {
 		case found == number:
 			return true
 		case found < count:
-			if h, l := x.key(found); h == hi && l == lo {
+			if h, l, _ := x.key(found); h == hi && l == lo {
 				return false
 			}
 		}
@@ -49,7 +49,7 @@ func (x *index) holds(hash uint64, number, count uint32) bool {
 // reenter makes an entry be found again: in the cell that was damaged, if that is where
 // the search for it comes along, else in the first that is free. Writer only.
 func (x *index) reenter(number, count uint32) {
-	hash := x.hash(x.key(number))
+	hash := x.hashOf(number)
 	if x.holds(hash, number, count) {
 		return
 	}
@@ -70,7 +70,7 @@ func (x *index) reenter(number, count uint32) {
 
 // owns reports whether the entry is there whose key has that tag.
 func (x *index) owns(hash uint64, number, count uint32) bool {
-	return number < count && tagOf(x.hash(x.key(number))) == tagOf(hash)
+	return number < count && tagOf(x.hashOf(number)) == tagOf(hash)
 }
 
 // lostVideos returns what looks for videos from first to before end in the index of the

@@ -124,7 +124,7 @@ var damages = map[string]struct {
 
 // flipCell changes bits of the cell in which an index has an entry; all of them empty it.
 func flipCell(x *index, number uint32, bits uint64) {
-	hash := x.hash(x.key(number))
+	hash := x.hashOf(number)
 	for probe := uint32(0); ; probe++ {
 		c := &x.directory.Load().at(hash)[place(tagOf(hash), probe)]
 		switch {

@@ -30,8 +30,10 @@ type index struct {
 	spare []cells
 	// The seed differs in each process: who picks keys cannot pick collisions.
 	seed [2]uint64
-	// key reads the key of an entry. It must be readable before the entry is added.
-	key func(number uint32) (hi, lo uint64)
+	// key reads the key of an entry. It must be readable before the entry is added. Where
+	// nothing can lie at that number it says so: a cell that was damaged may hold any, and
+	// who looks for a key then passes it over.
+	key func(number uint32) (hi, lo uint64, there bool)
 	// space is where cells lie.
 	space Space
 }
@@ -61,7 +63,7 @@ const (
 	segmentFull = segmentCells / 4 * 3
 )
 
-func newIndex(space Space, key func(uint32) (hi, lo uint64)) *index {
+func newIndex(space Space, key func(uint32) (hi, lo uint64, there bool)) *index {
 	x := &index{seed: [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}, key: key, space: space}
 	first := &segment{cells: &alloc[cells](space, 1)[0]}
 	x.segments = []*segment{first, first}
@@ -132,11 +134,17 @@ func (x *index) find(hash, hi, lo uint64) (uint32, bool) {
 		if !ok {
 			return 0, false
 		}
-		if h, l := x.key(number); h == hi && l == lo {
+		if h, l, there := x.key(number); there && h == hi && l == lo {
 			return number, true
 		}
 		probe = next
 	}
+}
+
+// hashOf is the hash of an entry's key.
+func (x *index) hashOf(number uint32) uint64 {
+	hi, lo, _ := x.key(number)
+	return x.hash(hi, lo)
 }
 
 // add enters a key that find does not know. Writer only.

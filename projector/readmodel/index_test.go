@@ -51,7 +51,7 @@ func TestReadersMissNothingWhileTheIndexGrows(t *testing.T) {
 // TestEntriesOfOneTagAreToldApart gives two keys one tag.
 func TestEntriesOfOneTagAreToldApart(t *testing.T) {
 	keys := [3][2]uint64{{1, 2}, {3, 4}, {5, 6}}
-	x := newIndex(nil, func(n uint32) (uint64, uint64) { return keys[n][0], keys[n][1] })
+	x := newIndex(nil, func(n uint32) (hi, lo uint64, there bool) { return keys[n][0], keys[n][1], true })
 	const hash = 0x12345678_00000000
 	x.add(hash, 0)
 	x.add(hash|1, 1)
@@ -69,16 +69,19 @@ func TestEntriesOfOneTagAreToldApart(t *testing.T) {
 // which the directory doubles, finds all keys, and lets them grow on.
 func TestIndexIsFilledAsItWouldHaveGrown(t *testing.T) {
 	for _, count := range []uint32{0, 1, segmentFull, segmentFull + 1, 2*segmentFull - 200, 5 * segmentFull, 13 * segmentFull} {
-		x := newIndex(nil, func(n uint32) (uint64, uint64) { return words(numberedID(uint64(n))) })
+		x := newIndex(nil, func(n uint32) (hi, lo uint64, there bool) {
+			hi, lo = words(numberedID(uint64(n)))
+			return hi, lo, true
+		})
 		sizes := newKeyCounts(count)
 		for n := range count {
-			sizes.note(x.hash(x.key(n)))
+			sizes.note(x.hashOf(n))
 		}
 		if err := x.fill(count, sizes); err != nil {
 			t.Fatal(err)
 		}
 		for n := range count + 2*segmentFull {
-			hi, lo := x.key(n)
+			hi, lo, _ := x.key(n)
 			number, ok := x.find(x.hash(hi, lo), hi, lo)
 			if ok != (n < count) || ok && number != n {
 				t.Fatalf("of %d: key %d is number %d, %t", count, n, number, ok)
@@ -88,7 +91,7 @@ func TestIndexIsFilledAsItWouldHaveGrown(t *testing.T) {
 			}
 		}
 		for n := range count + 2*segmentFull {
-			hi, lo := x.key(n)
+			hi, lo, _ := x.key(n)
 			if number, ok := x.find(x.hash(hi, lo), hi, lo); !ok || number != n {
 				t.Fatalf("of %d, grown: key %d is number %d, %t", count, n, number, ok)
 			}

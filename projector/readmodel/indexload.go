@@ -42,7 +42,7 @@ const fillRange = 1 << 14
 func (x *index) fill(count uint32, counts keyCounts) error {
 	if !x.prepare(counts) {
 		for n := range count { // an odd distribution: growth copes with it
-			x.add(x.hash(x.key(n)), n)
+			x.add(x.hashOf(n), n)
 		}
 		return nil
 	}
@@ -55,7 +55,7 @@ func (x *index) fill(count uint32, counts keyCounts) error {
 		for ; first < end; first += uint32(len(hashes)) {
 			group := hashes[:min(uint32(len(hashes)), end-first)]
 			for i := range group {
-				group[i] = x.hash(x.key(first + uint32(i)))
+				group[i] = x.hashOf(first + uint32(i))
 				lines[i] = d.at(group[i]).line(group[i])
 			}
 			prefetch(&lines[0], len(group))

@@ -81,10 +81,13 @@ func (p *probes) findSlots(v *Videos, n int) {
 				continue
 			}
 		}
-		p.numbers[i] = number
 		if int(number>>chunkBits) >= len(chunks) {
 			chunks = *v.chunks.Load() // the fold has begun a chunk since
+			if int(number>>chunkBits) >= len(chunks) {
+				number = 0 // the cell was damaged: read sees that slot 0 is another's, and searches on
+			}
 		}
+		p.numbers[i] = number
 		p.lines[i] = uintptr(unsafe.Pointer(&chunks[number>>chunkBits][number&(chunkSize-1)]))
 		prefetch(&p.lines[i], 1)
 	}

@@ -80,17 +80,24 @@ func encodeBucket(last events.Time, runs []*sealedRun) []byte {
 	return value
 }
 
-// encodeSlab writes a slab, with a sum over all of it at the end: a filter that
-// is not what was built would forget identities without a word.
-func encodeSlab(s *slab) []byte {
-	value := make(record, 0, 40+8*len(s.fences)+len(s.filter.cells))
-	value = value.uint32(uint32(s.count)).uint64(s.digest).uint32(s.firstPage).uint32(uint32(len(s.fences)))
+// encodeSlab writes a slab, with a sum over all of it at the end, which it returns too: a
+// filter that is not what was built would forget identities without a word.
+func encodeSlab(s *slab) (value []byte, sum uint64) {
+	body := make(record, 0, 40+8*len(s.fences)+len(s.filter.cells))
+	body = body.uint32(uint32(s.count)).uint64(s.digest).uint32(s.firstPage).uint32(uint32(len(s.fences)))
 	for _, fence := range s.fences {
-		value = value.uint64(fence)
+		body = body.uint64(fence)
 	}
-	value = value.uint64(s.filter.seed).uint32(s.filter.segment)
-	value = append(value, s.filter.cells...)
-	return value.uint64(slabSum(value))
+	body = body.uint64(s.filter.seed).uint32(s.filter.segment)
+	body = append(body, s.filter.cells...)
+	sum = slabSum(body)
+	return body.uint64(sum), sum
+}
+
+// isWhole reports whether the slab is in memory as it was sealed.
+func (s *slab) isWhole() bool {
+	_, sum := encodeSlab(s)
+	return sum == s.sum && (len(s.filter.cells) == 0 || s.filter.starts == uint32(len(s.filter.cells))-2*s.filter.segment)
 }
 
 func slabSum(value []byte) uint64 { return digestStart(tableSeen).bytes(value).sum() }

@@ -75,6 +75,29 @@ func (s *Seen) loadRun(src Source, b *seenBucket, r *sealedRun, slabs int) error
 	return nil
 }
 
+// reload reads a slab once more from the checkpoint, if its run is there still. No
+// checkpoint may be under way. It panics with a RowsFailure where it cannot be read.
+func (s *Seen) reload(hour int64, run uint64, n int) {
+	b := s.buckets[hour]
+	if b == nil {
+		return
+	}
+	for _, r := range b.runs {
+		if r.id != run {
+			continue
+		}
+		value, err := s.base.Get(slabKey(hour, run, n))
+		var l slab
+		if err == nil {
+			err = l.decode(value)
+		}
+		if err != nil {
+			panic(RowsFailure{err})
+		}
+		r.slabs[n] = l
+	}
+}
+
 func (s *slab) decode(value []byte) error {
 	const fixed = 4 + 8 + 4 + 4 + 8 + 4 + 8
 	broken := fmt.Errorf("%w: a slab of identities is not what was written", ErrState)
@@ -82,7 +105,7 @@ func (s *slab) decode(value []byte) error {
 		return broken
 	}
 	body, sum := value[:len(value)-8], fields(value[len(value)-8:])
-	if slabSum(body) != sum.uint64() {
+	if s.sum = sum.uint64(); slabSum(body) != s.sum {
 		return broken
 	}
 	f := fields(body)

@@ -23,6 +23,7 @@ type slab struct {
 	firstPage uint32
 	count     int
 	digest    uint64
+	sum       uint64 // over all of that, as it was sealed
 }
 
 const (

@@ -230,10 +230,12 @@ func (w *runWriter) endSlab() bool {
 	s := w.slab
 	s.count, s.filter = len(w.ids), newFilter(w.ids)
 	s.fences = slices.Clip(s.fences)
+	value, sum := encodeSlab(&s)
+	s.sum = sum
 	w.run.count += s.count
 	w.run.slabs = append(w.run.slabs, s)
 	w.slab, w.ids = slab{firstPage: w.name.page}, w.ids[:0]
-	return w.yield(slabKey(w.name.hour, w.name.run, len(w.run.slabs)-1), encodeSlab(&s))
+	return w.yield(slabKey(w.name.hour, w.name.run, len(w.run.slabs)-1), value)
 }
 
 func (w *runWriter) finish() bool { return w.endPage() && w.endSlab() }

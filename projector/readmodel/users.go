@@ -46,9 +46,13 @@ const (
 func newUsers(space Space) *Users {
 	u := &Users{space: space, log: tableLog{table: tableUsers, size: stripeUsers}}
 	u.chunks.Store(&[]*userChunk{})
-	u.index = newIndex(space, func(n uint32) (uint64, uint64) {
-		e := u.entry(n)
-		return e.hi, e.lo
+	u.index = newIndex(space, func(n uint32) (hi, lo uint64, there bool) {
+		chunks := *u.chunks.Load()
+		if int(n>>userChunkBits) >= len(chunks) {
+			return 0, 0, false
+		}
+		e := &chunks[n>>userChunkBits][n&(userChunkSize-1)]
+		return e.hi, e.lo, true
 	})
 	return u
 }

@@ -105,9 +105,13 @@ func (s *Slot) Visible() bool { return visible(s.state) }
 func newVideos(space Space) *Videos {
 	v := &Videos{space: space, log: tableLog{table: tableVideos, size: stripeVideos}}
 	v.chunks.Store(&[]*videoChunk{})
-	v.index = newIndex(space, func(n uint32) (uint64, uint64) {
-		s := v.slot(n)
-		return s.hi, s.lo
+	v.index = newIndex(space, func(n uint32) (hi, lo uint64, there bool) {
+		chunks := *v.chunks.Load()
+		if int(n>>chunkBits) >= len(chunks) {
+			return 0, 0, false
+		}
+		s := &chunks[n>>chunkBits][n&(chunkSize-1)]
+		return s.hi, s.lo, true
 	})
 	return v
 }
