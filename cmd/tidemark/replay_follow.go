@@ -71,6 +71,10 @@ func (r *adminRun) ended(out any) error {
 		}
 	}
 	switch r.State {
+	case replay.StateDone:
+		if len(r.Result) == 0 && out != nil {
+			return fmt.Errorf("%s is done, and its result is not kept any more, since it is long: ask for it again, with another --idempotency-key if you gave one", r.Kind)
+		}
 	case replay.StateFailed:
 		return fmt.Errorf("%s failed: %s", r.Kind, r.Error)
 	case replay.StateCancelled:

@@ -208,11 +208,13 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 		base.Archived = b.archived(base)
 		err := r.cfg.Snapshots.alone(ctx, func() (err error) {
 			s, err = shadow(base, projector.ShadowOptions{From: info, Read: readBack(b.source), OnDisk: b.room.onDisk()})
+			if err == nil {
+				r.cfg.Snapshots.verified(info)
+			}
 			return err
 		})
 		switch {
 		case err == nil:
-			r.cfg.Snapshots.verified(info)
 			m.Begin(base)
 			return s, base, nil
 		case ctx.Err() != nil:
@@ -224,18 +226,19 @@ func (b *bases) begin(ctx context.Context, r *Runs, m *Meter, shadow func(*Base,
 	return nil, nil, b.none()
 }
 
-// reserve reserves for so many models, in memory or on disk.
-func (r *Runs) reserve(who string, onDisk bool, models int, beside uint64, instead string) (*Room, error) {
+// reserve reserves for so many models, in memory or on disk, and so much for what is read
+// for them.
+func (r *Runs) reserve(who string, onDisk bool, models int, beside, reading uint64, instead string) (*Room, error) {
 	if onDisk {
-		return r.cfg.Memory.onDisk(who, models, insteadOnDisk)
+		return r.cfg.Memory.onDisk(who, models, reading, insteadOnDisk)
 	}
-	return r.cfg.Memory.models(who, models, beside, instead)
+	return r.cfg.Memory.models(who, models, beside+reading/uint64(models), instead)
 }
 
 // beside reserves for a model beside the serving one; from is told.
 func (r *Runs) beside(from *bases, onDisk bool) func(who string) (*Room, error) {
 	return func(who string) (_ *Room, err error) {
-		from.room, err = r.reserve(who, onDisk, 1, besideBytes, insteadOfBeside)
+		from.room, err = r.reserve(who, onDisk, 1, besideBytes, readingMemory(from.exports), insteadOfBeside)
 		return from.room, err
 	}
 }

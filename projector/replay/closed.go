@@ -22,6 +22,8 @@ type closing struct {
 	begin func(*projector.FoldOptions)
 	// before, where set, is called ahead of each message.
 	before func(*projector.Fold, *eventlog.Message)
+	// kept, where set, is about how many bytes are kept of what was folded, beside the model.
+	kept func() uint64
 }
 
 // fold folds the closure, and again until it is whole; the last fold stands. Where
@@ -65,9 +67,15 @@ func (c *closing) passes(ctx context.Context, byIndex bool) (*projector.Fold, er
 		}
 		closure.observe(&options)
 		f := projector.NewFold(model, options)
-		var each func(*eventlog.Message)
-		if c.before != nil {
-			each = func(m *eventlog.Message) { c.before(f, m) }
+		each := func(m *eventlog.Message) {
+			notes := closure.kept()
+			if c.kept != nil {
+				notes += c.kept()
+			}
+			c.room.keeps(notes)
+			if c.before != nil {
+				c.before(f, m)
+			}
 		}
 		if err := c.pass(ctx, from, inRoom(c.room, f), 1, c.to, each); err != nil {
 			return nil, err

@@ -39,6 +39,7 @@ type closure struct {
 	hours   map[int64]bool
 	horizon events.Time
 	grew    bool
+	bytes   uint64      // of the identities, about
 	now     events.Time // the log time
 	named   named
 	// redriving: a dead letter was marked to be redriven, and its event comes next.
@@ -180,6 +181,18 @@ func (c *closure) mentions(raw []byte) bool {
 	return false
 }
 
+// identityBytes is about what an identity takes beside its text, and entryBytes what an
+// entry of a set does.
+const (
+	identityBytes = 192
+	entryBytes    = 64
+)
+
+// kept is about how many bytes the closure takes.
+func (c *closure) kept() uint64 {
+	return c.bytes + entryBytes*uint64(len(c.videos)+len(c.jobs)+len(c.users)+len(c.items)+len(c.published))
+}
+
 func (c *closure) find(m *events.Meta) *identity {
 	for _, i := range c.identities[m.Time] {
 		if i.kind == m.Type && i.id == string(m.ID) && i.source == string(m.Source) {
@@ -192,6 +205,7 @@ func (c *closure) find(m *events.Meta) *identity {
 func (c *closure) add(m *events.Meta) {
 	i := &identity{kind: m.Type, source: string(m.Source), id: string(m.ID), first: c.now, seen: true}
 	c.identities[m.Time] = append(c.identities[m.Time], i)
+	c.bytes += identityBytes + uint64(len(i.source)+len(i.id))
 	// All of an account's are in already.
 	c.grew = c.grew || !ofAccount(m.Type)
 }

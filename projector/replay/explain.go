@@ -41,6 +41,7 @@ func Explain(ctx context.Context, s Source, q ExplainRequest, o Options) (*Expla
 			options.Observe = t.observe
 		},
 		before: func(f *projector.Fold, m *eventlog.Message) { t.model, t.message = f.Model(), message{Message: m} },
+		kept:   func() uint64 { return t.kept + t.repeats.kept() },
 	}
 	f, err := c.fold(ctx)
 	if err != nil {
@@ -63,10 +64,11 @@ type teller struct {
 	records  []*record
 	views    int // listed
 	unlisted int
+	kept     uint64           // bytes, about
 	counts   readmodel.Counts // of the video, after the last event
 
 	repeats      repeats
-	identities   map[identityKey]*record
+	identities   map[identityKey]events.Position
 	likes        map[likeKey]*record
 	items        map[readmodel.Item]*itemStory
 	baselines    map[string]*record
@@ -92,7 +94,7 @@ type likeKey struct {
 
 func newTeller(e Entity, limit int) *teller {
 	return &teller{
-		entity: e, limit: limit, repeats: newRepeats(), identities: map[identityKey]*record{},
+		entity: e, limit: limit, repeats: newRepeats(), identities: map[identityKey]events.Position{},
 		likes: map[likeKey]*record{}, items: map[readmodel.Item]*itemStory{}, baselines: map[string]*record{},
 		accounts: map[events.UserID][]*record{}, contributors: map[events.UserID]bool{},
 		blocks: map[[2]events.UserID]*record{}, sent: map[[2][16]byte]*record{},
@@ -115,14 +117,16 @@ func (t *teller) observe(e *events.Event, effect readmodel.Effect, reason error)
 	if reason != nil {
 		r.lose(WhyPoisoned, nil)
 		r.Detail = reason.Error()
-		t.records = append(t.records, r)
+		t.keep(&t.records, r)
 		return
 	}
 	t.change(r)
 	t.tell(e, effect, r, mine)
 	switch {
 	case ofAccount(e.Type):
-		t.accounts[t.named.user] = append(t.accounts[t.named.user], r)
+		list := t.accounts[t.named.user]
+		t.keep(&list, r)
+		t.accounts[t.named.user] = list
 	case !mine:
 	case r.Counted && e.Type == events.TypeVideoViewed && t.views >= t.limit:
 		t.unlisted++
@@ -130,6 +134,15 @@ func (t *teller) observe(e *events.Event, effect readmodel.Effect, reason error)
 		if r.Counted && e.Type == events.TypeVideoViewed {
 			t.views++
 		}
-		t.records = append(t.records, r)
+		t.keep(&t.records, r)
 	}
+}
+
+// recordBytes is about what a record takes in the end: itself, its texts, its place among
+// the likes or items, and its copy in the explanation.
+const recordBytes = 1 << 10
+
+func (t *teller) keep(list *[]*record, r *record) {
+	*list = append(*list, r)
+	t.kept += recordBytes
 }

@@ -48,6 +48,9 @@ func TestExportsHoldEveryByte(t *testing.T) {
 		if diff := cmp.Diff([]eventlog.Message(log), mustRead(t, x)); diff != "" {
 			t.Errorf("%s: messages differ: %s", format, diff)
 		}
+		if x.Held() > 0 {
+			t.Errorf("%s: %d messages are held although all were read", format, x.Held())
+		}
 		got, err := read(t, x, 77, 78)
 		if sequences(got) != " 77 78" || err != nil {
 			t.Errorf("%s: got%s and %v", format, sequences(got), err)

@@ -22,7 +22,8 @@ type Exported struct {
 	read func(file string) ([]byte, error)
 
 	mu sync.Mutex
-	// held is the part that was read last, by its place in the manifest.
+	// held is the part that was read last, by its place in the manifest; no more than one
+	// is held, and none once all was read.
 	held     int
 	messages []eventlog.Message
 }
@@ -107,10 +108,27 @@ func (x *Exported) Read(ctx context.Context, from, to uint64, fn func(eventlog.M
 			next = m.Seq + 1
 		}
 	}
+	if next > x.Last {
+		x.mu.Lock()
+		x.letGo()
+		x.mu.Unlock()
+	}
 	if next > to {
 		return nil
 	}
 	return &GapError{Need: next, First: x.First, Last: x.Last}
+}
+
+// letGo lets go of the part that is held. With the lock.
+func (x *Exported) letGo() { x.held, x.messages = -1, nil }
+
+// partMemory is about what it takes in memory to read a part: its file, and what is in it.
+func (x *Exported) partMemory() uint64 {
+	file := int64(0)
+	for i := range x.Parts {
+		file = max(file, x.Parts[i].Bytes)
+	}
+	return uint64(max(file, 0)) + uint64(min(max(x.PartBytes, 0), partLimit))
 }
 
 // part returns the messages of a part.
@@ -120,6 +138,7 @@ func (x *Exported) part(i int) ([]eventlog.Message, error) {
 	if x.held == i {
 		return x.messages, nil
 	}
+	x.letGo()
 	p := &x.Parts[i]
 	file, err := readPart(x.read, p)
 	if err != nil {

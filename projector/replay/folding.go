@@ -48,7 +48,7 @@ func inRoom(room *Room, f *projector.Fold) *inMemory {
 const fitsEvery = 256
 
 func (f *inMemory) Message(m eventlog.Message) error {
-	if f.messages++; f.messages%fitsEvery == 0 {
+	if f.messages++; f.messages%fitsEvery == 0 || f.room.outgrew() {
 		if err := f.room.fits(); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (f *Folds) Begin(who string, o projector.FoldOptions) (Folding, error) {
 		room, err = f.Memory.models(who, 1, lookBytes, insteadOfWaiting)
 	}
 	if errors.Is(err, ErrMemory) {
-		room, err = f.Memory.onDisk(who, 1, insteadOfWaiting)
+		room, err = f.Memory.onDisk(who, 1, 0, insteadOfWaiting)
 	}
 	if err != nil {
 		return nil, err

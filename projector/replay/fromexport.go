@@ -19,6 +19,16 @@ type ReadFirst struct {
 	Name  string `json:"name"`
 	First uint64 `json:"first_sequence"`
 	Last  uint64 `json:"last_sequence"`
+
+	memory uint64 // that a part of it takes
+}
+
+// readingMemory is what it takes in memory to read exports, one part at a time.
+func readingMemory(exports []ReadFirst) (bytes uint64) {
+	for i := range exports {
+		bytes = max(bytes, exports[i].memory)
+	}
+	return bytes
 }
 
 // Behind makes one source of exports, in any order, and of what goes on where they
@@ -32,17 +42,21 @@ func Behind(ctx context.Context, exports []*Exported, log Source, incarnation ev
 	}
 	exports = slices.SortedFunc(slices.Values(exports), func(x, y *Exported) int { return cmp.Compare(x.First, y.First) })
 	sources := make([]Source, 0, len(exports)+1)
-	for i, x := range exports {
+	furthest := exports[0]
+	for _, x := range exports {
 		if err := x.belongs(incarnation, lineage); err != nil {
 			return nil, err
 		}
-		if i > 0 && x.First > exports[i-1].Last+1 {
+		if x.First > furthest.Last+1 {
 			return nil, fmt.Errorf("%w: %s ends at message %d and %s begins at message %d: give what holds the messages between as well",
-				ErrExport, exports[i-1].name, exports[i-1].Last, x.name, x.First)
+				ErrExport, furthest.name, furthest.Last, x.name, x.First)
+		}
+		if x.Last > furthest.Last {
+			furthest = x
 		}
 		sources = append(sources, x)
 	}
-	if err := exports[len(exports)-1].reaches(ctx, log); err != nil {
+	if err := furthest.reaches(ctx, log); err != nil {
 		return nil, err
 	}
 	return Join(append(sources, log)...), nil
@@ -150,7 +164,7 @@ func (r *Runs) behind(ctx context.Context, names []string) (Source, []ReadFirst,
 		if err != nil {
 			return nil, nil, err
 		}
-		exports, read = append(exports, x), append(read, ReadFirst{x.name, x.First, x.Last})
+		exports, read = append(exports, x), append(read, ReadFirst{x.name, x.First, x.Last, x.partMemory()})
 	}
 	model := r.cfg.Projector.ModelConfig()
 	s, err := Behind(ctx, exports, r.cfg.Source, model.Incarnation, model.Lineage)

@@ -55,6 +55,7 @@ func TestRebuildVerifyRepairAndReportReadExportsBeforeTheLog(t *testing.T) {
 	}
 	s.export("early", 1, 70, replay.ExportOptions{Format: replay.FormatParquet})
 	s.export("late/one", 60, 120, replay.ExportOptions{}) // some of it in both
+	s.export("within", 20, 40, replay.ExportOptions{})    // all of it in another
 	s.forget(100)
 	if _, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{}); !errors.Is(err, replay.ErrNotCovered) {
 		t.Fatalf("the log holds it all: %v", err)
@@ -73,7 +74,7 @@ func TestRebuildVerifyRepairAndReportReadExportsBeforeTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byLink := []string{"late/one", filepath.Join(led, "early")}
+	byLink := []string{"late/one", filepath.Join(led, "early"), "within"}
 	got := s.done(s.runs.StartReport(testContext(t), replay.Order{}, replay.ReportRequest{FromExports: byLink, Until: replay.Point{Seq: 150}})).Result.(*replay.Reported)
 	if got.Digest != want.Digest || got.Totals != want.Totals {
 		t.Errorf("reported %+v, of the whole log %+v", got, want)
@@ -116,6 +117,27 @@ func TestInterruptedRebuildReadsItsExportAgain(t *testing.T) {
 	if !r.Switched || !r.Equal || r.Events >= int64(last) || len(r.Base.Exports) != 1 {
 		t.Errorf("%+v begun with %v", r, r.Base)
 	}
+}
+
+// A fold reserves what it takes to read exports, a part at a time, beside what it folds.
+func TestReadingExportsIsReserved(t *testing.T) {
+	s := newService(t)
+	s.say(4)
+	s.end()
+	large := replay.ExportOptions{Format: replay.FormatMessages, Incarnation: s.log.Incarnation(), Lineage: s.log.Lineage(), PartBytes: 1 << 30}
+	if _, err := replay.Export(testContext(t), replay.FromLog(s.log), filepath.Join(s.exports(), "large"), large); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	s.free, s.model = 700<<20, 1<<20
+	s.start()
+	o := replay.VerifyOptions{FromExports: []string{"large"}}
+	for _, o.OnDisk = range []bool{false, true} {
+		if _, err := s.runs.StartVerify(testContext(t), o); !errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), "it may take 12") {
+			t.Errorf("on disk %t: %v", o.OnDisk, err)
+		}
+	}
+	s.done(s.runs.StartVerify(testContext(t), replay.VerifyOptions{}))
 }
 
 // What is held has folded its exports: once they are gone it is gone on with all the same.

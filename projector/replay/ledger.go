@@ -107,9 +107,29 @@ func (r *Runs) recall() {
 	r.keys, r.owed = l.Keys, l.Owed
 }
 
-// maxKeptResult bounds a result that outlives the process: an explanation may be long,
-// and can be had again.
-const maxKeptResult = 64 << 10
+const (
+	// maxKeptResult bounds a result that outlives the process, and one that is kept until
+	// its run is forgotten: an explanation may be long, and can be had again.
+	maxKeptResult = 64 << 10
+	// keptLong is how long a result is kept that takes more: who waits for it asks within
+	// seconds.
+	keptLong = 10 * time.Minute
+)
+
+// isLong reports whether a result takes more than maxKeptResult, or cannot be written.
+func isLong(result any) bool {
+	b, err := json.Marshal(result)
+	return err != nil || len(b) > maxKeptResult
+}
+
+// shorten lets go of long results that nobody waits for any more. With the lock.
+func (r *Runs) shorten() {
+	for _, one := range r.list {
+		if one.long && r.cfg.Now().Sub(*one.Ended) > keptLong {
+			one.Result = nil
+		}
+	}
+}
 
 // remembered is what is to be remembered now.
 func (r *Runs) remembered() (l ledger) {
@@ -126,6 +146,9 @@ func (r *Runs) remembered() (l ledger) {
 		} else if one.decides != nil {
 			l.Decides = append(l.Decides, *one.decides)
 		}
+		if kept.long {
+			kept.Result = nil
+		}
 		l.Runs = append(l.Runs, kept)
 	}
 	return l
@@ -140,12 +163,6 @@ func (r *Runs) writeLedger() error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	l := r.remembered()
-	for i := range l.Runs {
-		kept := &l.Runs[i]
-		if result, err := json.Marshal(kept.Result); err != nil || len(result) > maxKeptResult {
-			kept.Result = nil
-		}
-	}
 	b, err := json.Marshal(&l)
 	if err == nil {
 		err = durable.WriteFile(r.cfg.File, b)

@@ -91,14 +91,14 @@ func (r *Runs) StartDiff(_ context.Context, order Order, q DiffRequest) (RunID, 
 // StartReport folds into a model that is thrown away. Its result is a
 // *Reported. It fails with ErrMemory where that model does not fit.
 func (r *Runs) StartReport(ctx context.Context, order Order, q ReportRequest) (RunID, error) {
-	source, _, err := r.behind(ctx, q.FromExports)
+	source, read, err := r.behind(ctx, q.FromExports)
 	if err != nil {
 		return "", err
 	}
 	var room *Room
 	reserve := func(who string) (_ *Room, err error) {
 		if len(q.Only) == 0 {
-			room, err = r.reserve(who, q.OnDisk, q.models(), lookBytes, insteadOfReport)
+			room, err = r.reserve(who, q.OnDisk, q.models(), lookBytes, readingMemory(read), insteadOfReport)
 		}
 		return room, err
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
+	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
@@ -99,5 +100,36 @@ func TestLooksAreRefusedWhereMemoryDoesNotSuffice(t *testing.T) {
 	id, err = s.runs.StartReport(ctx, replay.Order{}, replay.ReportRequest{Only: []replay.Entity{replay.Video(video)}, ExcludeUsers: excluded})
 	if r := ended[replay.Reported](s, id, err); r.Excluded == 0 {
 		t.Errorf("reported %+v", r)
+	}
+}
+
+// TestAnExplanationThatOutgrowsMemoryIsRefused: a video may have more likes than there is
+// memory to tell of, and the service must outlive the question.
+func TestAnExplanationThatOutgrowsMemoryIsRefused(t *testing.T) {
+	t.Parallel()
+	const messages, liked = 40, 1000 // as many as a record batch holds
+	video := numbered[events.VideoID]('v', 1)
+	var log kept
+	for seq := range uint64(messages) {
+		likes := events.Entry{Events: liked}
+		for n := range liked {
+			d := events.VideoLike{Video: video, User: numbered[events.UserID]('u', int(seq)*liked+n)}
+			likes.Bytes = events.AppendEvent(likes.Bytes, events.Meta{Type: events.TypeVideoLiked, Time: events.TimeOf(testTime)}, d)
+		}
+		h := events.BatchHeader{Incarnation: incarnation, ID: batchID(seq + 1)}
+		log = append(log, eventlog.Message{Seq: seq + 1, Stored: testTime, BatchID: h.ID.String(), Subject: eventlog.BatchSubject, Data: bareBatch(h, likes)})
+	}
+	for free, refused := range map[uint64]bool{1 << 20: true, 1 << 30: false} {
+		memory := replay.NewMemory(replay.MemoryConfig{Free: func() (uint64, string) { return free, "the test" }})
+		x, err := replay.Explain(testContext(t), log, replay.ExplainRequest{Entity: replay.Video(video)}, replay.Options{Model: modelConfig(), Memory: memory})
+		switch {
+		case refused && (!errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), "for all that bears on what is asked about") || !strings.Contains(err.Error(), "ask about less")):
+			t.Errorf("with %d bytes: %v", free, err)
+		case !refused && (err != nil || x.Video.Likes != messages*liked || x.Sum() != x.Video.Counters):
+			t.Errorf("with %d bytes: %v", free, err)
+		}
+		if memory.Held() != 0 {
+			t.Errorf("with %d bytes: %d are held", free, memory.Held())
+		}
 	}
 }

@@ -88,8 +88,9 @@ func (m *Memory) models(who string, n int, beside uint64, instead string) (*Room
 	return r, m.take(r, n, r.asked, instead)
 }
 
-// onDisk reserves what so many models take that are folded on disk.
-func (m *Memory) onDisk(who string, n int, instead string) (*Room, error) {
+// onDisk reserves what so many models take that are folded on disk, and so much for what
+// is read for them.
+func (m *Memory) onDisk(who string, n int, reading uint64, instead string) (*Room, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	beside := uint64(onDiskBytes)
@@ -99,11 +100,11 @@ func (m *Memory) onDisk(who string, n int, instead string) (*Room, error) {
 	memory := m.cfg.OnDisk
 	if memory == 0 {
 		left, _ := m.left()
-		each := left / uint64(n)
+		each := (left - min(reading, left)) / uint64(n)
 		memory = max(int(min(each-min(beside, each), OnDiskBytes)), projector.MinOnDisk)
 	}
 	r := &Room{memory: m, who: who, disk: memory}
-	return r, m.take(r, n, uint64(n)*(beside+uint64(memory)), instead)
+	return r, m.take(r, n, uint64(n)*(beside+uint64(memory))+reading, instead)
 }
 
 // narrow reserves for a fold of what bears on little. That is not refused: it is

@@ -106,7 +106,7 @@ func TestFoldOnDiskReservesItsBuffersToo(t *testing.T) {
 		given  int // 0: refused
 	}{{1 << 30, 1, 256 << 20}, {400 << 20, 1, 200 << 20}, {232 << 20, 1, 32 << 20}, {231 << 20, 1, 0}, {500 << 20, 2, 50 << 20}, {400 << 20, 2, 0}} {
 		m := NewMemory(MemoryConfig{Free: func() (uint64, string) { return c.free, "the test" }})
-		r, err := m.onDisk("verify 1", c.models, "")
+		r, err := m.onDisk("verify 1", c.models, 0, "")
 		if c.given == 0 {
 			if !errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), mib(uint64(c.models)*232<<20)) {
 				t.Errorf("with %d MiB: %v", c.free>>20, err)

@@ -41,7 +41,7 @@ func (o *Options) reserve(models int, beside uint64, instead string) (room *Room
 	case o.Memory == nil:
 		return &Room{memory: NewMemory(MemoryConfig{}), disk: OnDiskBytes}, func() {}, nil
 	case o.OnDisk != nil:
-		room, err = o.Memory.onDisk(o.Who, models, insteadOnDisk)
+		room, err = o.Memory.onDisk(o.Who, models, 0, insteadOnDisk)
 	default:
 		room, err = o.Memory.models(o.Who, models, beside, instead)
 	}

@@ -65,14 +65,14 @@ func (r *Runs) StartSwitch(ctx context.Context, o SwitchOptions) (RunID, error) 
 		return "", err
 	}
 	source := r.cfg.Source // one that was held back has folded all exports
+	var from bases
 	if !left.Held {
-		if source, _, err = r.behind(ctx, left.FromExports); err != nil {
+		if source, from.exports, err = r.behind(ctx, left.FromExports); err != nil {
 			return "", err
 		}
 	}
 	asked := o
 	asked.Order = Order{}
-	var from bases
 	return r.startIn(r.beside(&from, o.OnDisk), KindSwitch, o.Order.Asking(asked), func(ctx context.Context, m *Meter) (any, error) {
 		m.Phase("loading")
 		shadow, err := r.cfg.Projector.ResumeShadow(ctx, projector.ShadowOptions{Read: readBack(source), OnDisk: from.room.onDisk()})
@@ -92,10 +92,10 @@ func (r *Runs) StartRollback(_ context.Context, o RollbackOptions) (RunID, error
 	var from bases
 	because := "" // of which it is done on disk unasked
 	reserve := func(who string) (_ *Room, err error) {
-		from.room, err = r.reserve(who, o.OnDisk, 1, besideBytes, "it is done on disk")
+		from.room, err = r.reserve(who, o.OnDisk, 1, besideBytes, 0, "it is done on disk")
 		if errors.Is(err, ErrMemory) && !o.OnDisk {
 			because = err.Error()
-			from.room, err = r.reserve(who, true, 1, besideBytes, insteadOfBeside)
+			from.room, err = r.reserve(who, true, 1, besideBytes, 0, insteadOfBeside)
 		}
 		return from.room, err
 	}

@@ -69,41 +69,41 @@ func (m *message) open() {
 // producers, that were folded.
 type repeats struct {
 	commands map[events.CommandID]firstCommand
-	batches  map[events.BatchID]*record
+	batches  map[events.BatchID]events.Position
 }
 
 type firstCommand struct {
 	seq   uint64
 	entry int
-	first *record
+	first events.Position
 }
 
 func newRepeats() repeats {
-	return repeats{map[events.CommandID]firstCommand{}, map[events.BatchID]*record{}}
+	return repeats{map[events.CommandID]firstCommand{}, map[events.BatchID]events.Position{}}
 }
 
-// of returns the first event of the command or of the record batch that an
-// event without effect repeats, nil if it is no repeat.
-func (p *repeats) of(m *message, index uint16, effect readmodel.Effect, r *record) *record {
+// of returns where the first event lies of the command or of the record batch that an
+// event without effect repeats; false if it is no repeat.
+func (p *repeats) of(m *message, index uint16, effect readmodel.Effect, r *record) (first events.Position, repeat bool) {
 	c := m.command(index)
 	idle := effect == readmodel.Duplicate || effect == readmodel.Conflict
 	if m.outside {
-		if first := p.batches[m.batch]; first == nil {
-			p.batches[m.batch] = r
-		} else if first.Position.Seq != m.Seq && idle {
-			return first
+		if first, known := p.batches[m.batch]; !known {
+			p.batches[m.batch] = r.Position
+		} else if first.Seq != m.Seq && idle {
+			return first, true
 		}
 	}
 	if c == nil || !c.keyed {
-		return nil
+		return first, false
 	}
-	first, known := p.commands[c.id]
-	if !known || !idle && first.seq != m.Seq {
-		p.commands[c.id] = firstCommand{m.Seq, c.entry, r}
-		return nil
+	before, known := p.commands[c.id]
+	if !known || !idle && before.seq != m.Seq {
+		p.commands[c.id] = firstCommand{m.Seq, c.entry, r.Position}
+		return first, false
 	}
-	if idle && (first.seq != m.Seq || first.entry != c.entry) {
-		return first.first
-	}
-	return nil
+	return before.first, idle && (before.seq != m.Seq || before.entry != c.entry)
 }
+
+// kept is about how many bytes they take.
+func (p *repeats) kept() uint64 { return 2 * entryBytes * uint64(len(p.commands)+len(p.batches)) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
@@ -16,8 +17,9 @@ var ErrMemory = errors.New("memory does not suffice")
 // MemoryError says what a fold needs, what there is, who holds the rest, and what to do.
 type MemoryError struct {
 	// Models are how many are folded for it; 0 for a fold under way that has outgrown
-	// what it has.
-	Models int
+	// what it has, by what Outgrown says.
+	Models   int
+	Outgrown string
 	// Need is what it may take, in bytes, Left what is left, and Whose bound that is.
 	Need, Left uint64
 	Whose      string
@@ -32,7 +34,7 @@ func (e *MemoryError) Error() string {
 	b.WriteString(ErrMemory.Error())
 	switch e.Models {
 	case 0:
-		b.WriteString(" for what has come into the log since it began: it may take " + mib(e.Need) + " more")
+		b.WriteString(" for " + e.Outgrown + ": it may take " + mib(e.Need) + " more")
 	case 1:
 		b.WriteString(" for a read model that is folded for it: it may take " + mib(e.Need))
 	default:
@@ -54,6 +56,9 @@ func (e *MemoryError) Is(target error) bool { return target == ErrMemory }
 // refuse says why a room cannot be had.
 func (m *Memory) refuse(r *Room, models int, need, left uint64, whose, instead string) error {
 	err := &MemoryError{Models: models, Need: need, Left: left, Whose: whose, Instead: instead}
+	if models == 0 {
+		err.Outgrown = r.outgrown()
+	}
 	for _, other := range m.held {
 		if other != r {
 			err.Holders = append(err.Holders, other.who+" "+mib(other.bytes))
@@ -74,6 +79,8 @@ type Room struct {
 	each, asked uint64
 	bytes       uint64 // by now
 	models      []*readmodel.Model
+	// notes is what is kept of events beside the models.
+	notes atomic.Uint64
 }
 
 // holds takes note of a model in memory that is folded in the room: what that takes is
@@ -103,10 +110,29 @@ func (r *Room) clear() {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
 	r.models = nil
+	r.notes.Store(0)
 }
 
-// used is about what the models have come to.
+// keeps takes note of how many bytes are kept of events beside the models, as an
+// explanation is.
+func (r *Room) keeps(bytes uint64) {
+	if r != nil {
+		r.notes.Store(bytes)
+	}
+}
+
+// noted is what is kept beyond what every fold may keep.
+func (r *Room) noted() uint64 {
+	notes := r.notes.Load()
+	return notes - min(notes, growStep)
+}
+
+// outgrew reports whether more is kept than is reserved for it. For the fold itself.
+func (r *Room) outgrew() bool { return r != nil && r.asked+r.noted() > r.bytes }
+
+// used is about what the models have come to, and what is kept beside them.
 func (r *Room) used() (bytes uint64) {
+	bytes = r.notes.Load()
 	for _, model := range r.models {
 		sizes := model.Snapshot().Sizes
 		bytes += sizes.TableBytes() + uint64(sizes.DirtyBytes)
@@ -114,8 +140,9 @@ func (r *Room) used() (bytes uint64) {
 	return bytes
 }
 
-// fits reserves more where the models outgrow what is reserved, because the log has
-// grown. It fails with ErrMemory where there is no more: better this fold ends than all.
+// fits reserves more where the fold outgrows what is reserved: the log has grown, or much
+// bears on what little is folded. It fails with ErrMemory where there is no more: better
+// this fold ends than all.
 func (r *Room) fits() error {
 	if r.onDisk() > 0 || r == nil {
 		return nil
@@ -123,7 +150,7 @@ func (r *Room) fits() error {
 	m := r.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	need, serving := r.asked, m.serving()
+	need, serving := r.asked+r.noted(), m.serving()
 	for _, model := range r.models {
 		will := grown(model)
 		if r.whole && serving != nil {
@@ -134,11 +161,27 @@ func (r *Room) fits() error {
 	if need <= r.bytes {
 		return nil
 	}
-	return m.take(r, 0, max(need-r.bytes, growStep), insteadOfGrowing)
+	instead := insteadOfGrowing
+	if !r.whole {
+		instead = insteadOfAll
+	}
+	return m.take(r, 0, max(need-r.bytes, growStep), instead)
 }
 
-// insteadOfGrowing is what to do where a fold under way has outgrown what there is.
-const insteadOfGrowing = "run it again once there is more, or on disk (--on-disk)"
+// outgrown says by what the fold has outgrown its room.
+func (r *Room) outgrown() string {
+	if r.whole {
+		return "what has come into the log since it began"
+	}
+	return "all that bears on what is asked about"
+}
+
+// What to do where a fold under way has outgrown what there is: one of everything, and
+// one of what bears on little.
+const (
+	insteadOfGrowing = "run it again once there is more, or on disk (--on-disk)"
+	insteadOfAll     = "ask about less, or as of an earlier point, or run this where there is more"
+)
 
 // Release gives the memory back.
 func (r *Room) Release() {

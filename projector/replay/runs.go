@@ -91,7 +91,8 @@ type Run struct {
 	Result any    `json:"result,omitempty"`
 	Error  string `json:"error,omitempty"`
 
-	err error
+	err  error
+	long bool // the result takes more than maxKeptResult
 }
 
 // Err is the error with which the run failed.
@@ -271,6 +272,7 @@ func excludes(a, b Kind) bool {
 func (r *Runs) remember(started *run) {
 	r.list = slices.DeleteFunc(r.list, func(one *run) bool { return one.ID == started.ID }) // it goes on
 	r.list = append(r.list, started)
+	r.shorten()
 	for i := 0; len(r.list) > keptRuns && i < len(r.list); i++ {
 		if r.list[i].State != StateRunning {
 			r.list = slices.Delete(r.list, i, i+1)
@@ -300,6 +302,7 @@ func (r *Runs) ended(ended *run, result any, err error) {
 	if err != nil {
 		final.err, final.Error = err, err.Error()
 	}
+	final.long = isLong(result)
 	if err != errInterrupted { // else the next start goes on with it, or says that it ended
 		r.auditEnd(context.WithoutCancel(ctx), &final, ended.cancelledBy(r))
 	}
@@ -317,13 +320,18 @@ func (r *Runs) ended(ended *run, result any, err error) {
 	close(ended.done)
 }
 
-// List returns the runs under way and the last that ended, newest first.
+// List returns the runs under way and the last that ended, newest first. A result that is
+// long is told by Status alone.
 func (r *Runs) List() []Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := make([]Run, 0, len(r.list))
 	for _, one := range slices.Backward(r.list) {
-		list = append(list, one.look())
+		now := one.look()
+		if now.long {
+			now.Result = nil
+		}
+		list = append(list, now)
 	}
 	return list
 }

@@ -3,14 +3,19 @@ package replay
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 // running returns runs that can be started; they end with the test.
-func running(t *testing.T) *Runs {
+func running(t *testing.T) *Runs { return runningBy(t, time.Now) }
+
+// runningBy is running by that clock.
+func runningBy(t *testing.T, now func() time.Time) *Runs {
 	t.Helper()
-	r := NewRuns(Config{})
+	r := NewRuns(Config{Now: now})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
@@ -111,6 +116,43 @@ func TestRunKeepsItsResultAndError(t *testing.T) {
 	}
 	if _, err := r.Status("nothing"); !errors.Is(err, ErrNoRun) {
 		t.Error(err)
+	}
+}
+
+// TestALongResultIsToldByItsRunAlone, while somebody may wait for it.
+func TestALongResultIsToldByItsRunAlone(t *testing.T) {
+	var passed atomic.Int64
+	r := runningBy(t, func() time.Time { return time.Unix(passed.Load(), 0) })
+	var ids []RunID
+	for _, bytes := range []int{maxKeptResult, 1} {
+		id, err := r.Start("look", Order{}, func(context.Context, *Meter) (any, error) { return strings.Repeat("x", bytes), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run, err := r.Wait(shortly(t), id); err != nil || len(run.Result.(string)) != bytes {
+			t.Fatalf("%+v, %v", run, err)
+		}
+		ids = append(ids, id)
+	}
+	if list := r.List(); list[0].Result == nil || list[1].Result != nil {
+		t.Errorf("the list tells %v and %v", list[0].Result, list[1].Result)
+	}
+	for _, kept := range []bool{true, false} {
+		id, err := r.Start("another", Order{}, func(context.Context, *Meter) (any, error) { return nil, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Wait(shortly(t), id); err != nil {
+			t.Fatal(err)
+		}
+		long, err := r.Status(ids[0])
+		if err != nil || long.State != StateDone || (long.Result != nil) != kept {
+			t.Errorf("after %d s: %v, %s, its result is there: %t", passed.Load(), err, long.State, long.Result != nil)
+		}
+		if short, err := r.Status(ids[1]); err != nil || short.Result == nil {
+			t.Errorf("the short one: %+v, %v", short, err)
+		}
+		passed.Add(int64(keptLong.Seconds()) + 1)
 	}
 }
 

@@ -31,7 +31,8 @@ func NewSnapshots(dir string, logger *slog.Logger) *Snapshots {
 	return &Snapshots{dir: dir, logger: logger, turn: make(chan struct{}, 1)}
 }
 
-// verified notes that all of a snapshot was read and is whole.
+// verified notes that all of a snapshot was read and is whole. Whoever notes something of
+// a snapshot has the turn: two who write its file at once would leave half of one.
 func (s *Snapshots) verified(info *projector.SnapshotInfo) {
 	if err := info.Verified(time.Now()); err != nil {
 		s.logger.Warn("that a snapshot was verified could not be noted", "path", info.Path, "error", err)

@@ -7,17 +7,20 @@ import (
 
 // tell works out what of the event stands, and what it takes the place of.
 func (t *teller) tell(e *events.Event, effect readmodel.Effect, r *record, mine bool) {
-	if by := t.repeats.of(&t.message, e.Index, effect, r); by != nil {
-		r.lose(WhyRepeat, by)
+	if first, repeat := t.repeats.of(&t.message, e.Index, effect, r); repeat {
+		r.lose(WhyRepeat, nil)
+		r.By = &first
 		return
 	}
 	if e.HasIdentity() && byIdentity(e.Type) {
 		k := identityKey{e.Type, e.Time, string(e.Source), string(e.ID)}
-		if first := t.identities[k]; first != nil && effect == readmodel.Duplicate {
-			r.lose(WhyDuplicate, first)
+		if first, seen := t.identities[k]; seen && effect == readmodel.Duplicate {
+			r.lose(WhyDuplicate, nil)
+			r.By = &first
 			return
 		}
-		t.identities[k] = r
+		t.identities[k] = r.Position
+		t.kept += identityBytes + uint64(len(k.source)+len(k.id))
 	}
 	r.Counted = effect == readmodel.Applied || effect == readmodel.Updated
 	if !r.Counted {
