@@ -34,6 +34,7 @@ type runBody struct {
 	archiveWait        time.Duration
 	onDisk             bool
 	accept, hold, anew bool
+	previous           bool
 }
 
 func (b *runBody) verify() replay.VerifyOptions {
@@ -64,8 +65,8 @@ func startables(r *replay.Runs) []startable {
 		{"rollback", []string{"reason", "on_disk"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartRollback(ctx, replay.RollbackOptions{Order: b.order, OnDisk: b.onDisk})
 		}},
-		{"discard", []string{"reason"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
-			return r.StartDiscard(ctx, replay.DiscardOptions{Order: b.order})
+		{"discard", []string{"reason", "previous"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
+			return r.StartDiscard(ctx, replay.DiscardOptions{Order: b.order, Previous: b.previous})
 		}},
 		{"verify", []string{"events_per_second", "from_snapshot", "from_export", "on_disk", "archive", "archive_wait_seconds"}, func(ctx context.Context, b *runBody) (replay.RunID, error) {
 			return r.StartVerify(ctx, b.verify())
@@ -165,6 +166,8 @@ func (s *Service) readRun(c *api.Call, takes []string) (b runBody, err error) {
 			b.hold, _ = j.Bool()
 		case name == "fresh":
 			b.anew, _ = j.Bool()
+		case name == "previous":
+			b.previous, _ = j.Bool()
 		}
 		return true
 	})

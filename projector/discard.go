@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -56,4 +57,37 @@ func (p *Projector) AbandonRebuild() error {
 		return err
 	}
 	return p.Discard(name)
+}
+
+// WayBack returns the model that served before the present one. It fails with
+// ErrNoPrevious.
+func (p *Projector) WayBack() (name string, err error) {
+	if name, err = p.models.Previous(); err == nil && name == "" {
+		err = ErrNoPrevious
+	}
+	return name, err
+}
+
+// DiscardWayBack removes the model that WayBack has returned, also where the next start
+// was to take it. Who is killed within it leaves it as it was, or none.
+func (p *Projector) DiscardWayBack(ctx context.Context, name string) error {
+	if err := p.awaitRetired(ctx); err != nil {
+		return err
+	}
+	p.naming.Lock()
+	defer p.naming.Unlock()
+	r, err := p.roles()
+	if err == nil && r.previous != name {
+		err = ErrNoPrevious // another switch has replaced it
+	}
+	if err == nil && r.next == name {
+		err = p.setNext("", nil)
+	}
+	if err == nil {
+		err = p.models.SetPrevious("")
+	}
+	if err != nil {
+		return fmt.Errorf("discard model %s: %w", name, err)
+	}
+	return p.models.Remove(name)
 }

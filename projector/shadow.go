@@ -200,12 +200,9 @@ func (p *Projector) PreviousShadow(ctx context.Context, o ShadowOptions) (*Shado
 	if err := p.awaitRetired(ctx); err != nil {
 		return nil, err
 	}
-	name, err := p.models.Previous()
+	name, err := p.WayBack()
 	if err != nil {
 		return nil, err
-	}
-	if name == "" {
-		return nil, ErrNoPrevious
 	}
 	return p.loadShadow(ctx, name, shadowPrevious, o)
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strconv"
@@ -102,18 +103,57 @@ func (s *Service) getExport(c *api.Call) error {
 		return err
 	}
 	page, err := replay.ReadPage(c.Context(), s.replay.Source, from, to)
-	if errors.Is(err, replay.ErrGap) {
-		return api.NotFound.With("The log does not hold that message any more: " + err.Error() + ".")
-	}
-	if errors.Is(err, eventlog.ErrMessageUnreadable) {
-		return api.Conflict.With("The log cannot be read there: " + err.Error() + ".")
-	}
-	if n := len(page.Messages); err == nil && n > 0 {
-		err = s.auditExport(c, from, to, page.Messages[n-1].Seq)
-	}
 	if err != nil {
-		return err
+		return unreadLog(err)
+	}
+	if n := len(page.Messages); n > 0 {
+		if err := s.auditExport(c, from, to, page.Messages[n-1].Seq); err != nil {
+			return err
+		}
 	}
 	c.SetPosition(s.source.Snapshot().TokenHeader())
 	return answerDocument(c, page)
+}
+
+// getPoint answers GET /v1/admin/replay/point?at=t: which message a time stands for. It
+// tells nothing of what the log holds, and so stands in no audit.
+func (s *Service) getPoint(c *api.Call) error {
+	var values [1]param
+	if err := readParams(c, values[:], "at"); err != nil {
+		return err
+	}
+	if !values[0].given {
+		return badParam("at", "is missing: it is the time, or the position, to be looked for")
+	}
+	point, err := replay.ParsePoint(values[0].text)
+	if err != nil {
+		return badParam("at", err.Error())
+	}
+	if err := c.Settle(c.Context()); err != nil {
+		return err
+	}
+	seq, err := point.Find(c.Context(), s.replay.Source)
+	if errors.Is(err, replay.ErrBeyond) {
+		return api.NotFound.With("The log does not hold that message yet: " + err.Error() + ".")
+	}
+	if err != nil {
+		return unreadLog(err)
+	}
+	c.SetPosition(s.source.Snapshot().TokenHeader())
+	return answerDocument(c, map[string]uint64{"sequence": seq})
+}
+
+// unreadLog says why messages of the log could not be read.
+func unreadLog(err error) error {
+	switch {
+	case errors.Is(err, replay.ErrGap):
+		return api.NotFound.With("The log does not hold that message any more: " + err.Error() + ".")
+	case errors.Is(err, eventlog.ErrMessageUnreadable):
+		return api.Conflict.With("The log cannot be read there: " + err.Error() + ".")
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	p := api.LogUnavailable.Because(err)
+	p.Detail = "The event log does not answer now: nothing was read."
+	return p
 }

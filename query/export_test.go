@@ -11,14 +11,14 @@ import (
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
-// empties are so many messages with nothing in them.
+// empties are so many messages with nothing in them, of which one was stored a second.
 type empties uint64
 
 func (n empties) Bounds(context.Context) (first, last uint64, err error) { return 1, uint64(n), nil }
 
 func (n empties) Read(_ context.Context, from, to uint64, fn func(eventlog.Message) error) error {
 	for seq := from; seq <= to; seq++ {
-		if err := fn(eventlog.Message{Seq: seq}); err != nil {
+		if err := fn(eventlog.Message{Seq: seq, Stored: time.Unix(int64(seq), 0)}); err != nil {
 			return err
 		}
 	}
@@ -64,4 +64,25 @@ func TestEveryExportIsAudited(t *testing.T) {
 			t.Errorf("%q of caller %d: the audit says %q, want %q", page.query, page.caller, said, want)
 		}
 	}
+}
+
+// TestATimeIsLookedForAtOnce, and of that nothing is said in the audit: it would be an
+// entry for each message that is looked at.
+func TestATimeIsLookedForAtOnce(t *testing.T) {
+	w := newWorld(t, func(cfg *Config) {
+		cfg.Replay = &Replay{Source: empties(3500), Audit: func(context.Context, replay.Action) (at events.Position, err error) {
+			t.Error("it is in the audit")
+			return at, nil
+		}}
+	})
+	for at, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"1970-01-01T00:20:00.5Z": {200, `{"sequence":1200}`}, "1970-01-01T00:00:00Z": {200, `{"sequence":0}`}, "2026-01-01T00:00:00Z": {200, `{"sequence":3500}`},
+		"17": {200, `{"sequence":17}`}, "end": {200, `{"sequence":3500}`}, "3501": {404, ""}, "yesterday": {422, ""},
+	} {
+		w.want(w.do("GET", "/v1/admin/replay/point?at="+at, "", "Authorization", bearer(t, userID(0), api.RoleAdmin)), want.status, want.body)
+	}
+	w.want(w.do("GET", "/v1/admin/replay/point", "", "Authorization", bearer(t, userID(0), api.RoleAdmin)), 422, "")
 }

@@ -73,6 +73,7 @@ func (s *Service) replayRoutes() []api.Route {
 		{Method: http.MethodGet, Path: letters, Access: api.Admin, Handle: s.listDeadLetters},
 		{Method: http.MethodGet, Path: letters + "/:position", Access: api.Admin, Handle: s.getDeadLetter},
 		{Method: http.MethodGet, Path: replay + "/export", Access: api.Admin, Handle: s.getExport},
+		{Method: http.MethodGet, Path: replay + "/point", Access: api.Admin, Handle: s.getPoint},
 	}
 }
 

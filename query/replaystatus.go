@@ -103,10 +103,12 @@ type ModelStatus struct {
 // CheckpointStatus is where the newest checkpoint stands.
 type CheckpointStatus struct {
 	// Model is the directory of the model that serves, Previous of the one that served
-	// before and is kept, Rebuilding of one under way or waiting to be accepted.
+	// before and is kept, Rebuilding of one under way or waiting to be accepted, and Next of
+	// the one that the next start takes.
 	Model      string `json:"model,omitempty"`
 	Previous   string `json:"previous,omitempty"`
 	Rebuilding string `json:"rebuilding,omitempty"`
+	Next       string `json:"next,omitempty"`
 	Sequence   uint64 `json:"sequence"`
 	// SavedAt is told of a stopped service, which has not counted the rest.
 	SavedAt   string  `json:"saved_at,omitempty"`
@@ -165,7 +167,8 @@ func (d *ReplayStatus) SetModels(dir string) error {
 	if err != nil {
 		return fmt.Errorf("list the read models: %w", err)
 	}
-	d.Checkpoint.Model, d.Checkpoint.Previous, d.Checkpoint.Rebuilding = names.Current, names.Previous, names.Rebuilding
+	c := &d.Checkpoint
+	c.Model, c.Previous, c.Rebuilding, c.Next = names.Current, names.Previous, names.Rebuilding, names.Next
 	list, err := projector.ListSnapshots(projector.SnapshotsDir(dir))
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
+	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
 // replayLogCmd is what operators do to the log itself.
@@ -127,7 +128,10 @@ func (l *logAdoptCmd) inspect(ctx context.Context, a *adoption) error {
 	}
 	a.lineage = a.lineageOf(log.Incarnation(), log.Lineage())
 	a.Lineage = a.lineage.String()
-	if err := a.decide(); err != nil || l.DryRun {
+	if err := a.decide(); err != nil {
+		return err
+	}
+	if err := l.rebuildable(ctx, a, log); err != nil || l.DryRun {
 		return err
 	}
 	if err := a.stillEnds(ctx, log); err != nil {
@@ -246,15 +250,37 @@ func (a *adoption) decide() error {
 		a.NextStart, a.Because = "rebuild", fmt.Sprintf("the log ends at message %d, and message %d was folded: its tail is lost", a.Last, c.Sequence)
 	case a.matches, c.Sequence == 0, c.Sequence == a.First-1:
 		a.NextStart, a.Because = "go on", "the checkpoint fits the log"
+	case c.Sequence < a.First:
+		return fmt.Errorf("the log begins at message %d, and messages up to %d were folded: those between are in neither. Restore a log that holds them, or the data directory's models folder from a later backup of the same log", a.First, c.Sequence)
 	case slices.Contains(a.Unreadable, c.Sequence):
 		a.NextStart, a.Because = "go on", fmt.Sprintf("message %d, the last folded, cannot be read any more, so it cannot be compared", c.Sequence)
 	default:
 		a.NextStart, a.Because = "rebuild", fmt.Sprintf("message %d is not the one that was folded: sequence numbers were used again", c.Sequence)
 	}
-	if a.NextStart == "rebuild" && a.First > 1 {
-		return fmt.Errorf("%s, and the log begins at message %d: the read model could not be rebuilt. Restore the data directory's models folder from a backup of the same log first", a.Because, a.First)
-	}
 	return nil
+}
+
+// rebuildable refuses a log that does not begin at its beginning where the next start must
+// rebuild the read model, unless a snapshot holds what was before, as for any start.
+func (l *logAdoptCmd) rebuildable(ctx context.Context, a *adoption, log *eventlog.Log) error {
+	if a.NextStart != "rebuild" || a.First <= 1 {
+		return nil
+	}
+	serve := serveCmd{DataDir: l.DataDir, LogLevel: "error"}
+	snapshots := replay.NewSnapshots(projector.SnapshotsDir(serve.modelsDir()), serve.logger())
+	found, err := snapshots.VerifiedFor(ctx, log, events.Incarnation{}, a.lineage, a.First)
+	if err != nil {
+		return fmt.Errorf("look for a snapshot to rebuild the read model from: %w", err)
+	}
+	if found.Seq > 0 {
+		a.Because = fmt.Sprintf("%s; the log begins at message %d, and the snapshot of message %d holds what was before", a.Because, a.First, found.Seq)
+		return nil
+	}
+	why := "there is no snapshot that holds what was before"
+	for _, err := range found.PassedOver {
+		why += "; " + err.Error()
+	}
+	return fmt.Errorf("%s, and the log begins at message %d: the read model could not be rebuilt (%s). Restore the data directory's models folder from a backup of the same log first", a.Because, a.First, why)
 }
 
 // record writes the adoption down in the log, under its new incarnation. Whoever

@@ -38,6 +38,11 @@ type deadLettersListCmd struct {
 	Limit      int    `default:"100" help:"How many at the most."`
 }
 
+// Validate refuses what cannot be meant.
+func (l *deadLettersListCmd) Validate() error {
+	return errors.Join(atLeastOne(l.Limit), l.adminFlags.Validate())
+}
+
 // Run lists dead letters.
 func (l *deadLettersListCmd) Run(ctx context.Context) error {
 	client, err := l.client()
@@ -119,10 +124,22 @@ type letterFlags struct {
 
 // Validate refuses a command that does not select dead letters.
 func (l *letterFlags) Validate() error {
-	if len(l.Positions) == 0 && l.Type == "" && l.Contains == "" && l.From == "" && l.To == "" && !l.All {
+	named, narrowed := len(l.Positions) > 0, l.Type != "" || l.Contains != "" || l.From != "" || l.To != "" || l.All
+	switch {
+	case !named && !narrowed:
 		return errors.New("must say which dead letters: positions, --type, --contains, --from, --to or --all")
+	case named && narrowed:
+		return errors.New("positions name the dead letters: give nothing else that selects them")
 	}
-	return l.adminFlags.Validate()
+	return errors.Join(atLeastOne(l.Limit), l.adminFlags.Validate())
+}
+
+// atLeastOne refuses a limit by which nothing would be done.
+func atLeastOne(limit int) error {
+	if limit < 1 {
+		return errors.New("--limit is how many dead letters at the most: give 1 or more")
+	}
+	return nil
 }
 
 // lettersAtOnce is how many dead letters one request takes.

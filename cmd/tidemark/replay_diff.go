@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -28,6 +29,9 @@ func (d *replayDiffCmd) Validate() (err error) {
 	}
 	if d.to, err = replay.ParsePoint(d.To); err != nil {
 		return fmt.Errorf("--to %w", err)
+	}
+	if d.Top < 1 {
+		return errors.New("--top is how many videos are ranked: give 1 or more")
 	}
 	if len(d.IDs) > 0 && d.IDs[0] == "video" {
 		d.IDs = d.IDs[1:]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -29,6 +30,9 @@ func (e *replayExplainCmd) Validate() (err error) {
 	}
 	if e.until, err = replay.ParsePoint(e.Until); err != nil {
 		return fmt.Errorf("--until %w", err)
+	}
+	if e.Views < 0 {
+		return errors.New("--views is how many views are listed: give 0 or more")
 	}
 	return e.lookFlags.Validate()
 }

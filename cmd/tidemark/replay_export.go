@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector/replay"
@@ -76,10 +77,24 @@ func (e *replayExportCmd) source(ctx context.Context, o *replay.ExportOptions) (
 		}
 		o.Lineage = append(o.Lineage, events.Ancestor{Incarnation: incarnation, Last: a.LastSequence})
 	}
-	return replay.Paged{Fetch: func(ctx context.Context, from, to uint64) (*replay.Page, error) {
-		page, path := &replay.Page{}, fmt.Sprintf("/v1/admin/replay/export?from=%d&to=%d", from, min(to, events.MaxSequence))
-		return page, client.get(ctx, path, page)
-	}}, func() {}, nil
+	return client.log(), func() {}, nil
+}
+
+// log is the service's log, page by page.
+func (c *adminClient) log() replay.Source {
+	return replay.Paged{
+		Fetch: func(ctx context.Context, from, to uint64) (*replay.Page, error) {
+			page, path := &replay.Page{}, fmt.Sprintf("/v1/admin/replay/export?from=%d&to=%d", from, min(to, events.MaxSequence))
+			return page, c.get(ctx, path, page)
+		},
+		Locate: func(ctx context.Context, p replay.Point) (uint64, error) {
+			var found struct {
+				Sequence uint64 `json:"sequence"`
+			}
+			err := c.get(ctx, "/v1/admin/replay/point?at="+url.QueryEscape(p.String()), &found)
+			return found.Sequence, err
+		},
+	}
 }
 
 func writeManifest(w io.Writer, dir string, m *replay.Manifest) {

@@ -20,6 +20,14 @@ type foldFlags struct {
 	Detach       bool     `help:"Begin the run and do not wait for its end."`
 }
 
+// check refuses what cannot be meant.
+func (f *foldFlags) check() error {
+	if f.Throttle < 0 {
+		return errors.New("--throttle is how many events a second are folded at the most: give 1 or more, or leave it out")
+	}
+	return nil
+}
+
 // given names the flags that were given, of those that say how the log is folded.
 func (f *foldFlags) given() []string {
 	return flagsGiven("--throttle", f.Throttle != 0, "--from-snapshot", f.FromSnapshot, "--from-export", len(f.FromExport) > 0, "--on-disk", f.OnDisk)
@@ -78,6 +86,7 @@ type replayRebuildCmd struct {
 	Switch      bool   `xor:"what" help:"Do not rebuild: switch to the read model that was held back, or differed (with --accept)."`
 	Rollback    bool   `xor:"what" help:"Do not rebuild: go back to the read model that served before the last switch."`
 	Discard     bool   `xor:"what" help:"Do not rebuild: give up and remove the read model that was held back, differed, was not finished, or waits for the next start."`
+	Previous    bool   `help:"With --discard: give up the read model that served before the last switch, and with it the way back."`
 }
 
 // takes are the flags that each thing but a rebuild heeds, of those that say how.
@@ -86,7 +95,7 @@ var takes = map[string][]string{
 	"--dry-run":  {"--throttle", "--from-snapshot", "--from-export", "--on-disk"},
 	"--switch":   {"--accept", "--on-disk"},
 	"--rollback": {"--on-disk"},
-	"--discard":  {},
+	"--discard":  {"--previous"},
 	"a rebuild":  {"--throttle", "--from-snapshot", "--from-export", "--on-disk", "--accept", "--hold", "--fresh"},
 }
 
@@ -105,7 +114,7 @@ func (r *replayRebuildCmd) unheeded() error {
 	case r.Discard:
 		what = "--discard"
 	}
-	given := append(r.given(), flagsGiven("--accept", r.Accept, "--hold", r.Hold, "--fresh", r.Fresh, "--limit", r.Limit != 0)...)
+	given := append(r.given(), flagsGiven("--accept", r.Accept, "--hold", r.Hold, "--fresh", r.Fresh, "--limit", r.Limit != 0, "--previous", r.Previous)...)
 	for _, flag := range given {
 		if !slices.Contains(takes[what], flag) {
 			return fmt.Errorf("%s does not heed %s: leave that out", what, flag)
@@ -119,7 +128,7 @@ func (r *replayRebuildCmd) unheeded() error {
 
 // Validate refuses what does not go together.
 func (r *replayRebuildCmd) Validate() error {
-	if err := r.unheeded(); err != nil {
+	if err := errors.Join(r.unheeded(), r.foldFlags.check()); err != nil {
 		return err
 	}
 	switch {
@@ -176,7 +185,7 @@ func (r *replayRebuildCmd) Run(ctx context.Context) error {
 
 // discard gives up what was rebuilt and does not serve.
 func (r *replayRebuildCmd) discard(ctx context.Context, client *adminClient) error {
-	ended, err := client.start(ctx, "discard", map[string]any{"reason": r.Reason}, r.Detach)
+	ended, err := client.start(ctx, "discard", map[string]any{"reason": r.Reason, "previous": r.Previous}, r.Detach)
 	if err != nil {
 		return err
 	}

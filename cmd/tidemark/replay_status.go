@@ -118,6 +118,9 @@ func writeModels(w io.Writer, c *query.CheckpointStatus) {
 	if c.Rebuilding != "" {
 		text += ", being rebuilt " + c.Rebuilding
 	}
+	if c.Next != "" {
+		text += ", at the next start " + c.Next
+	}
 	if text != "" {
 		rows(w, "models", text)
 	}

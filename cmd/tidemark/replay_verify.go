@@ -25,7 +25,7 @@ func (v *replayVerifyCmd) Validate() error {
 	case v.ArchiveWait != 0 && v.ArchiveWait < time.Second:
 		return errors.New("--archive-wait is in whole seconds: give at least 1s")
 	}
-	return v.adminFlags.Validate()
+	return errors.Join(v.foldFlags.check(), v.adminFlags.Validate())
 }
 
 // Run compares, and ends with an error where something differs.
@@ -96,6 +96,11 @@ type replayRepairCmd struct {
 	adminFlags `embed:""`
 	foldFlags  `embed:""`
 	Reason     string `required:"" help:"Why, for the audit."`
+}
+
+// Validate refuses what cannot be meant.
+func (p *replayRepairCmd) Validate() error {
+	return errors.Join(p.foldFlags.check(), p.adminFlags.Validate())
 }
 
 // Run rewrites what differs.

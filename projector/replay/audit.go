@@ -300,6 +300,9 @@ func (r *RebuildResult) outcome() string {
 }
 
 func (r *DiscardResult) outcome() string {
+	if r.Previous {
+		return r.Model + " is given up, and with it the way back: what serves goes on serving"
+	}
 	return r.Model + " is given up: what serves goes on serving"
 }
 

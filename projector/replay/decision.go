@@ -48,6 +48,8 @@ func (l *ledger) decided(r *Run, names projector.ModelNames) bool {
 		switch {
 		case r.Kind == KindDiscard && (d.Model == names.Rebuilding || d.Model == names.Next || d.Model == names.Current):
 			return false // it waits still, or the start has taken it
+		case r.Kind == KindDiscard && result["previous"] == true && d.Model == names.Previous:
+			return false
 		case r.Kind == KindDiscard:
 		case d.Model == names.Current:
 			result["switched"], result["replaced"] = true, names.Previous

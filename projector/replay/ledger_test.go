@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -223,5 +224,19 @@ func TestACrashIsToldByTheModelsThatTheFilesName(t *testing.T) {
 				t.Errorf("%v", result)
 			}
 		})
+	}
+}
+
+// The way back is given up once no file names it; until then it is as it was.
+func TestACrashWithinTheDiscardOfTheWayBack(t *testing.T) {
+	l := ledger{Decides: []decision{{Run: "r", Model: "model-000001", Result: json.RawMessage(`{"model":"model-000001","previous":true}`)}}}
+	for names, done := range map[projector.ModelNames]bool{
+		{Current: "model-000002", Previous: "model-000001"}: false,
+		{Current: "model-000002"}:                           true,
+	} {
+		r := Run{ID: "r", Kind: KindDiscard}
+		if l.decided(&r, names) != done || (r.State == StateDone) != done {
+			t.Errorf("with %+v it is told as %q", names, r.State)
+		}
 	}
 }

@@ -53,6 +53,8 @@ type Paged struct {
 	// Fetch returns the page that begins at one sequence and ends at another at
 	// the latest.
 	Fetch func(ctx context.Context, from, to uint64) (*Page, error)
+	// Locate, where set, finds a point at once, as Point.Find does.
+	Locate func(ctx context.Context, p Point) (uint64, error)
 }
 
 // Bounds asks for those of the source.

@@ -87,6 +87,9 @@ func (p Point) Find(ctx context.Context, s Source) (uint64, error) {
 	case !p.isTime():
 		return p.Seq, nil
 	}
+	if paged, ok := s.(Paged); ok && paged.Locate != nil {
+		return paged.Locate(ctx, p)
+	}
 	low, high := first, last+1 // the first message after the time lies from low to high
 	if narrows, ok := s.(interface {
 		around(t time.Time) (low, high uint64)

@@ -285,6 +285,44 @@ func TestRebuildThatIsCalledForIsTriedUntilItStarts(t *testing.T) {
 	s.recounted("rebuilt")
 }
 
+// The way back can be given up too, also where the next start was to go it: then nothing
+// keeps the log for it.
+func TestTheWayBackIsGivenUp(t *testing.T) {
+	s := newService(t)
+	s.say(10)
+	s.end()
+	discard := func() (replay.RunID, error) {
+		return s.runs.StartDiscard(testContext(t), replay.DiscardOptions{Order: replay.Order{Actor: "somebody"}, Previous: true})
+	}
+	if _, err := discard(); !errors.Is(err, projector.ErrNoPrevious) {
+		t.Error(err)
+	}
+	for _, waits := range []bool{false, true} {
+		before := models(t, s)
+		s.rebuild(replay.RebuildOptions{})
+		if waits {
+			s.done(s.runs.StartRollback(testContext(t), replay.RollbackOptions{OnDisk: true}))
+		}
+		s.audit = nil
+		result := s.done(discard()).Result.(*replay.DiscardResult)
+		if left := models(t, s); len(left) != 1 || result.Model != before[0] || result.Needed.By != projector.NeededByCheckpoint {
+			t.Errorf("waits %t: %v are left of %v, %+v", waits, left, before, result)
+		}
+		if names, err := s.p.Names(); err != nil || names.Previous != "" || names.Next != "" {
+			t.Errorf("waits %t: %+v, %v", waits, names, err)
+		}
+		if last := s.audit[len(s.audit)-1]; !strings.Contains(last.Detail, "and with it the way back") {
+			t.Errorf("waits %t: audit %+v", waits, last)
+		}
+		if ended := s.run(s.runs.StartRollback(testContext(t), replay.RollbackOptions{})); !errors.Is(ended.Err(), projector.ErrNoPrevious) {
+			t.Errorf("waits %t: %s: %s", waits, ended.State, ended.Error)
+		}
+	}
+	s.stop()
+	s.start()
+	s.recounted("afterwards")
+}
+
 // A model that differs, one that is held, and one whose rebuild failed can be given
 // up: its directory goes, and the log need not be kept for it.
 func TestRebuiltModelIsGivenUp(t *testing.T) {

@@ -106,12 +106,18 @@ type RollbackOptions struct {
 }
 
 // DiscardOptions are who gives up a rebuilt model, and why.
-type DiscardOptions struct{ Order }
+type DiscardOptions struct {
+	Order
+	// Previous gives up the model that served before the present one in its place.
+	Previous bool
+}
 
 // DiscardResult is what a discard removed.
 type DiscardResult struct {
 	// Model is the directory of the model.
 	Model string `json:"model"`
+	// Previous: it served before the present one, to which there is no way back now.
+	Previous bool `json:"previous,omitempty"`
 	// Needed is who needs most of the log now, of those that are left.
 	Needed projector.Need `json:"needed"`
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 )
@@ -26,15 +27,20 @@ type Standby struct {
 // Standby names it as far as the snapshots say themselves, for a log that begins at
 // message first.
 func (s *Snapshots) Standby(log *eventlog.Log, first uint64) (*Standby, error) {
-	return s.find(log, first, func(*projector.SnapshotInfo) error { return nil })
+	return s.find(log.Incarnation(), log.Lineage(), first, func(*projector.SnapshotInfo) error { return nil })
 }
 
 // Verified names the newest that holds now: all of it is read and has its digest, and
 // the last message that it holds is the log's. It takes the time of reading them, and
 // little memory. One that is damaged is noted to be.
 func (s *Snapshots) Verified(ctx context.Context, log *eventlog.Log, first uint64) (*Standby, error) {
+	return s.VerifiedFor(ctx, log, log.Incarnation(), log.Lineage(), first)
+}
+
+// VerifiedFor is Verified for a log that is about to have another incarnation and lineage.
+func (s *Snapshots) VerifiedFor(ctx context.Context, log *eventlog.Log, incarnation events.Incarnation, lineage events.Lineage, first uint64) (*Standby, error) {
 	var took time.Duration
-	found, err := s.find(log, first, func(info *projector.SnapshotInfo) error {
+	found, err := s.find(incarnation, lineage, first, func(info *projector.SnapshotInfo) error {
 		return s.alone(ctx, func() error {
 			begun := time.Now()
 			defer func() { took += time.Since(begun) }()
@@ -50,7 +56,7 @@ func (s *Snapshots) Verified(ctx context.Context, log *eventlog.Log, first uint6
 // Stands reports whether the snapshot that was found is there still, and does as far as
 // it says itself: while it was read it may have been distrusted, or removed.
 func (s *Snapshots) Stands(log *eventlog.Log, first uint64, found *Standby) (bool, error) {
-	now, err := s.find(log, first, func(info *projector.SnapshotInfo) error {
+	now, err := s.find(log.Incarnation(), log.Lineage(), first, func(info *projector.SnapshotInfo) error {
 		if info.Seq != found.Seq {
 			return errors.New("it is another")
 		}
@@ -59,14 +65,14 @@ func (s *Snapshots) Stands(log *eventlog.Log, first uint64, found *Standby) (boo
 	return err == nil && now.Seq == found.Seq, err
 }
 
-func (s *Snapshots) find(log *eventlog.Log, first uint64, holds func(*projector.SnapshotInfo) error) (*Standby, error) {
+func (s *Snapshots) find(incarnation events.Incarnation, lineage events.Lineage, first uint64, holds func(*projector.SnapshotInfo) error) (*Standby, error) {
 	list, err := s.List()
 	if err != nil {
 		return nil, err
 	}
 	found := &Standby{}
 	for _, info := range slices.Backward(list) {
-		err := info.Fits(log.Incarnation(), log.Lineage())
+		err := info.Fits(incarnation, lineage)
 		if err == nil && info.Fault != "" {
 			err = errors.New(info.Fault)
 		}

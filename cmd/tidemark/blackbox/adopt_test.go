@@ -70,6 +70,47 @@ func TestARestoredOlderLogIsAdopted(t *testing.T) {
 	fresh.wantCounts(video, counts{Views: 4})
 }
 
+// A log that was trimmed and has lost its end is adopted where a snapshot holds what it has
+// forgotten, from which the next start rebuilds; without one it is not.
+func TestATrimmedLogThatIsRestoredIsRebuiltFromASnapshot(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--snapshot-interval", "1ns", "--checkpoint-interval", "1h", "--log-keep", "1ns")
+	w := worldOf(t, s)
+	video := newID()
+	for range 5 {
+		w.service().views(video)
+	}
+	w.replay("verify").exits(exitFine) // checkpoints, and so takes a snapshot
+	w.service().views(video)
+	w.hasSnapshot()
+	s.Kill()
+	s.Restart(t) // retention looks at once, and then every minute
+	worldOf(t, s).trimmed()
+	s.Stop(t)
+	jetstreams, backup, models := filepath.Join(s.Dir, "jetstream"), filepath.Join(t.TempDir(), "backup"), filepath.Join(s.Dir, "models")
+	copyDir(t, jetstreams, backup)
+	s.Restart(t)
+	w = worldOf(t, s)
+	w.service().views(video)
+	w.wantCounts(video, counts{Views: 7})
+	s.Stop(t)
+	copyDir(t, backup, jetstreams)
+	snapshots, aside := filepath.Join(models, "snapshots"), filepath.Join(t.TempDir(), "snapshots")
+	if err := os.Rename(snapshots, aside); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "r").exits(exitFault).says("its tail is lost", "begins at message 6", "there is no snapshot")
+	if err := os.Rename(aside, snapshots); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, "replay", "log", "adopt", "--data-dir", s.Dir, "--reason", "r").exits(exitFine).says("will rebuild", "the snapshot of message 6 holds what was before")
+	s.expects = "the log was adopted at message"
+	s.Restart(t)
+	w = worldOf(t, s)
+	w.wantCounts(video, counts{Views: 6})
+	w.replay("verify").exits(exitFine).says("differences    0")
+}
+
 // An adoption that is killed before the audit has it gets there at the next start, once.
 func TestAnAdoptionThatWasKilledIsAudited(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,14 @@ func TestWhatIsHeldIsToldAndGivenUp(t *testing.T) {
 	if len(entries) != 2 || entries[0]["reason"] != "the old count stays" || !strings.Contains(canonical(entries[0]["outcome"]), "model-000002") {
 		t.Errorf("audit: %v", entries)
 	}
+	w.replay("rebuild", "--reason", "r").exits(exitFine)
+	w.replay("rebuild", "--discard", "--previous", "--reason", "the new count is right").exits(exitFine).says("discarded      model-000001")
+	if names := s.models(t); len(names) != 1 {
+		t.Errorf("left: %v", names)
+	}
+	w.replay("rebuild", "--discard", "--previous", "--reason", "r").exits(exitFault).says("there is no model that served before")
+	w.replay("rebuild", "--previous", "--reason", "r").exits(exitUsage).says("does not heed --previous")
+	w.wantCounts(video, counts{Views: 3})
 }
 
 // A rebuild under way is cancelled, and not discarded.

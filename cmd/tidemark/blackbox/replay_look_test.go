@@ -46,6 +46,11 @@ func TestAnOperatorLooksBack(t *testing.T) {
 		"--time or --position": {"at", "video", video},
 		"names nothing":        {"explain", "video", "x"},
 		"no position":          {"diff", "--from", "yesterday"},
+		"--top is":             {"diff", "--from", "1", "--top", "0"},
+		"--views is":           {"explain", "video", video, "--views=-1"},
+		"--throttle is":        {"verify", "--throttle=-1"},
+		"--limit is":           {"dead-letters", "list", "--limit", "0"},
+		"positions name":       {"dead-letters", "drop", "1.0", "--type", "video.viewed", "--reason", "r"},
 	} {
 		w.replay(args...).exits(exitUsage).says(name)
 	}

@@ -70,6 +70,7 @@ var rights = map[string]right{
 	"POST /v1/admin/replay/diff":             {who: adminOnly},
 	"POST /v1/admin/replay/report":           {who: adminOnly},
 	"GET /v1/admin/replay/export":            {who: adminOnly},
+	"GET /v1/admin/replay/point":             {who: adminOnly},
 	"GET /v1/admin/replay/runs":              {who: adminOnly},
 	"GET /v1/admin/replay/runs/{id}":         {who: adminOnly},
 	"DELETE /v1/admin/replay/runs/{id}":      {who: adminOnly},
