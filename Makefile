@@ -39,15 +39,15 @@ lint: ## golangci-lint, with what .golangci.yml names
 	$(LINT) run
 
 test: race process ## all tests, with the race detector where goroutines meet
-	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v -x -F -f <($(GO) list $(RACE) $(PROCESS)))
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v -x -F -f <($(GO) list $(RACE) $(PROCESS)))
 
 race: ## the tests of packages with goroutines of their own, with the race detector
-	$(GO) test -race -timeout 15m $(RACE)
+	$(GO) test -race -timeout 30m $(RACE)
 
 # They build the binary themselves, so Go's test cache would not notice that it
 # has changed: -count=1 runs them always.
 process: ## only the tests that start the built binary; RACE_BINARY=1 builds it with the race detector
-	$(if $(RACE_BINARY),BLACKBOX_BUILD_FLAGS=-race) $(GO) test -count=1 -timeout 15m $(PROCESS)
+	$(if $(RACE_BINARY),BLACKBOX_BUILD_FLAGS=-race) $(GO) test -count=1 -timeout 30m $(PROCESS)
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@set -e; for package in $$($(GO) list ./...); do \

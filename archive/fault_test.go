@@ -108,7 +108,7 @@ func TestTheDiskIsFull(t *testing.T) {
 func TestTablesAreLocked(t *testing.T) {
 	s := archivetest.Start(t)
 	w := newWorld(t, s.URL("postgres"))
-	w.configure = func(cfg *Config) { cfg.WriteLimit = 200 * time.Millisecond }
+	w.configure = func(cfg *Config) { cfg.WriteLimit = time.Second }
 	g := newTraffic(7)
 	w.start()
 	w.commitMany(g, 50)

@@ -400,7 +400,7 @@ func TestJudgingAnewWaitsForNoLock(t *testing.T) {
 	w.stopArchive()
 	w.judgeOtherwise()
 	release := w.hold("history_hourly")
-	w.configure = func(cfg *Config) { cfg.WriteLimit = 200 * time.Millisecond }
+	w.configure = func(cfg *Config) { cfg.WriteLimit = time.Second }
 	w.startArchive()
 	w.until("the lock is waited for no longer", func() bool {
 		err := w.archive.Status().Rejudge.Err
@@ -424,7 +424,7 @@ func TestJudgingAnewGoesOnWithItsFold(t *testing.T) {
 	configure, begun := w.configure, 0
 	w.configure = func(cfg *Config) {
 		configure(cfg)
-		cfg.WriteLimit = 200 * time.Millisecond
+		cfg.WriteLimit = time.Second
 		begin := cfg.Fold
 		cfg.Fold = func(who string, o projector.FoldOptions) (replay.Folding, error) { begun++; return begin(who, o) }
 	}

@@ -17,7 +17,7 @@ import (
 func TestAServerThatSaysNothingHoldsNobody(t *testing.T) {
 	s := archivetest.Start(t)
 	w := newWorld(t, s.URL("postgres"))
-	w.configure = func(cfg *Config) { cfg.PageLimit, cfg.WriteLimit = 300*time.Millisecond, 300*time.Millisecond }
+	w.configure = func(cfg *Config) { cfg.PageLimit, cfg.WriteLimit = time.Second, time.Second }
 	g := newTraffic(21)
 	w.start()
 	w.commitMany(g, 60)
@@ -37,7 +37,7 @@ func TestAServerThatSaysNothingHoldsNobody(t *testing.T) {
 		"a server that stands still": func() func() { s.Freeze(); return s.Thaw },
 	} {
 		release := hold()
-		if n, err := r.Cycle(testContext(t)); n != 0 || !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "it has not answered for 300ms") {
+		if n, err := r.Cycle(testContext(t)); n != 0 || !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "it has not answered for 1s") {
 			t.Errorf("%s: trimmed %d messages, %v", what, n, err)
 		}
 		if err := r.Status().Err; !errors.Is(err, ErrUnavailable) {

@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -12,30 +11,20 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
-	"go.uber.org/goleak"
 
 	"github.com/tidemark-io/tidemark/archive/archivetest"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/internal/leaktest"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	shared.stop()
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			println(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { leaktest.Main(m, shared.stop) }
 
 // patience bounds waits for what must happen; it is never waited out in a good run.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()

@@ -37,8 +37,8 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "Installing for the tests: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+apt-get -o Acquire::Retries=3 update -qq
+apt-get -o Acquire::Retries=3 install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 # The package starts a server for the machine, which no test uses.
 if [[ " ${missing[*]} " == *" postgresql "* ]]; then
   service postgresql stop >/dev/null 2>&1 || true

@@ -35,10 +35,10 @@ func TestNATSConfigurationCarriesTheLog(t *testing.T) {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		t.Fatal("the server does not come up")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	log, err := eventlog.Open(ctx, eventlog.Config{URL: s.ClientURL(), User: "tidemark", Password: "a-password"})
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds waits for what must happen; it is never waited out in a good run.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()

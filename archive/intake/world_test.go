@@ -26,7 +26,7 @@ import (
 )
 
 // patience bounds every wait; nothing is asserted about time.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // world is an application's database, and the counts that follow from it.
 type world struct {

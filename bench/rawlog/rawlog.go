@@ -122,7 +122,7 @@ type Consumed struct {
 }
 
 // silence is how long a reader waits for the next message.
-const silence = 3 * time.Second
+const silence = 20 * time.Second
 
 // Consume reads a stream from its beginning to its present end through a pull
 // consumer without acknowledgements, as fast as the client library delivers, and

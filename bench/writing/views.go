@@ -85,7 +85,7 @@ func (v *views) answerSize(ctx context.Context, address string) (int, error) {
 }
 
 // checkLimit is how long the fold may be behind when it is asked.
-const checkLimit = 10 * time.Second
+const checkLimit = time.Minute
 
 // check compares the sum of all counters with the number of acknowledgements.
 func (v *views) check(ctx context.Context, address string) error {

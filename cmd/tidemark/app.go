@@ -285,6 +285,9 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) announce(ctx context.Context) error {
 	select {
 	case <-a.projector.Live():
+		if a.opsListen != nil {
+			a.logger.Info("metrics are served", "address", "http://"+a.opsListen.Addr().String())
+		}
 		a.logger.Info("tidemark serves", "address", "http://"+a.listener.Addr().String(), "version", version,
 			"roles", strings.Join(a.cfg.Roles, ","), "data_dir", a.cfg.DataDir, "event_log", a.cfg.logConfig(a.logger).Where(), "incarnation", a.log.Incarnation().String())
 		<-ctx.Done()

@@ -145,7 +145,7 @@ func TestTheBinaryHoldsNoTestSupport(t *testing.T) {
 			continue
 		}
 		for _, dependency := range p.Deps {
-			if dependency == "testing" || strings.HasSuffix(dependency, "/openapitest") || strings.HasSuffix(dependency, "/archivetest") || strings.HasSuffix(dependency, "/oracle") {
+			if dependency == "testing" || strings.HasSuffix(dependency, "/openapitest") || strings.HasSuffix(dependency, "/archivetest") || strings.HasSuffix(dependency, "/leaktest") || strings.HasSuffix(dependency, "/oracle") {
 				t.Errorf("the binary holds %s", dependency)
 			}
 		}

@@ -263,13 +263,8 @@ func TestLimitDecidesBetweenWithdrawnAndUnknown(t *testing.T) {
 	l := openLog(t, testConfig(t))
 	w := l.NewWriter(WriterConfig{})
 	g := gated(w)
-	flying := make(chan error, 1)
-	go func() {
-		_, err := w.CommitWithin(testContext(t), 300*time.Millisecond, entry("flying", 1))
-		flying <- err
-	}()
 	stop := runWriter(t, w)
-	<-g.entered
+	flying := flies(t, w, g)
 	_, err := w.CommitWithin(testContext(t), time.Millisecond, entry("queued", 1))
 	if !errors.Is(err, ErrRejected) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("queued: %v", err)
@@ -287,6 +282,29 @@ func TestLimitDecidesBetweenWithdrawnAndUnknown(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// flies commits with a limit that is over when the entry is in flight, and not before.
+func flies(t *testing.T, w *Writer, g *gate) <-chan error {
+	t.Helper()
+	for limit := 100 * time.Millisecond; ; limit *= 2 {
+		flying := make(chan error, 1)
+		go func() {
+			_, err := w.CommitWithin(testContext(t), limit, entry("flying", 1))
+			flying <- err
+		}()
+		select {
+		case <-g.entered:
+			return flying
+		case err := <-flying:
+			if errors.Is(err, ErrRejected) {
+				continue // it was over before
+			}
+			<-g.entered
+			flying <- err
+			return flying
+		}
 	}
 }
 

@@ -152,8 +152,7 @@ func TestRunThatWasNotBegunAndIsInTheAuditIsToldAsFailed(t *testing.T) {
 	for range 2 {
 		s.stop()
 		s.start()
-		for len(s.heard()) < 2 {
-		}
+		s.hears(2)
 		s.audited("begun", "failed: nothing was begun")
 	}
 	if again := s.done(s.runs.StartVerify(testContext(t), replay.VerifyOptions{Order: by})); again.ID == s.heard()[0].Run {
@@ -206,10 +205,11 @@ func TestSwitchThatTheAuditHasNotHeardOfIsToldByTheNextStart(t *testing.T) {
 		s.unaudited = nil
 		for range 2 {
 			s.start()
-			for run, err := s.runs.Status(id); err != nil || run.State != replay.StateDone; run, err = s.runs.Status(id) {
-			}
-			for len(s.heard()) < 2 { // it is written beside what serves
-			}
+			s.until("the run is known as done", func() bool {
+				run, err := s.runs.Status(id)
+				return err == nil && run.State == replay.StateDone
+			})
+			s.hears(2) // it is written beside what serves
 			s.audited("begun", "done: model-000002 serves in place of model-000001")
 			s.stop()
 		}
@@ -232,8 +232,7 @@ func TestEndThatCouldNotBeAuditedIsToldByTheNextStart(t *testing.T) {
 	s.unaudited = nil
 	for range 2 {
 		s.start()
-		for len(s.heard()) < 2 {
-		}
+		s.hears(2)
 		s.audited("begun", "done: model-000002 serves in place of model-000001: equal")
 		s.stop()
 	}

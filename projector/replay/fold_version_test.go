@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
-	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/projector/checkpoint"
@@ -34,6 +34,18 @@ func ageFold(t testing.TB, dir string) {
 	}
 }
 
+// deaf has the audit take no entry, so that no run is begun, until hear is called.
+func (s *service) deaf() (hear func()) {
+	var hears atomic.Bool
+	s.unaudited = func(replay.Action) error {
+		if !hears.Load() {
+			return errFull
+		}
+		return nil
+	}
+	return func() { hears.Store(true) }
+}
+
 // TestWhatIsHeldOfAnotherFoldKeepsNoneFromBeingRebuilt: neither it nor what serves is
 // what this binary's fold makes.
 func TestWhatIsHeldOfAnotherFoldKeepsNoneFromBeingRebuilt(t *testing.T) {
@@ -49,16 +61,12 @@ func TestWhatIsHeldOfAnotherFoldKeepsNoneFromBeingRebuilt(t *testing.T) {
 	s.stop()
 	ageFold(t, filepath.Join(s.dir, "models", "model-000001"))
 	ageFold(t, filepath.Join(s.dir, "models", held))
+	hear := s.deaf()
 	s.start()
 	if from, changed := s.p.FoldChanged(); !changed || from != 0 {
 		t.Errorf("what serves was made by fold %d", from)
 	}
-	wait := testContext(t)
-	for changed := true; changed && wait.Err() == nil; runtime.Gosched() {
-		_, changed = s.p.FoldChanged()
-	}
-	if _, changed := s.p.FoldChanged(); changed {
-		t.Error("the model of the earlier fold serves on")
-	}
+	hear()
+	s.until("the model of this fold serves", func() bool { _, changed := s.p.FoldChanged(); return !changed })
 	s.recounted("rebuilt")
 }

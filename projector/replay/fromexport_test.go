@@ -32,12 +32,13 @@ func (s *service) forget(upTo uint64) {
 	if err := s.log.Trim(testContext(s.t), upTo); err != nil {
 		s.t.Fatal(err)
 	}
-	for first := uint64(0); first <= upTo; {
-		var err error
-		if first, _, err = s.log.Bounds(testContext(s.t)); err != nil {
+	s.until("the log has forgotten them", func() bool {
+		first, _, err := s.log.Bounds(testContext(s.t))
+		if err != nil {
 			s.t.Fatal(err)
 		}
-	}
+		return first > upTo
+	})
 }
 
 func TestRebuildVerifyRepairAndReportReadExportsBeforeTheLog(t *testing.T) {
@@ -98,21 +99,9 @@ func TestInterruptedRebuildReadsItsExportAgain(t *testing.T) {
 	last := s.end()
 	s.export("all", 1, last-20, replay.ExportOptions{})
 	s.forget(last - 40)
-	id, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{FromExports: []string{"all"}, EventsPerSecond: 200})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := int64(0); n < 10; {
-		run, err := s.runs.Status(id)
-		if err != nil || run.State != replay.StateRunning {
-			t.Fatalf("%v %+v", err, run)
-		}
-		n = run.Progress.Events
-	}
-	s.stop()
-	s.start()
-	for run, err := s.runs.Status(id); err != nil || run.State == replay.StateCancelled; run, err = s.runs.Status(id) {
-	}
+	id, lift := s.halts(last-10, replay.RebuildOptions{FromExports: []string{"all"}}) // behind the export
+	lift()
+	s.goesOn(id)
 	r := s.done(id, nil).Result.(*replay.RebuildResult)
 	if !r.Switched || !r.Equal || r.Events >= int64(last) || len(r.Base.Exports) != 1 {
 		t.Errorf("%+v begun with %v", r, r.Base)

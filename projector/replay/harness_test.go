@@ -7,17 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/internal/leaktest"
 	"github.com/tidemark-io/tidemark/projector/replay"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m, nil) }
 
 // patience bounds waits for what must happen; it is never waited out in a good run.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()
@@ -96,6 +95,22 @@ func mustRead(t testing.TB, s replay.Source) []eventlog.Message {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// halting is a source that stands still before a message until the read ends.
+type halting struct {
+	replay.Source
+	at uint64
+}
+
+func (h halting) Read(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
+	return h.Source.Read(ctx, from, to, func(m eventlog.Message) error {
+		if m.Seq == h.at {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return fn(m)
+	})
 }
 
 // kept is a part of a log that was read before, from its first message on.

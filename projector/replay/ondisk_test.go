@@ -84,23 +84,9 @@ func TestRebuildOnDiskServesFromTheNextStartOn(t *testing.T) {
 	if !errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), "--on-disk") {
 		t.Errorf("in memory: %v", err)
 	}
-	slowly := replay.RebuildOptions{OnDisk: true, EventsPerSecond: 100, Order: replay.Order{Reason: "slowly"}}
-	id, err := s.runs.StartRebuild(testContext(t), slowly)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for read := int64(0); read < 40; {
-		run, err := s.runs.Status(id)
-		if err != nil || run.State != replay.StateRunning {
-			t.Fatalf("%v %+v", err, run)
-		}
-		read = run.Progress.Events
-	}
-	s.stop()
-	s.start()
-	// It goes on by itself.
-	for run, err := s.runs.Status(id); err != nil || run.State == replay.StateCancelled; run, err = s.runs.Status(id) {
-	}
+	id, lift := s.halts(100, replay.RebuildOptions{OnDisk: true})
+	lift()
+	s.goesOn(id)
 	r := s.done(id, nil).Result.(*replay.RebuildResult)
 	if !r.Equal || r.Switched || !r.NextStart || r.Events >= 200 || r.Digest != r.LiveDigest {
 		t.Errorf("%+v", r)

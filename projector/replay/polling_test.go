@@ -179,13 +179,14 @@ func TestReadersNoticeNothingOfARebuild(t *testing.T) {
 		work.Go(func() {
 			p := &poller{server: server, ids: ids, counts: map[string]map[string]int64{}}
 			for ctx.Err() == nil {
+				before := p.resets
 				if err := p.poll(); err != nil {
 					t.Error(err)
 					return
 				}
+				polls.Add(1)
+				resets.Add(int64(p.resets - before))
 			}
-			polls.Add(int64(p.polls))
-			resets.Add(int64(p.resets))
 		})
 	}
 	work.Go(rest)
@@ -198,10 +199,8 @@ func TestReadersNoticeNothingOfARebuild(t *testing.T) {
 			t.Errorf("%+v", back)
 		}
 	}
+	s.until("they have polled, and been told of a switch", func() bool { return t.Failed() || polls.Load() >= 100 && resets.Load() > 0 })
 	stop()
 	work.Wait()
-	if polls.Load() < 100 || resets.Load() == 0 {
-		t.Errorf("%d polls, %d resets", polls.Load(), resets.Load())
-	}
 	s.recounted("in the end")
 }

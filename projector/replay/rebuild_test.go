@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,36 +96,14 @@ func TestRebuildIsHeldForASwitchByHand(t *testing.T) {
 	s.recounted("switched")
 }
 
-// A rebuild under a slow pace is interrupted by the end of the service; the next
-// start goes on with it by itself. One that is cancelled is gone.
+// A rebuild is interrupted by the end of the service; the next start goes on with it by
+// itself. One that is cancelled is gone.
 func TestInterruptedRebuildIsGoneOnWith(t *testing.T) {
 	s := newService(t)
 	s.say(40)
 	s.end()
-	slowly := replay.RebuildOptions{EventsPerSecond: 40, Order: replay.Order{Reason: "slowly"}}
-	underWay := func() replay.RunID {
-		id, err := s.runs.StartRebuild(testContext(t), slowly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for events := int64(0); events < 10; {
-			run, err := s.runs.Status(id)
-			if err != nil || run.State != replay.StateRunning {
-				t.Fatalf("%v %+v", err, run)
-			}
-			events = run.Progress.Events
-		}
-		return id
-	}
-	// goesOn waits until the run goes on by itself, in another process.
-	goesOn := func(id replay.RunID) {
-		s.stop()
-		s.start()
-		for run, err := s.runs.Status(id); err != nil || run.State == replay.StateCancelled; run, err = s.runs.Status(id) {
-		}
-	}
-	id := underWay()
-	goesOn(id)
+	id, lift := s.halts(10, replay.RebuildOptions{Order: replay.Order{Reason: "slowly"}})
+	s.goesOn(id)
 	resumed, err := s.runs.Status(id)
 	if err != nil {
 		t.Fatal(err)
@@ -142,9 +119,10 @@ func TestInterruptedRebuildIsGoneOnWith(t *testing.T) {
 		t.Errorf("cancelled, and there is one to go on with: %v", err)
 	}
 
-	slowly.EventsPerSecond = 200
-	id = underWay()
-	goesOn(id)
+	lift()
+	id, lift = s.halts(100, replay.RebuildOptions{})
+	lift()
+	s.goesOn(id)
 	r := s.done(id, nil).Result.(*replay.RebuildResult)
 	if !r.Switched || !r.Equal || r.Events >= 200 {
 		t.Errorf("%+v", r)
@@ -175,20 +153,13 @@ func TestRebuildIsNotGoneOnWithUnderARunThatHasEnded(t *testing.T) {
 	s.end()
 	source := breaking{s.source, new(atomic.Uint64)}
 	s.source = source
-	s.stop()
-	s.start()
-	first, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 40, Order: replay.Order{Actor: "the first"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for run, err := s.runs.Status(first); err != nil || run.Progress.Events < 10; run, err = s.runs.Status(first) {
-	}
+	first, lift := s.halts(10, replay.RebuildOptions{Order: replay.Order{Actor: "the first"}})
+	lift()
 	s.stop()
 	s.free = 1 << 20    // so little memory that this start cannot go on with it
 	s.retry = time.Hour // and does not before it is gone on with by hand
 	s.start()
-	for len(s.heard()) < 2 {
-	}
+	s.hears(2)
 	s.audited("begun", "cancelled")
 	s.free = 1 << 40
 	source.from.Store(150)
@@ -200,8 +171,7 @@ func TestRebuildIsNotGoneOnWithUnderARunThatHasEnded(t *testing.T) {
 	s.stop()
 	s.retry = 0
 	s.start()
-	for len(s.heard()) < 6 {
-	}
+	s.hears(6)
 	s.audited("begun", "cancelled", "begun", "failed", "begun", "done")
 	if third := s.heard()[5]; third.Run == first || third.Run == second.ID || third.Actor != "another" {
 		t.Errorf("%+v", third)
@@ -244,13 +214,14 @@ func TestAnotherFoldVersionIsRebuiltByItself(t *testing.T) {
 	s.end()
 	s.stop()
 	ageFold(t, filepath.Join(s.dir, "models", "model-000001"))
+	hear := s.deaf()
 	s.start()
 	if _, changed := s.p.FoldChanged(); !changed {
 		t.Fatal("the checkpoint is not one of another fold")
 	}
-	for len(s.runs.List()) == 0 {
-	}
-	r := s.done(s.runs.List()[0].ID, nil).Result.(*replay.RebuildResult)
+	hear()
+	s.hears(1)
+	r := s.done(s.heard()[0].Run, nil).Result.(*replay.RebuildResult)
 	if _, changed := s.p.FoldChanged(); changed || !r.Switched || !r.Equal {
 		t.Errorf("%+v", r)
 	}
@@ -276,12 +247,7 @@ func TestRebuildThatIsCalledForIsTriedUntilItStarts(t *testing.T) {
 		return nil
 	}
 	s.start()
-	wait := testContext(t)
-	for changed := true; changed; runtime.Gosched() {
-		if _, changed = s.p.FoldChanged(); wait.Err() != nil {
-			t.Fatalf("the model of the earlier fold serves on: %+v", s.runs.List())
-		}
-	}
+	s.until("the model of this fold serves", func() bool { _, changed := s.p.FoldChanged(); return !changed })
 	s.recounted("rebuilt")
 }
 

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -103,8 +102,16 @@ func (s *service) start() {
 		})
 	}
 	<-p.Live()
-	for s.runs.Accepts() != nil {
-		runtime.Gosched()
+	s.until("runs are accepted", func() bool { return s.runs.Accepts() == nil })
+}
+
+// until waits for a condition.
+func (s *service) until(what string, holds func() bool) {
+	s.t.Helper()
+	for wait := testContext(s.t); !holds(); time.Sleep(time.Millisecond) {
+		if wait.Err() != nil {
+			s.t.Fatalf("waited in vain until %s; runs: %+v", what, s.runs.List())
+		}
 	}
 }
 
@@ -142,6 +149,12 @@ func (s *service) heard() []replay.Action {
 	s.auditMu.Lock()
 	defer s.auditMu.Unlock()
 	return slices.Clone(s.audit)
+}
+
+// hears waits until the audit was told so much.
+func (s *service) hears(entries int) {
+	s.t.Helper()
+	s.until(fmt.Sprint(entries, " entries are in the audit"), func() bool { return len(s.heard()) >= entries })
 }
 
 // audited compares what the audit has of runs with the beginnings of what it should
@@ -252,21 +265,57 @@ func (s *service) rebuild(o replay.RebuildOptions) *replay.RebuildResult {
 	return s.done(s.runs.StartRebuild(testContext(s.t), o)).Result.(*replay.RebuildResult)
 }
 
+// halts has a rebuild begun whose source stands still before a message, and returns when
+// it has got there. From the next start on it goes on, if it was lifted before.
+func (s *service) halts(at uint64, o replay.RebuildOptions) (id replay.RunID, lift func()) {
+	s.t.Helper()
+	whole := s.source
+	s.stop()
+	s.source = halting{whole, at}
+	s.start()
+	id, err := s.runs.StartRebuild(testContext(s.t), o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.until("the rebuild stands still", func() bool {
+		run, err := s.runs.Status(id)
+		if err != nil || run.State != replay.StateRunning {
+			s.t.Fatalf("%v %+v", err, run)
+		}
+		return run.Progress.Seq == at-1
+	})
+	return id, func() { s.source = whole }
+}
+
+// goesOn ends the service, starts it again, and waits until the run goes on by itself.
+func (s *service) goesOn(id replay.RunID) {
+	s.t.Helper()
+	s.stop()
+	s.start()
+	s.until("the rebuild is gone on with", func() bool {
+		run, err := s.runs.Status(id)
+		return err == nil && run.State != replay.StateCancelled
+	})
+}
+
 // snapshot has a checkpoint written, and waits until it is kept as a snapshot.
 func (s *service) snapshot() projector.SnapshotInfo {
 	s.t.Helper()
 	if _, err := s.p.Checkpoint(testContext(s.t), s.end()); err != nil {
 		s.t.Fatal(err)
 	}
-	for wait := testContext(s.t); ; time.Sleep(time.Millisecond) {
+	var last projector.SnapshotInfo
+	s.until("the checkpoint is kept as a snapshot", func() bool {
 		list, err := projector.ListSnapshots(projector.SnapshotsDir(filepath.Join(s.dir, "models")))
-		if err != nil || wait.Err() != nil {
-			s.t.Fatal(list, err)
+		if err != nil {
+			s.t.Fatal(err)
 		}
-		if n := len(list); n > 0 && list[n-1].Seq == s.end() {
-			return list[n-1]
+		if len(list) > 0 {
+			last = list[len(list)-1]
 		}
-	}
+		return last.Seq == s.end()
+	})
+	return last
 }
 
 // laterSnapshot says more until a snapshot is kept of that: none is of a checkpoint that

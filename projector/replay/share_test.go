@@ -19,23 +19,26 @@ func TestFoldsBesideARebuildWaitForItsMemory(t *testing.T) {
 	// Room for one fold, of 320 MiB in memory or 264 on disk, and not for two.
 	s.limit, s.model, s.onDisk, s.scrub = 500<<20, 64<<20, 64<<20, time.Millisecond
 	s.start()
-	slowly, err := s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 50, Order: replay.Order{Reason: "slowly"}})
-	for wait := testContext(t); wait.Err() == nil && (errors.Is(err, replay.ErrMemory) || errors.Is(err, replay.ErrBusy)); { // a scrub was first
-		slowly, err = s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 50, Order: replay.Order{Reason: "slowly"}})
-	}
+	var slowly replay.RunID
+	var err error
+	s.until("no scrub is in the way of the rebuild", func() bool {
+		slowly, err = s.runs.StartRebuild(testContext(t), replay.RebuildOptions{EventsPerSecond: 1, Order: replay.Order{Reason: "slowly"}})
+		return !errors.Is(err, replay.ErrMemory) && !errors.Is(err, replay.ErrBusy)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for s.runs.VerifyStats().Postponed == 0 {
+	s.until("a scrub waits", func() bool {
 		if one, err := s.runs.Status(slowly); err != nil || one.State != replay.StateRunning {
 			t.Fatalf("%+v, %v", one, err)
 		}
-	}
+		return s.runs.VerifyStats().Postponed > 0
+	})
 	before := s.runs.VerifyStats()
-	_, err = s.runs.StartVerify(testContext(t), replay.VerifyOptions{})
-	for wait := testContext(t); wait.Err() == nil && errors.Is(err, replay.ErrBusy); { // a scrub that is about to be refused
+	s.until("no scrub is about to be refused", func() bool {
 		_, err = s.runs.StartVerify(testContext(t), replay.VerifyOptions{})
-	}
+		return !errors.Is(err, replay.ErrBusy)
+	})
 	if !errors.Is(err, replay.ErrMemory) || !strings.Contains(err.Error(), "(rebuild "+string(slowly)) || !strings.Contains(err.Error(), "wait for the end of that") {
 		t.Errorf("beside the rebuild: %v", err)
 	}
@@ -45,9 +48,5 @@ func TestFoldsBesideARebuildWaitForItsMemory(t *testing.T) {
 	if err := s.runs.Cancel(testContext(t), slowly, replay.Order{}); err != nil {
 		t.Fatal(err)
 	}
-	for wait := testContext(t); s.runs.VerifyStats().Runs == before.Runs; {
-		if wait.Err() != nil {
-			t.Fatalf("it is not scrubbed: %+v", s.runs.VerifyStats())
-		}
-	}
+	s.until("it is scrubbed", func() bool { return s.runs.VerifyStats().Runs > before.Runs })
 }

@@ -190,10 +190,7 @@ func TestScrubOnDiskWhereMemoryDoesNotSuffice(t *testing.T) {
 	s.stop()
 	s.free, s.onDisk, s.scrub = 210<<20, little, time.Millisecond // enough on disk, and not in memory
 	s.start()
-	wait := testContext(t)
-	for s.runs.VerifyStats().LastSuccess == 0 && wait.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	s.until("it is scrubbed", func() bool { return s.runs.VerifyStats().LastSuccess > 0 })
 	if stats := s.runs.VerifyStats(); stats.LastSuccess == 0 || stats.Failed > 0 {
 		t.Errorf("%+v", stats)
 	}

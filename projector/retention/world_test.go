@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/internal/leaktest"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 	"github.com/tidemark-io/tidemark/projector/replay"
@@ -25,11 +24,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDirectory); dir != "" {
 		trimAndDie(dir)
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m, nil)
 }
 
 // patience bounds waits for what must happen; it is never waited out in a good run.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()

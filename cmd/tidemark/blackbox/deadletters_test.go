@@ -62,7 +62,7 @@ func TestDeadLettersAreListedShownRedrivenAndDropped(t *testing.T) {
 	soon, never := newID(), newID()
 	// A view that is a little too early, or in time where this machine is slow.
 	n.publish(recordBatch(aheadView(soon, "soon", 3*time.Second)))
-	n.publish(recordBatch(aheadView(never, "far", time.Hour), aheadView(never, "near", time.Second)))
+	n.publish(recordBatch(aheadView(never, "far", time.Hour), aheadView(never, "near", 3*time.Second)))
 	n.publish([]byte("no record batch"))
 	garbage, far := "3.0", "2.0"
 	w.awaitLetter(garbage)
@@ -222,7 +222,7 @@ func TestDeadLettersThatDoNotLiveLongReachTheirStream(t *testing.T) {
 func TestDeadLettersStayUntilTheirStreamTakesThem(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	s := start(t, "--nats-url", n.url)
+	s := start(t, "--nats-url", n.url, "--wait-limit", "2s") // a command waits for the stream in vain
 	s.expects = "dead letters could not be published, they will be tried again"
 	w := worldOf(t, s)
 	n.limitDeadLetters(1)

@@ -25,7 +25,7 @@ import (
 const (
 	intakeFiles = "../../../archive/intake/testdata/"
 	// intakePatience bounds a whole import.
-	intakePatience = 3 * time.Minute
+	intakePatience = 8 * time.Minute
 )
 
 // application is a plausible short-video application that knows nothing of
@@ -255,15 +255,21 @@ func TestIngestFollowsUntilItIsStopped(t *testing.T) {
 	}
 }
 
+// addressOfMetrics waits for the line that says where they are served.
+func addressOfMetrics(t *testing.T, said *served.Log) (address string) {
+	t.Helper()
+	eventually(t, "the address of the metrics", func() (bool, string) {
+		_, after, _ := strings.Cut(said.String(), `msg="metrics are served" address=`)
+		var whole bool
+		address, _, whole = strings.Cut(after, "\n")
+		return whole, said.String()
+	})
+	return address
+}
+
 func metricsOf(t *testing.T, said *served.Log) string {
 	t.Helper()
-	var address string
-	eventually(t, "the address of the metrics", func() (bool, string) {
-		_, after, found := strings.Cut(said.String(), `msg="metrics are served" address=`)
-		address, _, _ = strings.Cut(after, "\n")
-		return found, said.String()
-	})
-	answer, err := http.Get(address + "/metrics")
+	answer, err := http.Get(addressOfMetrics(t, said) + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

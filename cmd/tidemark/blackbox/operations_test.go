@@ -1,7 +1,6 @@
 package blackbox
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,12 +76,11 @@ func TestMetricSeriesDoNotGrowWithPaths(t *testing.T) {
 
 func TestTheOperationsAddress(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
-	s := start(t, "--ops-listen", address)
+	s := start(t, "--ops-listen", "127.0.0.1:0")
 	w := worldOf(t, s)
 	w.anonymous().get("/metrics").want(404)
 	w.anonymous().get("/debug/pprof/").want(404)
-	ops := worldOf(t, &Service{Process: &served.Process{URL: "http://" + address}})
+	ops := worldOf(t, &Service{Process: &served.Process{URL: addressOfMetrics(t, s.Log)}})
 	if text := string(ops.anonymous().get("/metrics").want(200).Body); !strings.Contains(text, "tidemark_") {
 		t.Errorf("no metrics of tidemark at the operations address: %s", clip(text))
 	}
@@ -90,16 +88,6 @@ func TestTheOperationsAddress(t *testing.T) {
 	for _, path := range []string{"/v1/position", "/v1/videos/batch-metadata?ids=" + newID()} {
 		ops.anonymous().get(path).want(404)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestWhatDoesNotBelongOnThePublicAddress(t *testing.T) {

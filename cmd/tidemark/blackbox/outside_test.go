@@ -163,7 +163,7 @@ func TestTwoNodesOfOneLogAnswerAlike(t *testing.T) {
 func TestCommandsWaitForAnOutsideLogAndReadsDoNot(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url, "--commit-limit", "300ms"))
+	w := worldOf(t, start(t, "--nats-url", n.url, "--commit-limit", "3s"))
 	video, user := newID(), w.user()
 	user.likes(video)
 	w.wantCounts(video, counts{Likes: 1})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,12 @@ const (
 	secret = "the secret of the black-box tests, long enough"
 	// patience bounds every wait. It is long because two busy cores are slow;
 	// nothing is asserted about time that is shorter.
-	patience = 20 * time.Second
+	patience = 90 * time.Second
 )
+
+// unhurried has a service wait longer than by default for its disk and its fold, which
+// share two cores with those of many other tests.
+var unhurried = []string{"--wait-limit", "20s", "--commit-limit", "20s"}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -41,7 +46,7 @@ func run(m *testing.M) int {
 	if binary, err = served.Build(dir, strings.Fields(os.Getenv("BLACKBOX_BUILD_FLAGS"))...); err != nil {
 		return complain(err)
 	}
-	common = &Service{Process: served.New(binary, filepath.Join(dir, "common"), "--jwt-secret", secret, "--cors-origin", pageOrigin)}
+	common = &Service{Process: served.New(binary, filepath.Join(dir, "common"), slices.Concat(unhurried, []string{"--jwt-secret", secret, "--cors-origin", pageOrigin})...)}
 	defer common.Kill()
 	if err := common.Start(); err != nil {
 		return complain(err)
@@ -89,7 +94,7 @@ func start(t testing.TB, flags ...string) *Service {
 
 func startIn(t testing.TB, dir string, flags ...string) *Service {
 	t.Helper()
-	s := &Service{Process: served.New(binary, dir, flags...)}
+	s := &Service{Process: served.New(binary, dir, slices.Concat(unhurried, flags)...)}
 	t.Cleanup(func() {
 		s.Kill()
 		if fault := s.fault(); fault != "" {

@@ -84,7 +84,7 @@ func TestKilledRebuildOnDiskIsGoneOnWith(t *testing.T) {
 	for range views {
 		w.service().views(video)
 	}
-	w.admin().post("/v1/admin/replay/rebuild", obj{"reason": "slowly", "on_disk": true, "events_per_second": 50}).want(202)
+	w.admin().post("/v1/admin/replay/rebuild", obj{"reason": "slowly", "on_disk": true, "events_per_second": 15}).want(202)
 	w.midRebuild()
 	s.Kill()
 	s.Restart(t)

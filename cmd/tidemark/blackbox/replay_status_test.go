@@ -15,14 +15,13 @@ func TestTheStatusOfAStoppedService(t *testing.T) {
 	w.service().views(video)
 	w.service().views(video)
 	w.replay("verify").exits(exitFine) // checkpoints, and so takes a snapshot
-	eventually(t, "a snapshot", func() (bool, string) {
-		list := w.admin().get("/v1/admin/replay/status").want(200).object()["snapshots"].([]any)
-		return len(list) > 0, ""
-	})
+	w.hasSnapshot(3)
 	w.replay("status").exits(exitFine).says("messages 1 to 4", "snapshots      message ", " bytes, whole 2", "models         model-000001", "verify done")
 	w.replay("verify", "--from-snapshot").exits(exitFine)
+	w.hasSnapshot(5)
 	w.replay("status").exits(exitFine).says(" bytes, whole 2")
 	w.replay("verify").exits(exitFine)
+	w.hasSnapshot(7)
 	w.replay("status").exits(exitFine).says(", compared with the log 2")
 	w.service().views(video)
 	w.replay("status", "--offline", "--data-dir", s.Dir).exits(exitFault).says("in use")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestTheLogIsTrimmedWithoutAnArchive(t *testing.T) {
 	}
 	w.replay("verify").exits(exitFine) // checkpoints, and so takes a snapshot
 	w.service().views(video)
-	w.hasSnapshot()
+	w.hasSnapshot(6)
 	s.Kill()
 	s.Restart(t) // retention looks at once, and then every minute
 	w = worldOf(t, s)
@@ -60,7 +61,7 @@ func TestTheLogIsTrimmedToWhatArchiveAndSnapshotsHold(t *testing.T) {
 		w.service().views(video)
 	}
 	w.replay("verify").exits(exitFine)
-	w.hasSnapshot()
+	w.hasSnapshot(6)
 	for range 5 {
 		w.service().views(video)
 	}
@@ -93,7 +94,7 @@ func TestTheLogIsKeptForAnArchiveThatAnotherProcessWrites(t *testing.T) {
 	}
 	w.replay("verify").exits(exitFine)
 	w.service().views(video)
-	w.hasSnapshot()
+	w.hasSnapshot(6)
 	s.Kill()
 	s.Restart(t)
 	w = worldOf(t, s)
@@ -108,11 +109,13 @@ func TestTheLogIsKeptForAnArchiveThatAnotherProcessWrites(t *testing.T) {
 	}
 }
 
-func (w *World) hasSnapshot() {
+// hasSnapshot waits until a checkpoint is kept as a snapshot: one that is written while
+// an earlier one is being copied is not.
+func (w *World) hasSnapshot(sequence float64) {
 	w.t.Helper()
-	eventually(w.t, "a snapshot", func() (bool, string) {
+	eventually(w.t, fmt.Sprint("a snapshot of message ", sequence), func() (bool, string) {
 		list := w.admin().get("/v1/admin/replay/status").want(200).object()["snapshots"].([]any)
-		return len(list) > 0, fmt.Sprint(list)
+		return slices.ContainsFunc(list, func(one any) bool { return one.(obj)["sequence"] == sequence }), fmt.Sprint(list)
 	})
 }
 

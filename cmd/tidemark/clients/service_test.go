@@ -62,7 +62,7 @@ func build(dir string) error {
 		}
 	}
 	for _, step := range [][]string{
-		{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"},
+		{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--fetch-retries=5"},
 		{"npm", "run", "build"},
 	} {
 		command := exec.Command(step[0], step[1:]...)

@@ -18,7 +18,7 @@ func TestWorkloadPlaysEveryKindAndEndsByItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			args := append([]string{
-				"--url", address, "--json", "--duration", "700ms", "--videos", "300", "--pollers", "4",
+				"--url", address, "--json", "--duration", "2s", "--videos", "300", "--pollers", "4",
 				"--view-every", "100ms", "--like-every", "100ms", "--job-every", "50ms",
 			}, flags...)
 			stdout, stderr, err := loads(t, args...)

@@ -16,7 +16,7 @@ import (
 
 // Patience bounds every wait that nothing is asserted about. It is long because
 // two busy cores are slow.
-const Patience = 30 * time.Second
+const Patience = 90 * time.Second
 
 // Process is one data directory and the process that serves it, start after
 // start. It belongs to one goroutine; who waits for its end may be another.
