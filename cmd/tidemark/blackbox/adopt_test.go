@@ -82,7 +82,7 @@ func TestATrimmedLogThatIsRestoredIsRebuiltFromASnapshot(t *testing.T) {
 	}
 	w.replay("verify").exits(exitFine) // checkpoints, and so takes a snapshot
 	w.service().views(video)
-	w.hasSnapshot()
+	w.hasSnapshot(6)
 	s.Kill()
 	s.Restart(t) // retention looks at once, and then every minute
 	worldOf(t, s).trimmed()
