@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -143,16 +145,23 @@ func (a *app) model() *readmodel.Model {
 }
 
 func (a *app) listen() (err error) {
-	if a.listener, err = net.Listen("tcp", a.cfg.Listen); err != nil {
-		return fmt.Errorf("--listen: %w", err)
+	if a.listener, err = listen("--listen", a.cfg.Listen); err != nil || a.cfg.OpsListen == "" {
+		return err
 	}
-	if a.cfg.OpsListen == "" {
-		return nil
+	a.opsListen, err = listen("--ops-listen", a.cfg.OpsListen)
+	return err
+}
+
+// listen claims the address that a flag gives.
+func listen(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s: %w: stop what listens there, or give another %s", flag, err, flag)
 	}
-	if a.opsListen, err = net.Listen("tcp", a.cfg.OpsListen); err != nil {
-		return fmt.Errorf("--ops-listen: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
-	return nil
+	return l, nil
 }
 
 // buildHTTP puts the routes of this process's roles behind one handler.

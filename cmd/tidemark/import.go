@@ -63,7 +63,10 @@ func (c *importPostgresCmd) Run(ctx context.Context) error {
 	if err := errors.Join(err, c.print(report)); err != nil {
 		return err
 	}
-	if bad := report.Bad(); bad > 0 {
+	switch bad := report.Bad(); {
+	case bad > 0 && c.DryRun:
+		return fmt.Errorf("%d rows would not be in, all others would; the report says why", bad)
+	case bad > 0:
 		return fmt.Errorf("%d rows are not in, all others are; the report says why", bad)
 	}
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -56,9 +55,9 @@ func (c *ingestPostgresCmd) Run(ctx context.Context) error {
 	}
 	parts := newParts()
 	if c.OpsListen != "" {
-		listener, err := net.Listen("tcp", c.OpsListen)
+		listener, err := listen("--ops-listen", c.OpsListen)
 		if err != nil {
-			return fmt.Errorf("--ops-listen: %w", err)
+			return err
 		}
 		logger.Info("metrics are served", "address", "http://"+listener.Addr().String())
 		parts.start("metrics", serveMetrics(listener, ingestMetrics(capture.Stats())))

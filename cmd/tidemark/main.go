@@ -42,6 +42,9 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "tidemark:", err)
 		return exitFault
 	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tidemark:", err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/api"
+	"github.com/tidemark-io/tidemark/cmd/tidemark/load"
 	"github.com/tidemark-io/tidemark/events"
 )
 
@@ -28,8 +29,11 @@ type adminFlags struct {
 	Key       string `name:"idempotency-key" placeholder:"KEY" group:"Service" help:"Of commands that begin a run: the same command with the same key follows the run that the first began."`
 }
 
-// Validate refuses an actor that is no UUID.
+// Validate refuses an address that is none, and an actor that is no UUID.
 func (a *adminFlags) Validate() error {
+	if _, err := load.ParseAddress(a.URL); err != nil {
+		return fmt.Errorf("--url: %w", err)
+	}
 	_, err := a.actor()
 	return err
 }
@@ -107,8 +111,8 @@ func (p *problem) Error() string {
 		text += " Give the service's own --data-dir or --jwt-secret, or a --token with the role admin."
 	}
 	for _, e := range p.Errors {
-		if e.Pointer == "" && e.Detail == p.Detail {
-			continue // it is about the whole body, and is said
+		if p.Detail == e.Detail || p.Detail == e.Pointer+": "+e.Detail {
+			continue // it is said
 		}
 		text += fmt.Sprintf("\n  %s: %s", e.Pointer, e.Detail)
 	}

@@ -26,7 +26,7 @@ type replayExplainCmd struct {
 // Validate reads what is to be explained, and as of when.
 func (e *replayExplainCmd) Validate() (err error) {
 	if e.entity, err = replay.ParseEntity(e.Kind + ":" + e.ID); err != nil {
-		return err
+		return fmt.Errorf("%.60q names nothing: write video, job or user, and then its UUID", e.Kind+" "+e.ID)
 	}
 	if e.until, err = replay.ParsePoint(e.Until); err != nil {
 		return fmt.Errorf("--until %w", err)

@@ -2,7 +2,9 @@ package log
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -52,6 +54,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 
 func (l *Log) open(ctx context.Context) (err error) {
 	if l.cfg.Dir != "" {
+		if _, err := os.Stat(l.cfg.Dir); l.cfg.Existing && errors.Is(err, fs.ErrNotExist) {
+			return errGone // and the place stays free for what is put back
+		}
 		if l.lock, err = lockDir(l.cfg.Dir); err != nil {
 			return err
 		}

@@ -52,6 +52,10 @@ func streamConfig(cfg Config, name, subjects string) jetstream.StreamConfig {
 	}
 }
 
+// errGone is returned where the log has been before and is not any more.
+var errGone = fmt.Errorf("%w: stream %s is gone. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
+	ErrForeignLog, EventsStream)
+
 // openStreams creates the streams that are not there, refuses those that could
 // lose events, and returns the log's incarnation and lineage.
 func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (identity, error) {
@@ -62,8 +66,7 @@ func openStreams(ctx context.Context, js jetstream.JetStream, cfg Config) (ident
 			return none, fmt.Errorf("look for stream %s: %w", EventsStream, err)
 		}
 		if err != nil {
-			return none, fmt.Errorf("%w: stream %s is gone. Put the right log back (the jetstream folder, or --nats-url), or use another --data-dir",
-				ErrForeignLog, EventsStream)
+			return none, errGone
 		}
 	}
 	dead := streamConfig(cfg, DeadLettersStream, deadLettersSubjects)

@@ -38,9 +38,9 @@ type Client struct {
 // remote is set, the host must be a loopback address or localhost; the error
 // is [ErrRemote].
 func NewClient(address string, remote bool, connections int) (*Client, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%q is no address of a service; use one such as http://127.0.0.1:8080", address)
+	u, err := ParseAddress(address)
+	if err != nil {
+		return nil, err
 	}
 	if !remote && !loopback(u.Hostname()) {
 		return nil, fmt.Errorf("%s %w", u.Host, ErrRemote)
@@ -55,6 +55,15 @@ func NewClient(address string, remote bool, connections int) (*Client, error) {
 			},
 		},
 	}, nil
+}
+
+// ParseAddress reads the address of a service.
+func ParseAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%q is no address of a service; use one such as http://127.0.0.1:8080", address)
+	}
+	return u, nil
 }
 
 func loopback(host string) bool {
