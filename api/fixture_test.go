@@ -117,6 +117,11 @@ func secretAuth(t testing.TB) *Authenticator {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return authOf(t, keys)
+}
+
+func authOf(t testing.TB, keys KeySource) *Authenticator {
+	t.Helper()
 	auth, err := NewAuthenticator(AuthConfig{Keys: keys, Now: func() time.Time { return testNow }})
 	if err != nil {
 		t.Fatal(err)

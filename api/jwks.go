@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"os"
 
 	"github.com/tidemark-io/tidemark/events/strictjson"
 )
@@ -43,24 +42,11 @@ type jwk struct {
 // errForeignKey marks keys that a set may well hold but that sign no tokens here.
 var errForeignKey = errors.New("key is for another purpose")
 
-// LoadJWKS reads the public keys of a JWKS file, once.
-func LoadJWKS(path string) (KeySource, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read JWKS file: %w", err)
-	}
-	keys, err := ParseJWKS(data)
-	if err != nil {
-		return nil, fmt.Errorf("read JWKS file %s: %w", path, err)
-	}
-	return keys, nil
-}
-
-// ParseJWKS reads a JSON Web Key Set. RSA keys verify RS256, keys on P-256
+// parseJWKS reads a JSON Web Key Set. RSA keys verify RS256, keys on P-256
 // ES256, keys on Ed25519 EdDSA. Keys for encryption and of kinds that tidemark
 // does not know are passed over, as RFC 7517 asks; private and symmetric keys
 // and broken ones are errors, and so is a set without a usable key.
-func ParseJWKS(data []byte) (KeySource, error) {
+func parseJWKS(data []byte) (*keySet, error) {
 	if len(data) > maxJWKSBytes {
 		return nil, fmt.Errorf("key set has %d bytes, at most %d are read", len(data), maxJWKSBytes)
 	}

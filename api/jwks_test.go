@@ -83,15 +83,11 @@ func jwksAuth(t testing.TB, keys ...string) *Authenticator {
 	if err := os.WriteFile(path, []byte(`{"keys":[`+strings.Join(keys, ",")+`]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source, err := LoadJWKS(path)
+	source, err := NewKeyFile(path, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewAuthenticator(AuthConfig{Keys: source, Now: func() time.Time { return testNow }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return authOf(t, source)
 }
 
 func TestJWKSVerifiesEachAlgorithm(t *testing.T) {
@@ -164,11 +160,11 @@ func TestJWKSThatAreRefused(t *testing.T) {
 		"not base64":        `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%%"}]}`,
 		"wrong type":        `{"keys":[{"kty":1}]}`,
 	} {
-		if _, err := ParseJWKS([]byte(text)); err == nil {
+		if _, err := parseJWKS([]byte(text)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := LoadJWKS(filepath.Join(t.TempDir(), "none.json")); err == nil {
+	if _, err := NewKeyFile(filepath.Join(t.TempDir(), "none.json"), discard); err == nil {
 		t.Error("missing file: accepted")
 	}
 }

@@ -50,7 +50,8 @@ func (secretKeys) Version() uint64 { return 0 }
 
 // keySet is a fixed set of public keys.
 type keySet struct {
-	keys []namedKey
+	keys    []namedKey
+	version uint64 // counts the sets of one source
 }
 
 type namedKey struct {
@@ -58,7 +59,7 @@ type namedKey struct {
 	key Key
 }
 
-func (s *keySet) Key(_ context.Context, id string, named bool) (Key, error) {
+func (s *keySet) find(id string, named bool) (Key, error) {
 	if !named {
 		if len(s.keys) == 1 {
 			return s.keys[0].key, nil
@@ -72,5 +73,3 @@ func (s *keySet) Key(_ context.Context, id string, named bool) (Key, error) {
 	}
 	return Key{}, ErrNoKey
 }
-
-func (*keySet) Version() uint64 { return 0 }

@@ -47,6 +47,7 @@ type app struct {
 	snapshots *replay.Snapshots
 	retention *retention.Retention // nil without --log-keep
 	runs      *replay.Runs
+	keyFile   *api.KeyFile // nil without --jwks-file
 	registry  *prometheus.Registry
 	http      *api.HTTPServer
 	ops       *api.HTTPServer
@@ -170,6 +171,10 @@ func (a *app) buildHTTP() error {
 	if err != nil {
 		return err
 	}
+	if file, ok := keys.(*api.KeyFile); ok {
+		a.keyFile = file
+		a.registerKeyFile()
+	}
 	auth, err := api.NewAuthenticator(api.AuthConfig{
 		Keys: keys, Issuer: a.cfg.JWTIssuer, Audience: a.cfg.JWTAudience, Now: time.Now,
 	})
@@ -272,6 +277,9 @@ func (a *app) run(ctx context.Context) error {
 	a.startRetention(group)
 	group.start("log writer", a.writer.Run)
 	group.start("replay runs", a.runs.Run)
+	if a.keyFile != nil {
+		group.start("key file", a.keyFile.Run)
+	}
 	for _, server := range servers {
 		group.add(server)
 	}

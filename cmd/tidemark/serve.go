@@ -25,7 +25,7 @@ type serveCmd struct {
 	Roles     []string `help:"What this process does: command, query, archive. Default: the first two, and archive where --postgres-url is set."`
 
 	JWTSecret   string `name:"jwt-secret" group:"Tokens" help:"Secret of HS256 tokens. Without it and --jwks-file one is made in the data directory on first start."`
-	JWKSFile    string `name:"jwks-file" group:"Tokens" type:"existingfile" help:"JSON Web Key Set of RS256, ES256 or EdDSA tokens."`
+	JWKSFile    string `name:"jwks-file" group:"Tokens" type:"existingfile" help:"JSON Web Key Set of RS256, ES256 or EdDSA tokens; read again when it changes."`
 	JWTIssuer   string `name:"jwt-issuer" group:"Tokens" help:"The iss that tokens must have."`
 	JWTAudience string `name:"jwt-audience" group:"Tokens" help:"The aud that tokens must have."`
 
@@ -185,7 +185,7 @@ func (s *serveCmd) logger() *slog.Logger {
 
 func (s *serveCmd) keys(logger *slog.Logger) (api.KeySource, error) {
 	if s.JWKSFile != "" {
-		return api.LoadJWKS(s.JWKSFile)
+		return api.NewKeyFile(s.JWKSFile, logger)
 	}
 	secret := []byte(s.JWTSecret)
 	if len(secret) == 0 {

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -133,14 +134,7 @@ func TestRolesThatAreUnknownGiveNothing(t *testing.T) {
 
 func TestKeySetsOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	attacker, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, attacker := newRSAKey(t), newRSAKey(t)
 	file := filepath.Join(t.TempDir(), "keys.json")
 	set := obj{"keys": []obj{publicJWK("key-1", &key.PublicKey)}}
 	if err := os.WriteFile(file, []byte(mustJSON(set)), 0o600); err != nil {
@@ -178,6 +172,71 @@ func TestKeySetsOfTheirOwn(t *testing.T) {
 			t.Errorf("%s: status %d, want 401", name, status)
 		}
 	}
+}
+
+// TestKeysRotate: a key that is put into the file is good beside the old one, and
+// one that is taken out is not, without a restart.
+func TestKeysRotate(t *testing.T) {
+	t.Parallel()
+	old, fresh := newRSAKey(t), newRSAKey(t)
+	file := filepath.Join(t.TempDir(), "keys.json")
+	put := func(keys ...obj) {
+		t.Helper()
+		beside := file + ".new"
+		if err := os.WriteFile(beside, []byte(mustJSON(obj{"keys": keys})), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(beside, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	oldKey, newKey := publicJWK("old", &old.PublicKey), publicJWK("new", &fresh.PublicKey)
+	put(oldKey)
+	s := startIn(t, t.TempDir(), "--jwks-file", file)
+	w, c := worldOf(t, s), claims(newID())
+	oldToken := "Bearer " + signRSA(t, obj{"alg": "RS256", "kid": "old"}, c, old)
+	newToken := "Bearer " + signRSA(t, obj{"alg": "RS256", "kid": "new"}, c, fresh)
+	ask := func(token string) int { return w.anonymous().get("/v1/position", "Authorization", token).Status }
+	becomes := func(what, token string, status int) {
+		t.Helper()
+		eventually(t, what, func() (bool, string) {
+			got := ask(token)
+			return got == status, fmt.Sprintf("status %d, want %d", got, status)
+		})
+	}
+	if a, b := ask(oldToken), ask(newToken); a != 200 || b != 401 {
+		t.Fatalf("status %d for the key in the file, and %d for another", a, b)
+	}
+	put(oldKey, newKey)
+	becomes("the new key is good", newToken, 200)
+	if status := ask(oldToken); status != 200 {
+		t.Errorf("the old key beside it: status %d", status)
+	}
+	put(newKey)
+	becomes("the old key is good no more", oldToken, 401)
+
+	s.expects = "the JWKS file cannot be used"
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the loss of the file shows", func() (bool, string) {
+		text := string(w.anonymous().get("/metrics").want(200).Body)
+		return strings.Contains(text, "\ntidemark_jwks_file_unusable 1\n"), "no sign of it"
+	})
+	if status := ask(newToken); status != 200 {
+		t.Errorf("without the file, the key read before: status %d", status)
+	}
+	put(oldKey)
+	becomes("the key of the next file is good", oldToken, 200)
+}
+
+func newRSAKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func publicJWK(kid string, key *rsa.PublicKey) obj {
