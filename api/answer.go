@@ -101,6 +101,12 @@ func writeProblem(w gin.ResponseWriter, p *Problem) {
 	w.WriteHeaderNow()
 }
 
+// Refuse answers with the problem document of an error, where there is no Call.
+func Refuse(w http.ResponseWriter, err error) {
+	p, _ := problemOf(err, false)
+	sendProblem(w, p)
+}
+
 func sendProblem(w http.ResponseWriter, p *Problem) {
 	h := w.Header()
 	for _, name := range answerHeaders {

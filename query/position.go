@@ -1,6 +1,7 @@
 package query
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -8,16 +9,23 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// getPosition answers GET /v1/position: where the log ends, and how far this
-// node has folded it.
-func (s *Service) getPosition(c *api.Call) error {
+// PositionRoute returns the endpoint GET /v1/position of a read model: it belongs
+// to every node, also to one that answers no other query.
+func PositionRoute(source Source) api.Route {
+	return api.Route{Method: http.MethodGet, Path: "/v1/position", Access: api.AnyToken, Handle: func(c *api.Call) error {
+		return answerPosition(c, source)
+	}}
+}
+
+// answerPosition tells where the log ends, and how far this node has folded it.
+func answerPosition(c *api.Call, source Source) error {
 	if err := noParams(c); err != nil {
 		return err
 	}
 	if err := c.Settle(c.Context()); err != nil {
 		return err
 	}
-	snapshot, lag := s.source.Snapshot(), s.source.Lag()
+	snapshot, lag := source.Snapshot(), source.Lag()
 	c.SetPosition(snapshot.TokenHeader())
 	out := positionToken(snapshot, lag.End).AppendTo(append(c.Out, `{"end":"`...))
 	out = positionToken(snapshot, lag.Folded).AppendTo(append(out, `","folded":"`...))

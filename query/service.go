@@ -114,7 +114,7 @@ func (s *Service) Routes() []api.Route {
 		{Method: "GET", Path: "/v1/admin/audit/verify", Access: api.Admin, Handle: s.verifyAudit},
 		{Method: "GET", Path: "/v1/videos/:id/history", Access: api.AnyToken, Handle: s.videoHistory},
 		{Method: "GET", Path: "/v1/admin/history", Access: api.Admin, Handle: s.totalHistory},
-		{Method: "GET", Path: "/v1/position", Access: api.AnyToken, Handle: s.getPosition},
+		PositionRoute(s.source),
 	}
 	return append(routes, s.replayRoutes()...)
 }

@@ -213,30 +213,33 @@ func (a *app) routes() ([]api.Route, error) {
 			AnonymousViews: a.cfg.AnonymousViews, MayWrite: a.disk.Check, Runs: a.runs, Now: time.Now,
 		}).Routes()...)
 	}
-	if a.cfg.has(roleQuery) {
-		cursorKey, err := a.cursorKey()
-		if err != nil {
-			return nil, err
-		}
-		routes = append(routes, query.New(query.Config{
-			Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
-			Replay: &query.Replay{
-				Runs: a.runs, Log: a.log, Source: a.source(), Audit: a.recorder.Audit, ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats, Needs: a.projector.Needs,
-				Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable, Archive: a.archiveStatus(), Retention: a.retentionStatus(),
-			},
-			AuditCopy: a.auditCopy(), Histories: a.histories(),
-		}).Routes()...)
+	if !a.cfg.has(roleQuery) {
+		return append(routes, query.PositionRoute(a.projector)), nil
 	}
-	return routes, nil
+	cursorKey, err := a.cursorKey()
+	if err != nil {
+		return nil, err
+	}
+	return append(routes, query.New(query.Config{
+		Source: a.projector, MaxBatch: a.cfg.MaxBatch, CursorKey: cursorKey, Now: time.Now,
+		Replay: &query.Replay{
+			Runs: a.runs, Log: a.log, Source: a.source(), Audit: a.recorder.Audit, ModelsDir: a.cfg.modelsDir(), Stats: a.projector.Stats, Needs: a.projector.Needs,
+			Ready: a.projector.Ready, Original: a.projector.Original, Redrivable: a.projector.Redrivable, Archive: a.archiveStatus(), Retention: a.retentionStatus(),
+		},
+		AuditCopy: a.auditCopy(), Histories: a.histories(),
+	}).Routes()...), nil
 }
 
-// cursorKey authenticates cursors. It is derived from the log's incarnation
-// and the data directory's secret, so that cursors outlive a restart.
+// cursorKey authenticates cursors. It is derived from the log's incarnation and
+// from the secret that signs tokens, so that cursors outlive a restart and are
+// good on every node. With --jwks-file the nodes share no secret, and need none:
+// a cursor names a place in a list of its caller's, and whoever makes one up
+// reads no other.
 func (a *app) cursorKey() ([]byte, error) {
 	secret := []byte(a.cfg.JWTSecret)
-	if len(secret) == 0 {
+	if len(secret) == 0 && a.keyFile == nil {
 		var err error
-		if secret, err = dataSecret(a.cfg.DataDir); err != nil {
+		if secret, err = dataSecret(a.cfg.DataDir, func(string) {}); err != nil { // it is there
 			return nil, err
 		}
 	}

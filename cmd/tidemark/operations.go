@@ -84,7 +84,7 @@ func (a *app) opsHandler() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := a.readiness(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			api.Refuse(w, err)
 			return
 		}
 		writeJSON(w, a.readyAnswer())

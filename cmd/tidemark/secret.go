@@ -17,8 +17,9 @@ import (
 const secretFile = "jwt-secret"
 
 // dataSecret returns the secret of a data directory and makes one, of 256
-// random bits, where there is none: whoever comes first, serve or token.
-func dataSecret(dataDir string) ([]byte, error) {
+// random bits, where there is none: whoever comes first, serve or token. It
+// calls made then, with the file.
+func dataSecret(dataDir string, made func(path string)) ([]byte, error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
 	}
@@ -36,8 +37,8 @@ func dataSecret(dataDir string) ([]byte, error) {
 	if err := writeSecret(path); err != nil {
 		return nil, fmt.Errorf("write a new secret: %w", err)
 	}
-	fmt.Fprintf(os.Stderr, "tidemark: made a new secret in %s; only tokens signed with it are good here\n", path)
-	return dataSecret(dataDir)
+	made(path)
+	return dataSecret(dataDir, made)
 }
 
 // serviceSecret is the secret of a service's tokens. It never makes one: a
@@ -49,7 +50,7 @@ func serviceSecret(dataDir, given string) ([]byte, error) {
 	if _, err := os.Stat(filepath.Join(dataDir, secretFile)); err != nil {
 		return nil, fmt.Errorf("there is no secret in %s: give --token, --jwt-secret or the service's own --data-dir", dataDir)
 	}
-	return dataSecret(dataDir)
+	return dataSecret(dataDir, func(string) {}) // there is one
 }
 
 // writeSecret creates the file whole or not at all; of two at the same time

@@ -190,7 +190,10 @@ func (s *serveCmd) keys(logger *slog.Logger) (api.KeySource, error) {
 	secret := []byte(s.JWTSecret)
 	if len(secret) == 0 {
 		var err error
-		if secret, err = dataSecret(s.DataDir); err != nil {
+		secret, err = dataSecret(s.DataDir, func(path string) {
+			logger.Info("made a new secret: only tokens signed with it are good here", "file", path)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

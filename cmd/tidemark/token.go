@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -33,7 +34,10 @@ func (t *tokenCmd) Run() error {
 	secret := []byte(t.JWTSecret)
 	if len(secret) == 0 {
 		var err error
-		if secret, err = dataSecret(t.DataDir); err != nil {
+		secret, err = dataSecret(t.DataDir, func(path string) {
+			fmt.Fprintf(os.Stderr, "tidemark: made a new secret in %s; only tokens signed with it are good there\n", path)
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +86,8 @@ func TestTheOperationsAddress(t *testing.T) {
 		t.Errorf("no metrics of tidemark at the operations address: %s", clip(text))
 	}
 	ops.anonymous().get("/debug/pprof/").want(200)
+	ops.anonymous().get("/healthz").want(200)
+	ops.anonymous().get("/readyz").want(200)
 	for _, path := range []string{"/v1/position", "/v1/videos/batch-metadata?ids=" + newID()} {
 		ops.anonymous().get(path).want(404)
 	}
@@ -330,6 +333,38 @@ func TestCommandsRunInTheServicesEnvironment(t *testing.T) {
 	for _, flag := range []string{"--nats-url=nats://127.0.0.1:2", "--postgres-url=postgres://nobody@127.0.0.1:2/none"} {
 		if out, err := status(flag); err == nil || !strings.Contains(out, "--offline") {
 			t.Errorf("replay status %s: %v, %s", flag, err, out)
+		}
+	}
+}
+
+// TestTheLogIsLinesOfJSONIfAskedFor: all that a first start and a stop write, and
+// the address when it is ready among it.
+func TestTheLogIsLinesOfJSONIfAskedFor(t *testing.T) {
+	t.Parallel()
+	s := &Service{Process: served.New(binary, filepath.Join(t.TempDir(), "data"), "--log-format", "json")}
+	t.Cleanup(s.Kill)
+	if err := s.Launch(); err != nil {
+		t.Fatal(err)
+	}
+	type line struct{ Time, Level, Msg, Address string }
+	ready := line{}
+	eventually(t, "the address to be said", func() (bool, string) {
+		said := s.Said()
+		for text := range strings.Lines(said) {
+			if err := json.Unmarshal([]byte(text), &ready); err == nil && ready.Address != "" {
+				return true, ""
+			}
+		}
+		return false, said
+	})
+	s.URL, s.Host = ready.Address, strings.TrimPrefix(ready.Address, "http://")
+	w := worldOf(t, s)
+	w.anonymous().get("/v1/videos/batch-metadata?ids=" + newID()).want(200)
+	s.Stop(t)
+	for text := range strings.Lines(s.Log.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil || l.Time == "" || l.Level == "" || l.Msg == "" {
+			t.Errorf("a line of the log is %s", text)
 		}
 	}
 }
