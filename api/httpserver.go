@@ -28,9 +28,13 @@ const (
 	// idleTimeout outlives the pause between two polls (5 s, more under load)
 	// and the 60 s that common proxies keep their connections.
 	idleTimeout = 120 * time.Second
-	// maxHeaderBytes makes 32 KiB with the 4 KiB that net/http adds of its
-	// own. A token may have 8 KiB.
-	maxHeaderBytes = 32<<10 - 4<<10
+	// maxHeaderBytes bounds the header's lines. A token may have 8 KiB.
+	maxHeaderBytes = 32 << 10
+	// maxTargetBytes bounds the first line, and holds what a GET may ask for: the
+	// IDs of the largest batch, each with an escaped comma behind it.
+	maxTargetBytes = 40 << 10
+	// addedHeaderBytes is what net/http adds to the limit that it is given.
+	addedHeaderBytes = 4 << 10
 )
 
 // limits are how long clients may take.
@@ -79,8 +83,8 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 	s.clock.begin()
 	s.SetHandler(handler)
 	s.server = &http.Server{
-		Handler:        http.HandlerFunc(s.serve),
-		MaxHeaderBytes: maxHeaderBytes,
+		Handler:        http.HandlerFunc(s.serveOther),
+		MaxHeaderBytes: maxTargetBytes + maxHeaderBytes - addedHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		ConnState:      s.note,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -100,12 +104,36 @@ func (s *HTTPServer) serve(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}
+	(*s.handler.Load()).ServeHTTP(w, r)
+}
+
+// serveOther hands on a request that net/http has read.
+func (s *HTTPServer) serveOther(w http.ResponseWriter, r *http.Request) {
 	if c := connOf(r); c != nil {
 		// net/http would count from its first read of the connection, and within
 		// that all plain requests are answered.
 		c.readWithin(s.limits.body)
 	}
-	(*s.handler.Load()).ServeHTTP(w, r)
+	if headerBytes(r) > maxHeaderBytes {
+		// In the words of net/http, which bounds the header only together with the
+		// first line.
+		w.Header().Set("Connection", "close")
+		http.Error(w, "431 Request Header Fields Too Large", http.StatusRequestHeaderFieldsTooLarge)
+		return
+	}
+	s.serve(w, r)
+}
+
+// headerBytes is the size of a request's header lines.
+func headerBytes(r *http.Request) int {
+	const around = len(": \r\n")
+	size := len("Host") + len(r.Host) + around
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + around
+		}
+	}
+	return size
 }
 
 // Starting answers for a service that cannot answer yet: that the process

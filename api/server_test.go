@@ -167,10 +167,17 @@ func TestHeadersOver32KiBAreRefused(t *testing.T) {
 	h.http.Config = NewHTTPServer(http.NotFoundHandler(), discard).server
 	h.http.Start()
 	t.Cleanup(h.http.Close)
-	for size, want := range map[int]int{31 << 10: 404, 33 << 10: 431} {
-		r := h.request("GET", "/", "", "X-Pad", strings.Repeat("x", size))
-		if got := h.send(r); got.StatusCode != want {
-			t.Errorf("header of %d bytes: %d, want %d", size, got.StatusCode, want)
+	long := "/" + strings.Repeat("a", 39<<10) // as long as the IDs of the largest batch
+	for _, tt := range []struct {
+		path         string
+		header, want int
+	}{
+		{"/", 31 << 10, 404}, {"/", 33 << 10, 431}, {"/", 60 << 10, 431},
+		{long, 31 << 10, 404}, {long, 33 << 10, 431},
+	} {
+		r := h.request("GET", tt.path, "", "X-Pad", strings.Repeat("x", tt.header))
+		if got := h.send(r); got.StatusCode != tt.want {
+			t.Errorf("header of %d bytes behind a path of %d: %d, want %d", tt.header, len(tt.path), got.StatusCode, tt.want)
 		}
 	}
 }

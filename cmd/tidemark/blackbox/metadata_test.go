@@ -77,6 +77,28 @@ func TestATrailingSlashChangesNothing(t *testing.T) {
 	w.wantCounts(video, counts{Likes: 1})
 }
 
+// TestALargestBatchIsAnswered: as many IDs as a batch may have, in a body and in
+// an address, beside the headers that a browser sends.
+func TestALargestBatchIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	ids := newIDs(1000)
+	w.user().views(ids[0])
+	w.user().views(ids[999])
+	one := obj{"view_count": 1, "like_count": 0, "comment_count": 0, "remix_count": 0, "glitch_count": 0}
+	want := obj{"videos": obj{ids[0]: one, ids[999]: one}}
+	anyone := w.anonymous()
+	anyone.post("/v1/videos/batch-metadata", obj{"video_ids": ids}).want(200).is(want)
+	for _, comma := range []string{",", "%2C"} {
+		path := "/v1/videos/batch-metadata?ids=" + strings.Join(ids, comma)
+		first := anyone.get(path, "Cookie", strings.Repeat("c", 4<<10)).want(200).is(want)
+		anyone.get(path, "If-None-Match", first.Header.Get("Etag")).want(304)
+		since := "&since=" + first.Header.Get("Tidemark-Position")
+		anyone.get(path + since).want(200).is(obj{"videos": obj{}})
+		anyone.get(path + comma + newID() + since).want(422)
+	}
+}
+
 var strongTag = regexp.MustCompile(`^"[^"]+"$`)
 
 func TestGetMetadataIsConditional(t *testing.T) {
