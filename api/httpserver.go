@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -51,24 +49,8 @@ type HTTPServer struct {
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
 	clock     sweepClock
-}
-
-// ownListener accepts connections of ours.
-type ownListener struct {
-	net.Listener
-	server *HTTPServer
-}
-
-func (l ownListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("accept %T: clients are bounded in time on TCP only", c), c.Close())
-	}
-	return newConn(tcp, l.server), nil
+	gate      gate
+	logger    *slog.Logger
 }
 
 // NewHTTPServer returns a server for handler with every limit set. What
@@ -77,6 +59,7 @@ func (l ownListener) Accept() (net.Conn, error) {
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 	s := &HTTPServer{
 		conns:  map[*conn]struct{}{},
+		logger: logger,
 		limits: limits{readHeaderTimeout, readTimeout, writeTimeout, idleTimeout},
 	}
 	s.exchanges.New = func() any { return plainhttp.NewExchange(context.Background()) }
@@ -213,7 +196,8 @@ const (
 
 // Serve serves until the context ends. Then it takes no more connections,
 // answers what is under way, and closes the rest; after limit it closes those
-// with unanswered requests too, and says so.
+// with unanswered requests too, and logs that: a client that sends its body by
+// drops must not make a stop a failure.
 func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit time.Duration) error {
 	s.server.ReadHeaderTimeout, s.server.WriteTimeout, s.server.IdleTimeout = s.limits.header, s.limits.write, s.limits.idle
 	failed := make(chan error, 1)
@@ -229,14 +213,15 @@ func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit tim
 	s.draining.Store(true)
 	_ = listener.Close() // Serve returns with its error
 	<-failed
-	if s.drain(limit) {
-		return s.server.Close()
+	if left := s.drain(limit); left > 0 {
+		s.logger.Warn("requests were cut off: they were not answered in time for the stop", "requests", left, "limit", limit)
 	}
-	return errors.Join(fmt.Errorf("requests were cut off after %v", limit), s.server.Close())
+	return s.server.Close()
 }
 
-// drain waits until no request is under way, and reports whether it saw that.
-func (s *HTTPServer) drain(limit time.Duration) bool {
+// drain waits until no request is under way, for so long at the most, and returns
+// how many are.
+func (s *HTTPServer) drain(limit time.Duration) int {
 	ticker := time.NewTicker(drainPoll)
 	defer ticker.Stop()
 	start := time.Now()
@@ -245,10 +230,10 @@ func (s *HTTPServer) drain(limit time.Duration) bool {
 		waited := time.Since(start)
 		switch {
 		case all == 0, active == 0 && waited >= min(drainGrace, limit):
-			return true
+			return 0
 		case waited >= limit:
-			return false
+			return active
 		}
 	}
-	return false
+	return 0
 }

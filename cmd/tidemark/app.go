@@ -64,6 +64,10 @@ const outcomeHorizon = 25 * time.Hour
 // addresses. It serves nothing yet.
 func newApp(cfg *serveCmd, logger *slog.Logger) (a *app, err error) {
 	a = &app{cfg: cfg, logger: logger, registry: newRegistry()}
+	connections, err := cfg.connections()
+	if err != nil {
+		return nil, err
+	}
 	if a.lock, err = lockDataDir(cfg.DataDir); err == nil {
 		if err = removeScratch(cfg.DataDir); err == nil {
 			err = a.listen()
@@ -75,6 +79,7 @@ func newApp(cfg *serveCmd, logger *slog.Logger) (a *app, err error) {
 	}
 	starting := api.Starting("The service is opening its event log and its read model.")
 	a.http = api.NewHTTPServer(starting, logger)
+	a.http.LimitConnections(connections)
 	if a.opsListen != nil {
 		a.ops = api.NewHTTPServer(starting, logger)
 	}

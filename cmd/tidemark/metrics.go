@@ -112,5 +112,15 @@ func (a *app) registerGauges() {
 	a.registry.MustRegister(newNeedsCollector(a.projector.Needs))
 	gauge("tidemark_log_queue_entries", "Commands that wait for a record batch.", func() float64 { return float64(a.writer.Stats().QueueEntries) })
 	gauge("tidemark_log_stalled", "1 while the event log makes no progress.", func() float64 { return flag(a.writer.Stalled()) })
+	gauge("tidemark_http_connections", "Connections of clients that are open.", func() float64 {
+		open, _ := a.http.Connections()
+		return float64(open)
+	})
+	a.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tidemark_http_connections_refused_total", Help: "Connections refused because as many were open as are kept.",
+	}, func() float64 {
+		_, refused := a.http.Connections()
+		return float64(refused)
+	}))
 	gauge("tidemark_disk_free_bytes", "Free space under the data directory.", func() float64 { return float64(a.disk.free.Load()) })
 }

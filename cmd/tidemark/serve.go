@@ -32,6 +32,7 @@ type serveCmd struct {
 	AnonymousViews bool          `group:"API" help:"Take views from callers without a token."`
 	CORSOrigin     []string      `name:"cors-origin" group:"API" help:"Origin whose pages may call, such as https://example.org; may be repeated."`
 	MaxBatch       int           `default:"1000" group:"API" help:"IDs that a batch request may have."`
+	MaxConnections int           `default:"0" group:"API" help:"Connections that are kept at a time, of 19 KB each; 0 is 20,000, or what the limit on open files leaves."`
 	WaitLimit      time.Duration `default:"2s" group:"API" help:"How long a request waits for the read model."`
 	CommitLimit    time.Duration `default:"5s" group:"API" help:"How long a command waits to become durable."`
 
@@ -123,6 +124,8 @@ func (s *serveCmd) Validate() error {
 		}
 	}
 	switch {
+	case s.MaxConnections < 0:
+		return errors.New("--max-connections is at least 0")
 	case s.SnapshotInterval < 0:
 		return errors.New("--snapshot-interval is at least 0")
 	case s.SnapshotsKept < 1:

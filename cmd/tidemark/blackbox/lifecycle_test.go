@@ -2,6 +2,8 @@ package blackbox
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,6 +166,37 @@ func TestAStopAnswersWhatIsUnderWay(t *testing.T) {
 	if got.Views < least || got.Views > most {
 		t.Errorf("%d views, want %d to %d", got.Views, least, most)
 	}
+}
+
+// TestAStopIsNoFailureForClientsThatDawdle: who sends a body by drops, or takes a
+// profile for longer than a stop may last, is cut off, and everything is closed
+// as ever.
+func TestAStopIsNoFailureForClientsThatDawdle(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--drain-limit", "300ms", "--ops-listen", "127.0.0.1:0")
+	w := worldOf(t, s)
+	user, video := w.user(), newID()
+	user.likes(video)
+	half := "PUT /v1/videos/" + video + "/like HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + user.token +
+		"\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"at\":"
+	if _, err := io.WriteString(dial(t, s), half); err != nil {
+		t.Fatal(err)
+	}
+	profiler, err := net.Dial("tcp", strings.TrimPrefix(addressOfMetrics(t, s.Log), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer profiler.Close()
+	if _, err := io.WriteString(profiler, "GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.wantCounts(video, counts{Likes: 1})
+	s.Stop(t)
+	if said := s.Log.String(); !strings.Contains(said, "tidemark has stopped") {
+		t.Error("it did not come to its end")
+	}
+	s.Restart(t)
+	worldOf(t, s).wantCounts(video, counts{Likes: 1})
 }
 
 func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
