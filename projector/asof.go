@@ -41,15 +41,19 @@ func (p *Projector) AsOf() []string { return p.asOf.header.Load().header }
 // contactPoll is how often the time of a quiet log moves on.
 const contactPoll = 500 * time.Millisecond
 
-// watchContact moves the time on while the log is quiet: when everything is
-// folded, answers are of the moment in which the log last said so.
+// watchContact looks whether the fold goes on, and moves the time on while the log
+// is quiet: when everything is folded, answers are of the moment in which the log
+// last said so.
 func (p *Projector) watchContact(ctx context.Context) {
 	ticker := time.NewTicker(contactPoll)
 	defer ticker.Stop()
 	for {
-		if contact, last := p.cfg.Log.Contact(); last <= p.Snapshot().At.Seq {
+		contact, last := p.cfg.Log.Contact()
+		folded := p.Snapshot().At.Seq
+		if last <= folded {
 			p.asOf.raise(contact)
 		}
+		p.standstill.look(folded, last, p.cfg.Now())
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -96,14 +96,15 @@ type Projector struct {
 	// target is the log's last sequence at the start: behind it lies what came since.
 	target uint64
 
-	started  time.Time
-	caughtUp atomic.Bool
-	isLive   chan struct{} // closed when caughtUp begins to hold
-	fault    atomic.Pointer[error]
-	stats    stats
-	asOf     asOf
-	wg       sync.WaitGroup
-	naming   sync.Mutex // held while the files that name the models change, once it runs
+	started    time.Time
+	caughtUp   atomic.Bool
+	isLive     chan struct{} // closed when caughtUp begins to hold
+	fault      atomic.Pointer[error]
+	stats      stats
+	asOf       asOf
+	standstill standstill
+	wg         sync.WaitGroup
+	naming     sync.Mutex // held while the files that name the models change, once it runs
 	// nextForgotten is called once no start is to take the model that NEXT names; naming
 	// guards it. It may be nil.
 	nextForgotten func()
@@ -181,11 +182,17 @@ func (p *Projector) Ready() error {
 	if dirty := p.Snapshot().Sizes.DirtyBytes; dirty > dirtyLimit*p.cfg.CheckpointBytes {
 		return fmt.Errorf("no checkpoint has been written for long: %d bytes of changes wait for one", dirty)
 	}
+	if err := p.standstill.check(p.cfg.Now()); err != nil {
+		return err
+	}
 	if at, _ := p.cfg.Log.Contact(); p.cfg.Now().Sub(at) > silenceLimit {
 		return fmt.Errorf("the event log has not answered since %s", at.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
+
+// Stalled reports whether the fold has stood still for long although there is more to fold.
+func (p *Projector) Stalled() bool { return p.standstill.check(p.cfg.Now()) != nil }
 
 // Live returns a channel that is closed when CaughtUp begins to hold.
 func (p *Projector) Live() <-chan struct{} { return p.isLive }

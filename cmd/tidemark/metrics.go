@@ -95,6 +95,7 @@ func (a *app) registerGauges() {
 	gauge("tidemark_projector_lag_events", "Events in the log that are not folded.", func() float64 { return float64(a.projector.Lag().Events) })
 	gauge("tidemark_projector_lag_seconds", "Age of what is folded while something is not; 0 when nothing is behind.", func() float64 { return a.projector.Lag().Seconds })
 	gauge("tidemark_projector_stopped", "1 when the fold has stopped on a fault.", func() float64 { return flag(a.projector.Fault() != nil) })
+	gauge("tidemark_projector_stalled", "1 while the fold stands still although the log holds more.", func() float64 { return flag(a.projector.Stalled()) })
 	gauge("tidemark_ready", "1 when the service is ready.", func() float64 { return flag(a.readiness() == nil) })
 	gauge("tidemark_read_model_videos", "Videos in the read model.", func() float64 { return float64(a.projector.Stats().Sizes.Videos) })
 	gauge("tidemark_read_model_users", "Users in the read model.", func() float64 { return float64(a.projector.Stats().Sizes.Users) })
