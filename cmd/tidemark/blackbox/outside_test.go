@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,7 +164,9 @@ func TestTwoNodesOfOneLogAnswerAlike(t *testing.T) {
 func TestCommandsWaitForAnOutsideLogAndReadsDoNot(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)
-	w := worldOf(t, start(t, "--nats-url", n.url, "--commit-limit", "3s"))
+	s := start(t, "--nats-url", n.url, "--commit-limit", "3s")
+	s.expects = "event log makes no progress" // where it is away for longer than a writer is patient
+	w := worldOf(t, s)
 	video, user := newID(), w.user()
 	user.likes(video)
 	w.wantCounts(video, counts{Likes: 1})
@@ -173,10 +176,23 @@ func TestCommandsWaitForAnOutsideLogAndReadsDoNot(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	w.wantCounts(video, counts{Likes: 1})
+	eventually(t, "readiness to say why not", func() (bool, string) {
+		a := w.anonymous().get("/readyz")
+		return a.Status == http.StatusServiceUnavailable && strings.Contains(a.problem().Detail, "the event log has not answered since"),
+			fmt.Sprintf("%d %s", a.Status, a.Body)
+	})
+	answer := w.metadata(video)
+	if asOf, err := time.Parse(time.RFC3339Nano, answer.Header.Get("Tidemark-As-Of")); err != nil || time.Since(asOf) < 4*time.Second {
+		t.Errorf("without its log the answer is as of %v (%v), which is now", asOf, err)
+	}
 	n.start()
 	eventually(t, "a command is taken again", func() (bool, string) {
 		a := user.put("/v1/videos/"+video+"/like", nil)
 		return a.Status == http.StatusAccepted, fmt.Sprintf("%d %s", a.Status, a.Body)
+	})
+	eventually(t, "the service to be ready again", func() (bool, string) {
+		a := w.anonymous().get("/readyz")
+		return a.Status == http.StatusOK, fmt.Sprintf("%d %s", a.Status, a.Body)
 	})
 	w.wantCounts(video, counts{Likes: 1})
 }
