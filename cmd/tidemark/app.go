@@ -176,10 +176,7 @@ func (a *app) buildHTTP() error {
 	if err != nil {
 		return err
 	}
-	if file, ok := keys.(*api.KeyFile); ok {
-		a.keyFile = file
-		a.registerKeyFile()
-	}
+	a.keyFile, _ = keys.(*api.KeyFile)
 	auth, err := api.NewAuthenticator(api.AuthConfig{
 		Keys: keys, Issuer: a.cfg.JWTIssuer, Audience: a.cfg.JWTAudience, Now: time.Now,
 	})

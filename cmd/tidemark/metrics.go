@@ -51,21 +51,6 @@ func (m *writeMetrics) note(b eventlog.StoredBatch) {
 	m.size.Observe(float64(b.Events))
 }
 
-// registerKeyFile publishes whether keys can rotate.
-func (a *app) registerKeyFile() {
-	a.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tidemark_jwks_file_unusable", Help: "1 while --jwks-file cannot be read, or holds no key set: the keys read before stay good.",
-	}, func() float64 { return flag(a.keyFile.Fault()) }))
-}
-
-// flag is the value of a gauge that says yes or no.
-func flag(set bool) float64 {
-	if set {
-		return 1
-	}
-	return 0
-}
-
 // registerGauges publishes what the parts know of themselves when asked.
 func (a *app) registerGauges() {
 	gauge := func(name, help string, value func() float64) {
@@ -82,6 +67,12 @@ func (a *app) registerGauges() {
 	verified("tidemark_verify_runs_total", "Verifications that ended, of this process.", func(s replay.VerifyStats) int64 { return s.Runs })
 	verified("tidemark_verify_failed_total", "Verifications that could not be brought to an end, of this process.", func(s replay.VerifyStats) int64 { return s.Failed })
 	verified("tidemark_verify_scrubs_postponed_total", "Scrubs that waited for the end of a run that changes the read model, or were left out since other folds had the memory.", func(s replay.VerifyStats) int64 { return s.Postponed })
+	flag := func(set bool) float64 {
+		if set {
+			return 1
+		}
+		return 0
+	}
 	counter("tidemark_projector_messages_total", "Messages folded by this process.", func(s projector.Stats) int64 { return s.Messages })
 	counter("tidemark_projector_events_total", "Events folded by this process.", func(s projector.Stats) int64 { return s.Events })
 	counter("tidemark_projector_dead_letters_total", "Dead letters recorded by this process.", func(s projector.Stats) int64 { return s.DeadLetters })
@@ -123,5 +114,6 @@ func (a *app) registerGauges() {
 		_, refused := a.http.Connections()
 		return float64(refused)
 	}))
+	gauge("tidemark_jwks_file_unusable", "1 while --jwks-file cannot be read, or holds no key set: the keys read before stay good.", func() float64 { return flag(a.keyFile != nil && a.keyFile.Fault()) })
 	gauge("tidemark_disk_free_bytes", "Free space under the data directory.", func() float64 { return float64(a.disk.free.Load()) })
 }
