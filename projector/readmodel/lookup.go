@@ -82,15 +82,25 @@ func (p *probes) findSlots(v *Videos, n int) {
 			}
 		}
 		if int(number>>chunkBits) >= len(chunks) {
-			chunks = *v.chunks.Load() // the fold has begun a chunk since
-			if int(number>>chunkBits) >= len(chunks) {
-				number = 0 // the cell was damaged: read sees that slot 0 is another's, and searches on
-			}
+			number, chunks = v.reach(number)
 		}
 		p.numbers[i] = number
 		p.lines[i] = uintptr(unsafe.Pointer(&chunks[number>>chunkBits][number&(chunkSize-1)]))
 		prefetch(&p.lines[i], 1)
 	}
+}
+
+// reach returns the chunks where the fold has begun one since. Where the number lies in none
+// of them its cell was damaged: then it is slot 0, and read, which sees that this is another
+// video's, searches on. It stands apart, so that who never needs it keeps its registers.
+//
+//go:noinline
+func (v *Videos) reach(number uint32) (uint32, []*videoChunk) {
+	chunks := *v.chunks.Load()
+	if int(number>>chunkBits) >= len(chunks) {
+		number = 0
+	}
+	return number, chunks
 }
 
 // read reads the slots that were asked for, and returns the newest position, packed.
