@@ -45,7 +45,7 @@ func Group() scenario.Group {
 			What: "p99 of polls while 200,000 events/s are folded, to undisturbed ones", Figure: result.P99,
 			Of: at(Folding, ByEvents, "200000"), To: at(Folding, ByEvents, "0"), Limit: 1.5,
 		}}},
-		{Name: Growth, Rounds: 3, Takes: scenario.Takes{Full: 75 * time.Second, Quick: 35 * time.Second}, Run: byGrowth, Goals: growthGoals()},
+		{Name: Growth, Rounds: 3, Takes: scenario.Takes{Full: 110 * time.Second, Quick: 50 * time.Second}, Run: byGrowth, Goals: growthGoals()},
 	}}
 }
 

@@ -27,7 +27,10 @@ const (
 	callEvents   = events.MaxBatchEvents
 	senders      = 4
 	postgresRows = 10_000
-	redisCalls   = 1_000
+	// postgresSessions are as many as are the fastest on two cores: four wait for each
+	// other's rows.
+	postgresSessions = 2
+	redisCalls       = 1_000
 )
 
 // store is one way to keep the events of a trace. Each run begins with nothing.

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/rueidis"
 
 	"github.com/tidemark-io/tidemark/bench/result"
@@ -22,36 +23,26 @@ type peers struct {
 }
 
 // upsertCounters adds a batch to the counters. Rows of one statement must not
-// meet, so they are summed up first, in the database. It is sent from one session:
-// several would wait for each other's rows, which popular videos share.
+// meet, so they are summed up first, in the database. They are locked in one order,
+// so that sessions wait for each other and never for ever.
 const upsertCounters = `insert into counters select v, sum(a), sum(b), sum(c) from unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) as t(v, a, b, c)
-group by v on conflict (id) do update set views = counters.views + excluded.views, likes = counters.likes + excluded.likes, comments = counters.comments + excluded.comments`
+group by v order by v on conflict (id) do update set views = counters.views + excluded.views, likes = counters.likes + excluded.likes, comments = counters.comments + excluded.comments`
 
 // upsert adds the trace to a table, one transaction for each batch, which is
 // durable when it commits.
 func (p *peers) upsert(ctx context.Context, t *trace, _ string, row *result.Row) error {
-	db, err := pgx.Connect(ctx, p.postgres)
+	db, err := pgxpool.New(ctx, p.postgres+" pool_max_conns="+strconv.Itoa(postgresSessions))
 	if err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	defer db.Close(ctx)
+	defer db.Close()
 	if _, err := db.Exec(ctx, `drop table if exists counters; create table counters (id uuid primary key, views bigint not null, likes bigint not null, comments bigint not null)`); err != nil {
 		return fmt.Errorf("make the table: %w", err)
 	}
 	start := time.Now()
-	for _, batch := range t.batches(postgresRows) {
-		ids := make([][16]byte, len(batch))
-		var adds [3][]int32
-		for c := range adds {
-			adds[c] = make([]int32, len(batch))
-		}
-		for i := range batch {
-			ids[i] = batch[i].video
-			adds[counterOf(batch[i].kind)][i] = 1
-		}
-		if _, err := db.Exec(ctx, upsertCounters, ids, adds[0], adds[1], adds[2]); err != nil {
-			return fmt.Errorf("add a batch: %w", err)
-		}
+	err = send(t.batches(postgresRows), postgresSessions, func(batch []occurrence) error { return upsertBatch(ctx, db, batch) })
+	if err != nil {
+		return err
 	}
 	took := time.Since(start)
 	row.Add(result.Events, result.PerSecond, float64(len(t.events))/took.Seconds())
@@ -61,6 +52,22 @@ func (p *peers) upsert(ctx context.Context, t *trace, _ string, row *result.Row)
 	}
 	if counted != len(t.events) {
 		return fmt.Errorf("%d events were added, %d are counted", len(t.events), counted)
+	}
+	return nil
+}
+
+func upsertBatch(ctx context.Context, db *pgxpool.Pool, batch []occurrence) error {
+	ids := make([][16]byte, len(batch))
+	var adds [3][]int32
+	for c := range adds {
+		adds[c] = make([]int32, len(batch))
+	}
+	for i := range batch {
+		ids[i] = batch[i].video
+		adds[counterOf(batch[i].kind)][i] = 1
+	}
+	if _, err := db.Exec(ctx, upsertCounters, ids, adds[0], adds[1], adds[2]); err != nil {
+		return fmt.Errorf("add a batch: %w", err)
 	}
 	return nil
 }
@@ -94,7 +101,8 @@ func (p *peers) adds(exact bool) func(context.Context, *trace, string, *result.R
 			return fmt.Errorf("empty Redis: %w", err)
 		}
 		start := time.Now()
-		if err := send(ctx, client, t.batches(redisCalls), exact); err != nil {
+		err = send(t.batches(redisCalls), senders, func(batch []occurrence) error { return sendBatch(ctx, client, batch, exact) })
+		if err != nil {
 			return err
 		}
 		row.Add(result.Events, result.PerSecond, float64(len(t.events))/time.Since(start).Seconds())
@@ -130,7 +138,8 @@ func checkAdds(ctx context.Context, client rueidis.Client, t *trace, want int) e
 	return nil
 }
 
-func send(ctx context.Context, client rueidis.Client, batches [][]occurrence, exact bool) error {
+// send sends the batches from so many senders at a time.
+func send(batches [][]occurrence, senders int, one func([]occurrence) error) error {
 	work := make(chan []occurrence)
 	errs := make(chan error, senders)
 	var wg sync.WaitGroup
@@ -139,7 +148,7 @@ func send(ctx context.Context, client rueidis.Client, batches [][]occurrence, ex
 			var first error
 			for batch := range work { // to its end, so that nobody waits for ever
 				if first == nil {
-					first = sendBatch(ctx, client, batch, exact)
+					first = one(batch)
 				}
 			}
 			errs <- first
