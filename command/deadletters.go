@@ -22,9 +22,8 @@ const (
 // letterSelection says which dead letters a command is about.
 type letterSelection struct {
 	positions []events.Position
-	kind      string // the event's type
-	reason    string // what the dead letter's reason says somewhere
-	from, to  events.Position
+	from      events.Position
+	filter    readmodel.DeadLetterFilter
 	all       bool
 	limit     int
 
@@ -122,14 +121,14 @@ func readLetterSelection(c *api.Call) (l letterSelection, err error) {
 		case "positions":
 			l.positions = readPositions(j)
 		case "type":
-			l.kind = readKind(j)
+			l.filter.Type = readKind(j)
 		case "reason_contains":
 			text, _ := j.String()
-			l.reason = string(text)
+			l.filter.Reason = string(text)
 		case "from":
 			l.from = readPosition(j)
 		case "to":
-			l.to = readPosition(j)
+			l.filter.UpTo = readPosition(j)
 		case "all":
 			l.all, _ = j.Bool()
 		case "limit":
@@ -146,7 +145,7 @@ func readLetterSelection(c *api.Call) (l letterSelection, err error) {
 	if l.why == nil {
 		scan.Missing("reason")
 	}
-	narrowed := l.kind != "" || l.reason != "" || l.from != (events.Position{}) || l.to != (events.Position{})
+	narrowed := l.from != (events.Position{}) || l.filter != (readmodel.DeadLetterFilter{})
 	if named := len(l.positions) > 0; named && (narrowed || l.all) {
 		scan.Fail("positions name the dead letters: give nothing else that selects them")
 	} else if !named && !narrowed && !l.all {

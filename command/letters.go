@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/events"
@@ -14,8 +13,6 @@ import (
 )
 
 const (
-	// letterPage is how many dead letters are read at once.
-	letterPage = 500
 	// maxLettersRefused bounds how many are named of those that cannot be redriven.
 	maxLettersRefused = 20
 	// letterRoom is what a record batch holds beside the notes on each dead letter
@@ -80,40 +77,20 @@ func (s *Service) selectLetters(ctx context.Context, state *readmodel.Snapshot, 
 	if len(selection.positions) > 0 {
 		return s.namedLetters(ctx, state, selection.positions, redrive)
 	}
-	after := before(selection.from)
-	for {
-		page, err := state.DeadLetters(after, letterPage)
-		if err != nil {
+	for d, err := range state.FindDeadLetters(before(selection.from), selection.filter) {
+		var one selected
+		if err == nil {
+			one, err = s.letter(ctx, d, redrive)
+		}
+		switch {
+		case errors.Is(err, projector.ErrNotRedrivable):
+		case err != nil:
 			return l, false, err
-		}
-		for i := range page {
-			d := &page[i]
-			after = d.Position
-			if selection.to != (events.Position{}) && after.Compare(selection.to) > 0 {
-				return l, false, nil
-			}
-			if !selection.matches(d) {
-				continue
-			}
-			one, err := s.letter(ctx, d, redrive)
-			switch {
-			case errors.Is(err, projector.ErrNotRedrivable):
-			case err != nil:
-				return l, false, err
-			case !l.fits(one, selection.limit):
-				return l, true, nil
-			}
-		}
-		if len(page) < letterPage {
-			return l, false, nil
+		case !l.fits(one, selection.limit):
+			return l, true, nil
 		}
 	}
-}
-
-// matches reports whether a dead letter is one of the selection.
-func (l *letterSelection) matches(d *readmodel.DeadLetter) bool {
-	e, event := d.Event()
-	return (l.kind == "" || event && e.Type.String() == l.kind) && strings.Contains(d.Reason, l.reason)
+	return l, false, nil
 }
 
 // before returns the position before p, behind which a list begins with p.

@@ -3,7 +3,6 @@ package query
 import (
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/tidemark-io/tidemark/api"
@@ -40,17 +39,6 @@ func deadLetterOf(d *readmodel.DeadLetter) DeadLetter {
 	return told
 }
 
-// deadLetterFilter narrows dead letters; zero fields match everything.
-type deadLetterFilter struct{ kind, reason string }
-
-func (f *deadLetterFilter) matches(d *DeadLetter) bool {
-	return (f.kind == "" || d.Type != nil && *d.Type == f.kind) && strings.Contains(d.Reason, f.reason)
-}
-
-// deadLetterPage is how many are read at once while those are looked for that a
-// filter lets through.
-const deadLetterPage = 500
-
 // listDeadLetters answers GET /v1/admin/dead-letters: what could not be folded,
 // oldest first.
 func (s *Service) listDeadLetters(c *api.Call) error {
@@ -58,8 +46,8 @@ func (s *Service) listDeadLetters(c *api.Call) error {
 	if err := readParams(c, values[:], "limit", "cursor", "type", "reason"); err != nil {
 		return err
 	}
-	filter := deadLetterFilter{values[2].text, values[3].text}
-	p, err := s.readPage(c, listOfDeadLetters, filter.kind+" "+filter.reason, values[0], values[1])
+	filter := readmodel.DeadLetterFilter{Type: values[2].text, Reason: values[3].text}
+	p, err := s.readPage(c, listOfDeadLetters, filter.Type+" "+filter.Reason, values[0], values[1])
 	if err != nil {
 		return err
 	}
@@ -68,39 +56,22 @@ func (s *Service) listDeadLetters(c *api.Call) error {
 		return err
 	}
 	defer snapshot.Release()
-	list, places, err := filter.read(snapshot, p.after.at, p.limit+1)
-	if err != nil {
-		return err
+	list := []DeadLetter{}
+	for d, err := range snapshot.FindDeadLetters(p.after.at, filter) {
+		if err != nil {
+			return err
+		}
+		if list = append(list, deadLetterOf(d)); len(list) > p.limit {
+			break
+		}
 	}
 	body, err := json.Marshal(list[:min(len(list), p.limit)])
 	if err != nil {
 		return err
 	}
 	c.Out = append(append(c.Out, `{"dead_letters":`...), body...)
-	c.Out = append(s.appendNextCursor(c.Out, &p, len(list), func(i int) place { return place{at: places[i]} }), '}')
+	c.Out = append(s.appendNextCursor(c.Out, &p, len(list), func(i int) place { return place{at: list[i].Position} }), '}')
 	return c.Answer(c.Out)
-}
-
-func (f *deadLetterFilter) read(s *readmodel.Snapshot, after events.Position, limit int) (list []DeadLetter, places []events.Position, err error) {
-	list = []DeadLetter{}
-	for {
-		letters, err := s.DeadLetters(after, deadLetterPage)
-		if err != nil {
-			return nil, nil, err
-		}
-		for i := range letters {
-			after = letters[i].Position
-			if told := deadLetterOf(&letters[i]); f.matches(&told) {
-				list, places = append(list, told), append(places, after)
-			}
-			if len(list) == limit {
-				return list, places, nil
-			}
-		}
-		if len(letters) < deadLetterPage {
-			return list, places, nil
-		}
-	}
 }
 
 // getDeadLetter answers GET /v1/admin/dead-letters/{position}: one dead letter

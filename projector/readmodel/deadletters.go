@@ -1,6 +1,11 @@
 package readmodel
 
-import "github.com/tidemark-io/tidemark/events"
+import (
+	"iter"
+	"strings"
+
+	"github.com/tidemark-io/tidemark/events"
+)
 
 // DeadLetter is an event, or a whole message, that could not be folded.
 type DeadLetter struct {
@@ -89,6 +94,56 @@ func (s *Snapshot) DeadLetter(at events.Position) (d DeadLetter, ok bool, err er
 		return d, false, err
 	}
 	return decodeDeadLetter(at, value), true, nil
+}
+
+// DeadLetterFilter narrows dead letters; zero fields match everything.
+type DeadLetterFilter struct {
+	// Type is the event's: a whole message has none.
+	Type string
+	// Reason is what the dead letter's reason says somewhere.
+	Reason string
+	// UpTo is the last position.
+	UpTo events.Position
+}
+
+func (f *DeadLetterFilter) matches(d *DeadLetter) bool {
+	if !strings.Contains(d.Reason, f.Reason) {
+		return false
+	}
+	if f.Type == "" {
+		return true
+	}
+	e, event := d.Event()
+	return event && e.Type.String() == f.Type
+}
+
+// deadLetterPage is how many are read at once while those are looked for that match.
+const deadLetterPage = 500
+
+// FindDeadLetters returns the dead letters after a position that the filter lets
+// through, oldest first. An error is the last that it returns.
+func (s *Snapshot) FindDeadLetters(after events.Position, filter DeadLetterFilter) iter.Seq2[*DeadLetter, error] {
+	return func(yield func(*DeadLetter, error) bool) {
+		for {
+			page, err := s.DeadLetters(after, deadLetterPage)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page {
+				after = page[i].Position
+				if filter.UpTo != (events.Position{}) && after.Compare(filter.UpTo) > 0 {
+					return
+				}
+				if filter.matches(&page[i]) && !yield(&page[i], nil) {
+					return
+				}
+			}
+			if len(page) < deadLetterPage {
+				return
+			}
+		}
+	}
 }
 
 // DeadLetters lists dead letters after a position, oldest first, at most limit
