@@ -84,7 +84,7 @@ func (o *objectWriter) data(e *Event, reason []byte) error {
 	return fmt.Errorf("%w: %v is unknown", ErrRule, e.Type)
 }
 
-func writeData[T decodable[T]](o *objectWriter, e *Event, write func(T, *objectWriter)) error {
+func writeData[T Decodable[T]](o *objectWriter, e *Event, write func(T, *objectWriter)) error {
 	d, err := Decode[T](e)
 	if err == nil {
 		write(d, o)

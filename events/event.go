@@ -122,16 +122,16 @@ func (e *Event) CheckTime(stored time.Time) error {
 	return nil
 }
 
-// decodable is the data of an event that can be read from its binary form. It
+// Decodable is the data of an event that can be read from its binary form. It
 // is returned by value, so that reading an event allocates nothing.
-type decodable[T any] interface {
+type Decodable[T any] interface {
 	decode(data []byte) (T, error)
 }
 
 // Decode reads the event's data as T, which the caller picks by e.Type. It
 // fails with ErrRule where the data breaks a rule of the vocabulary. Slices in
 // the result alias the message.
-func Decode[T decodable[T]](e *Event) (T, error) {
+func Decode[T Decodable[T]](e *Event) (T, error) {
 	var none T
 	return none.decode(e.data)
 }

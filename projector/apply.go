@@ -9,109 +9,69 @@ import (
 
 // apply folds one event by its type. It fails with events.ErrRule for poison.
 //
-// Where a repeat would count twice, or would undo what came in between, the
-// event's identity is remembered; all other types have a natural key in the
-// state.
+// Where a repeat would count twice, or would undo what came in between, it is folded
+// once: the event's identity is remembered. All other types have a natural key in the
+// state, and are folded always.
 func (f *Fold) apply(e *events.Event) (readmodel.Effect, error) {
 	switch e.Type {
 	case events.TypeVideoPublished:
-		d, err := events.Decode[events.VideoPublished](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.model.PublishVideo(d.Video, d.Author), nil
+		return always(f, e, (*Fold).foldVideoPublished)
 	case events.TypeVideoViewed:
-		d, err := events.Decode[events.VideoViewed](e)
-		return once(f, e, d, err, (*Fold).foldVideoViewed)
+		return once(f, e, (*Fold).foldVideoViewed)
 	case events.TypeVideoLiked, events.TypeVideoUnliked:
-		d, err := events.Decode[events.VideoLike](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.model.SetLike(d, readmodel.When{Time: e.Time, Arrival: e.Arrival}, e.Type == events.TypeVideoLiked), nil
+		return always(f, e, (*Fold).foldLike)
 	case events.TypeCommentCreated, events.TypeRemixCreated, events.TypeGlitchCreated:
-		d, err := events.Decode[events.VideoItem](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.model.CreateItem(itemOf(e.Type, &d), d.Author), nil
+		return always(f, e, (*Fold).foldItemCreated)
 	case events.TypeCommentDeleted, events.TypeRemixDeleted, events.TypeGlitchDeleted:
-		d, err := events.Decode[events.VideoItem](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.foldItemDeleted(itemOf(e.Type, &d), d.Author), nil
+		return always(f, e, (*Fold).foldItemDeleted)
 	case events.TypeVideoDeleted, events.TypeVideoRestored:
-		d, err := events.Decode[events.VideoVisibility](e)
-		return once(f, e, d, err, (*Fold).foldVisibility)
+		return once(f, e, (*Fold).foldVisibility)
 	case events.TypeCounterBaseline:
-		d, err := events.Decode[events.CounterBaseline](e)
-		return once(f, e, d, err, (*Fold).foldBaseline)
+		return once(f, e, (*Fold).foldBaseline)
 	case events.TypeAccountBlocked, events.TypeAccountUnblocked:
-		d, err := events.Decode[events.AccountBlock](e)
-		return once(f, e, d, err, (*Fold).foldAccount)
+		return once(f, e, (*Fold).foldAccount)
 	case events.TypeUserBlocked, events.TypeUserUnblocked:
-		d, err := events.Decode[events.UserBlock](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.model.SetBlock(d, readmodel.When{Time: e.Time, Arrival: e.Arrival}, e.Type == events.TypeUserBlocked), nil
+		return always(f, e, (*Fold).foldUserBlock)
 	case events.TypeJobCreated:
-		d, err := events.Decode[events.JobCreated](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.model.CreateJob(d, e.Time), nil
+		return always(f, e, (*Fold).foldJobCreated)
 	case events.TypeJobUpdated:
-		d, err := events.Decode[events.JobUpdated](e)
-		return once(f, e, d, err, (*Fold).foldJobUpdated)
+		return once(f, e, (*Fold).foldJobUpdated)
 	case events.TypeJobCancelled:
-		d, err := events.Decode[events.JobCancelled](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.foldJobCancelled(d.Job, e.Time), nil
+		return always(f, e, (*Fold).foldJobCancelled)
 	case events.TypeNotificationSent:
-		d, err := events.Decode[events.NotificationSent](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.model.SendNotification(&d, e.Time), nil
+		return always(f, e, (*Fold).foldNotificationSent)
 	case events.TypeNotificationRead:
-		d, err := events.Decode[events.NotificationRead](e)
-		return once(f, e, d, err, (*Fold).foldNotificationRead)
+		return once(f, e, (*Fold).foldNotificationRead)
 	case events.TypeDeadLetterRedriven, events.TypeDeadLetterDropped:
-		d, err := events.Decode[events.DeadLetterMark](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.foldMark(e, d)
+		return always(f, e, (*Fold).foldMark)
 	case events.TypeDeadLetterOpened:
-		d, err := events.Decode[events.DeadLetterOpened](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.foldOpened(e, d)
+		return always(f, e, (*Fold).foldOpened)
 	case events.TypeOperationRecorded:
-		d, err := events.Decode[events.OperationRecorded](e)
-		if err != nil {
-			return readmodel.Poisoned, err
-		}
-		return f.foldOperation(e, d)
+		return always(f, e, (*Fold).foldOperation)
 	}
 	return readmodel.Poisoned, fmt.Errorf("%w: no fold for %v", events.ErrRule, e.Type)
 }
 
-// once folds a decoded event unless its identity was seen before. What turns
+// always folds an event's data.
+func always[T events.Decodable[T]](f *Fold, e *events.Event, fold func(*Fold, *events.Event, T) (readmodel.Effect, error)) (readmodel.Effect, error) {
+	d, err := events.Decode[T](e)
+	if err != nil {
+		return readmodel.Poisoned, err
+	}
+	return fold(f, e, d)
+}
+
+// once folds an event's data unless its identity was seen before. What turns
 // out to be poison is not marked as seen.
-func once[T any](f *Fold, e *events.Event, d T, err error, apply func(*Fold, *events.Event, T) (readmodel.Effect, error)) (readmodel.Effect, error) {
+func once[T events.Decodable[T]](f *Fold, e *events.Event, fold func(*Fold, *events.Event, T) (readmodel.Effect, error)) (readmodel.Effect, error) {
+	d, err := events.Decode[T](e)
 	if err != nil {
 		return readmodel.Poisoned, err
 	}
 	if f.model.SeenBefore(e) {
 		return readmodel.Duplicate, nil
 	}
-	effect, err := apply(f, e, d)
+	effect, err := fold(f, e, d)
 	if err == nil {
 		f.model.MarkSeen(e)
 	}
@@ -122,22 +82,39 @@ func itemOf(t events.Type, d *events.VideoItem) readmodel.Item {
 	return readmodel.Item{Video: d.Video, Kind: t.ItemCounter(), ID: d.Item}
 }
 
+func whenOf(e *events.Event) readmodel.When {
+	return readmodel.When{Time: e.Time, Arrival: e.Arrival}
+}
+
+func (f *Fold) foldVideoPublished(_ *events.Event, d events.VideoPublished) (readmodel.Effect, error) {
+	return f.model.PublishVideo(d.Video, d.Author), nil
+}
+
 func (f *Fold) foldVideoViewed(e *events.Event, d events.VideoViewed) (readmodel.Effect, error) {
 	return f.model.AddView(d.Video, e.Time), nil
 }
 
+func (f *Fold) foldLike(e *events.Event, d events.VideoLike) (readmodel.Effect, error) {
+	return f.model.SetLike(d, whenOf(e), e.Type == events.TypeVideoLiked), nil
+}
+
+func (f *Fold) foldItemCreated(e *events.Event, d events.VideoItem) (readmodel.Effect, error) {
+	return f.model.CreateItem(itemOf(e.Type, &d), d.Author), nil
+}
+
 // foldItemDeleted judges a caller's command: only what was seen can be deleted,
 // and by its author or a privileged caller only. An event is taken at its word.
-func (f *Fold) foldItemDeleted(i readmodel.Item, author events.UserID) readmodel.Effect {
+func (f *Fold) foldItemDeleted(e *events.Event, d events.VideoItem) (readmodel.Effect, error) {
+	i := itemOf(e.Type, &d)
 	if c := f.command.Command; c != nil && c.Kind == events.DeleteItem {
 		switch state := f.model.ItemState(i); {
 		case !state.Created && !state.Deleted:
-			return readmodel.NotFound
+			return readmodel.NotFound, nil
 		case !c.Privileged && state.Author != c.Actor:
-			return readmodel.Forbidden
+			return readmodel.Forbidden, nil
 		}
 	}
-	return f.model.DeleteItem(i, author)
+	return f.model.DeleteItem(i, d.Author), nil
 }
 
 func (f *Fold) foldVisibility(e *events.Event, d events.VideoVisibility) (readmodel.Effect, error) {
@@ -176,8 +153,16 @@ func (f *Fold) target(e *events.Event, kind events.CommandKind, target [16]byte,
 	})
 }
 
+func (f *Fold) foldUserBlock(e *events.Event, d events.UserBlock) (readmodel.Effect, error) {
+	return f.model.SetBlock(d, whenOf(e), e.Type == events.TypeUserBlocked), nil
+}
+
 func (f *Fold) foldBaseline(_ *events.Event, d events.CounterBaseline) (readmodel.Effect, error) {
 	return f.model.SetBaseline(d)
+}
+
+func (f *Fold) foldJobCreated(e *events.Event, d events.JobCreated) (readmodel.Effect, error) {
+	return f.model.CreateJob(d, e.Time), nil
 }
 
 func (f *Fold) foldJobUpdated(e *events.Event, d events.JobUpdated) (readmodel.Effect, error) {
@@ -185,11 +170,15 @@ func (f *Fold) foldJobUpdated(e *events.Event, d events.JobUpdated) (readmodel.E
 }
 
 // foldJobCancelled judges a caller's command by the state that it meets.
-func (f *Fold) foldJobCancelled(job events.JobID, at events.Time) readmodel.Effect {
+func (f *Fold) foldJobCancelled(e *events.Event, d events.JobCancelled) (readmodel.Effect, error) {
 	if c := f.command.Command; c != nil {
-		return f.model.CancelJob(job, c.Actor, c.Privileged, at)
+		return f.model.CancelJob(d.Job, c.Actor, c.Privileged, e.Time), nil
 	}
-	return f.model.CancelJob(job, events.UserID{}, true, at)
+	return f.model.CancelJob(d.Job, events.UserID{}, true, e.Time), nil
+}
+
+func (f *Fold) foldNotificationSent(e *events.Event, d events.NotificationSent) (readmodel.Effect, error) {
+	return f.model.SendNotification(&d, e.Time), nil
 }
 
 func (f *Fold) foldNotificationRead(_ *events.Event, d events.NotificationRead) (readmodel.Effect, error) {
