@@ -15,6 +15,7 @@ import (
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/replay"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Config is what an archive needs.
@@ -174,7 +175,7 @@ func (a *Archive) Lagging() bool {
 
 // watch notes, once a second, that nothing is behind.
 func (a *Archive) watch(ctx context.Context) {
-	for sleep(ctx, time.Second) {
+	for sleep.For(ctx, time.Second) {
 		if a.Lag() > 0 {
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // awaitPoll is how often somebody who waits for the archive looks where it is.
@@ -42,7 +44,7 @@ func (a *Archive) Await(ctx context.Context, seq uint64, limit time.Duration) er
 			return nil
 		case errors.Is(why, ErrForeign), errors.Is(why, ErrDamaged):
 			return fmt.Errorf("%w: it is at message %d, the fold at %d, and it does not go on: %w", ErrBehind, at.Seq, seq, why)
-		case sleep(bounded, awaitPoll):
+		case sleep.For(bounded, awaitPoll):
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 const (
@@ -20,20 +22,8 @@ type pauses struct{ next time.Duration }
 func (p *pauses) wait(ctx context.Context) bool {
 	now := max(p.next, retryLeast)
 	p.next = min(2*now, retryMost)
-	return sleep(ctx, now/2+rand.N(now/2))
+	return sleep.For(ctx, now/2+rand.N(now/2))
 }
 
 // reset begins with short ones again.
 func (p *pauses) reset() { p.next = 0 }
-
-// sleep waits for a time; it returns false where the context ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

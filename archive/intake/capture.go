@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Capture follows the changes of the mapped tables, after an import of what
@@ -98,9 +99,7 @@ func (c *Capture) Run(ctx context.Context) error {
 			pause = firstPause
 		}
 		c.Logger.Warn("following Postgres was interrupted, it will be tried again", "error", err, "pause", pause.String())
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+		if !sleep.For(ctx, pause) {
 			return nil
 		}
 	}

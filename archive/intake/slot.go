@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // slot is what Postgres says of a replication slot.
@@ -91,9 +93,7 @@ func dropSlot(ctx context.Context, conn *pgx.Conn, name string) error {
 		if !errors.As(err, &inUse) || inUse.Code != "55006" || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
+		if !sleep.For(ctx, 50*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

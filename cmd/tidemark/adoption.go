@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/command"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // adoptionNote is what the audit is to have of an adoption. It lies in the log's
@@ -71,10 +72,7 @@ func (a *app) recordAdoption(ctx context.Context) error {
 	record := adoptionRecord{log: a.log, recorder: a.recorder}
 	for err := record.write(ctx); err != nil && ctx.Err() == nil; err = record.write(ctx) {
 		a.logger.Error("the audit does not have the log's adoption yet, or the log's metadata does not say that it has", "error", err)
-		select {
-		case <-time.After(adoptionPause):
-		case <-ctx.Done():
-		}
+		sleep.For(ctx, adoptionPause)
 	}
 	<-ctx.Done()
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/cmd/tidemark/load"
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // adminFlags say how to reach a running service as an administrator.
@@ -144,9 +145,7 @@ func (c *adminClient) command(ctx context.Context, path string, body, out any) e
 		if !told {
 			fmt.Fprintf(os.Stderr, "%s It is given again.\n", p.Detail)
 		}
-		select {
-		case <-time.After(p.retryAfter):
-		case <-ctx.Done():
+		if !sleep.For(ctx, p.retryAfter) {
 			return err
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/tidemark-io/tidemark/projector/replay"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // adminRun is one run as the admin API tells of it: its result is of its kind.
@@ -54,10 +54,8 @@ func (c *adminClient) follow(ctx context.Context, id string) (*adminRun, error) 
 			return r, nil
 		}
 		shown.show(string(r.Kind), r.Progress)
-		select {
-		case <-time.After(wait):
+		if sleep.For(ctx, wait) {
 			wait = min(2*wait, shown.every)
-		case <-ctx.Done():
 		}
 	}
 }

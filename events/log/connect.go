@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 const (
@@ -47,7 +49,7 @@ func connect(ctx context.Context, cfg Config, srv *server.Server, purpose string
 			return nil, fmt.Errorf("connect to NATS: %w", err)
 		}
 		cfg.Logger.Warn("NATS is out of reach, trying again", "url", cfg.Where(), "error", err)
-		if !sleep(ctx, time.Second) {
+		if !sleep.For(ctx, time.Second) {
 			return nil, fmt.Errorf("connect to NATS: %w (is it running at that address?)", err)
 		}
 	}
@@ -94,16 +96,4 @@ func connectOptions(cfg Config, purpose string) ([]nats.Option, error) {
 		opts = append(opts, nats.ClientCert(cfg.TLSCert, cfg.TLSKey))
 	}
 	return opts, nil
-}
-
-// sleep waits and reports whether the context still stands.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Headers of a dead letter.
@@ -83,11 +84,11 @@ func (l *Log) DeadLetter(ctx context.Context, letter DeadLetter) error {
 		if foreign := l.foreignErr(); foreign != nil {
 			return foreign
 		}
-		if !wrongSequence(err) && !sleep(ctx, backoff(attempt)) {
+		if !wrongSequence(err) && !sleep.For(ctx, backoff(attempt)) {
 			return fmt.Errorf("publish dead letter %s: %w", letter.Position, errors.Join(ctx.Err(), err))
 		}
 		// Lost, refused, or overtaken by another node: its end tells.
-		if err := l.openDeadLetters(ctx); err != nil && !sleep(ctx, backoff(attempt)) {
+		if err := l.openDeadLetters(ctx); err != nil && !sleep.For(ctx, backoff(attempt)) {
 			return fmt.Errorf("publish dead letter %s: %w", letter.Position, errors.Join(ctx.Err(), err))
 		}
 	}

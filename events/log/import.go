@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Original is the log of which an import makes a copy.
@@ -212,7 +213,7 @@ func (i *importer) again(ctx context.Context, repeat bool, cause error) error {
 	if i.failed++; i.failed > importAttempts {
 		return fmt.Errorf("import message %d: %w", flying[0].Seq, cause)
 	}
-	if !repeat && !sleep(ctx, backoff(i.failed)) {
+	if !repeat && !sleep.For(ctx, backoff(i.failed)) {
 		return ctx.Err()
 	}
 	_, last, err := i.log.Bounds(ctx)

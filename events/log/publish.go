@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 const (
@@ -101,7 +103,7 @@ func (w *Writer) store(parent context.Context, b *batch) error {
 		if b.expected > before {
 			stall.Reset(w.cfg.StallLimit) // the log lives: others write to it
 		} else if !ambiguous {
-			sleep(ctx, backoff(b.attempts)) // the end that was told is not the one that refused
+			sleep.For(ctx, backoff(b.attempts)) // the end that was told is not the one that refused
 		}
 	}
 }
@@ -129,7 +131,7 @@ func (w *Writer) attempt(parent context.Context, b *batch) (bool, error) {
 // end is asked for.
 func (w *Writer) resolve(ctx context.Context, b *batch, ambiguous bool) (found bool, err error) {
 	for attempt := 0; ; attempt++ {
-		if ambiguous && !sleep(ctx, backoff(attempt+b.attempts-1)) {
+		if ambiguous && !sleep.For(ctx, backoff(attempt+b.attempts-1)) {
 			return false, context.Cause(ctx)
 		}
 		err := w.advance(ctx, b, ambiguous, &found)
@@ -148,7 +150,7 @@ func (w *Writer) resolve(ctx context.Context, b *batch, ambiguous bool) (found b
 		case errors.As(err, &unreadable) || errors.As(err, &lost):
 			return false, err
 		}
-		if !ambiguous && !sleep(ctx, backoff(attempt)) {
+		if !ambiguous && !sleep.For(ctx, backoff(attempt)) {
 			return false, context.Cause(ctx)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // idleLimit is when the server forgets the consumer of a reader that vanished.
@@ -53,7 +55,7 @@ func (l *Log) Read(ctx context.Context, from uint64, fn func(Message) error) err
 			level = slog.LevelDebug // an outage is told once
 		}
 		l.cfg.Logger.Log(ctx, level, "reader of the event log starts a new consumer", "next", r.next, "error", err)
-		if !sleep(ctx, backoff(attempt)) {
+		if !sleep.For(ctx, backoff(attempt)) {
 			return ctx.Err()
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // errDrained is the cause that ends the work when the drain limit is over.
@@ -36,7 +38,7 @@ func (w *Writer) Run(ctx context.Context) error {
 		select {
 		case <-work.Done():
 		case <-draining:
-			if sleep(work, w.cfg.DrainLimit) {
+			if sleep.For(work, w.cfg.DrainLimit) {
 				cancel(errDrained)
 			}
 		}
@@ -78,7 +80,7 @@ func (w *Writer) learnEnd(ctx context.Context) error {
 		if foreign := w.log.foreignErr(); foreign != nil {
 			return foreign
 		}
-		if !sleep(ctx, backoff(attempt)) {
+		if !sleep.For(ctx, backoff(attempt)) {
 			return context.Cause(ctx)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 const (
@@ -161,7 +163,7 @@ func (l *Log) probe() {
 			wait = suspectEvery
 			l.cfg.Logger.Debug("probe of the event log", "error", err)
 		}
-		if l.foreignErr() != nil || !sleep(l.watch.ctx, wait) {
+		if l.foreignErr() != nil || !sleep.For(l.watch.ctx, wait) {
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // gate lets a test hold publishes: each waits for a token.
@@ -57,7 +58,7 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	ctx := testContext(t)
 	for !ok() {
-		if !sleep(ctx, time.Millisecond) {
+		if !sleep.For(ctx, time.Millisecond) {
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // beside folds a source into a shadow beside the serving model.
@@ -137,12 +138,7 @@ func (p *pace) after(ctx context.Context, events int) error {
 	case ahead < -time.Second: // it cannot keep up: what it missed is gone
 		p.begun, p.events = now, 0
 	case ahead > 0:
-		timer := time.NewTimer(ahead)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+		sleep.For(ctx, ahead)
 	}
 	return ctx.Err()
 }

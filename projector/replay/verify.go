@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/events"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 const (
@@ -160,20 +161,9 @@ func (b *beside) compareAll(ctx context.Context, result *VerifyResult) (c *readm
 			result.Buckets += c.Buckets
 			return c, nil
 		}
-		if err := rest(ctx, restFactor*took); err != nil {
-			return nil, err
+		if !sleep.For(ctx, restFactor*took) {
+			return nil, ctx.Err()
 		}
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

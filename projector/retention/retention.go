@@ -10,6 +10,7 @@ import (
 	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/replay"
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Config is what retention needs. Without Archive and Snapshots nothing is trimmed.
@@ -96,7 +97,7 @@ func (r *Retention) Run(ctx context.Context) error {
 		if last = said; trimmed > 0 {
 			r.cfg.Logger.Info("the log was trimmed", "messages", trimmed)
 		}
-		if !sleep(ctx, max(trimEvery, restFactor*r.read)) {
+		if !sleep.For(ctx, max(trimEvery, restFactor*r.read)) {
 			return nil
 		}
 	}
@@ -186,15 +187,4 @@ func (r *Retention) tell(held projector.Need) {
 		r.cfg.Logger.Info("the log is trimmed again", "was_needed_by", r.told.Why)
 	}
 	r.told = held
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -3,7 +3,6 @@
 // way in; [Workload] plays feed pollers, viewers, likers and job workers for a
 // while and measures what they see.
 //
-// It knows nothing of the service's inside and imports none of its packages;
-// the command line, the secret and the minting of tokens are left to the
-// caller.
+// It knows nothing of the service's inside: of the module it imports sleep alone.
+// The command line, the secret and the minting of tokens are left to the caller.
 package load

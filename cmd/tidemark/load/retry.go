@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // The pauses between attempts when the service names none: doubled from the
@@ -40,8 +42,8 @@ func (c *Client) insist(ctx context.Context, r *request, limit time.Duration) (*
 		if time.Now().Add(pause).After(deadline) {
 			return nil, fmt.Errorf("%s %s: no outcome within %v, last: %w", r.method, r.path, limit, err)
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+		if !sleep.For(ctx, pause) {
+			return nil, ctx.Err()
 		}
 		pause = min(2*max(pause, firstPause), lastPause)
 	}
@@ -66,16 +68,4 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 		return max(0, at.Sub(now)), true
 	}
 	return 0, false
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Kind is what a request of the workload is for; a report has a line for each.
@@ -108,7 +110,7 @@ func (a *actor) play(ctx context.Context, client *Client, start, end time.Time) 
 		}
 		began := due
 		if wait := time.Until(due); wait > 0 {
-			if sleep(ctx, wait) != nil {
+			if !sleep.For(ctx, wait) {
 				return 0
 			}
 			// A timer that rings late, by up to a millisecond on an idle machine,
