@@ -13,14 +13,14 @@ var ErrNothingToDiscard = errors.New("there is nothing to discard: no rebuilt mo
 // or waits to be accepted, else the one that the next start takes. It fails with
 // ErrNothingToDiscard.
 func (p *Projector) Unserved() (name string, err error) {
-	r, err := p.roles()
+	n, err := p.Names()
 	switch {
 	case err != nil:
 		return "", err
-	case r.rebuilding != "":
-		return r.rebuilding, nil
-	case r.next != "":
-		return r.next, nil
+	case n.Rebuilding != "":
+		return n.Rebuilding, nil
+	case n.Next != "":
+		return n.Next, nil
 	}
 	return "", ErrNothingToDiscard
 }
@@ -31,20 +31,20 @@ func (p *Projector) Unserved() (name string, err error) {
 func (p *Projector) Discard(name string) error {
 	p.naming.Lock()
 	defer p.naming.Unlock()
-	r, err := p.roles()
+	n, err := p.Names()
 	if err != nil {
 		return err
 	}
-	if r.next == name {
+	if n.Next == name {
 		err = p.setNext("", nil)
 	}
-	if err == nil && r.rebuilding == name {
+	if err == nil && n.Rebuilding == name {
 		err = p.models.EndRebuilding()
 	}
 	if err != nil {
 		return fmt.Errorf("discard model %s: %w", name, err)
 	}
-	if name == r.previous || name == r.current {
+	if name == n.Previous || name == n.Current {
 		return nil // a way back that was to be taken: it is kept as one
 	}
 	return p.models.Remove(name)
@@ -76,11 +76,11 @@ func (p *Projector) DiscardWayBack(ctx context.Context, name string) error {
 	}
 	p.naming.Lock()
 	defer p.naming.Unlock()
-	r, err := p.roles()
-	if err == nil && r.previous != name {
+	n, err := p.Names()
+	if err == nil && n.Previous != name {
 		err = ErrNoPrevious // another switch has replaced it
 	}
-	if err == nil && r.next == name {
+	if err == nil && n.Next == name {
 		err = p.setNext("", nil)
 	}
 	if err == nil {

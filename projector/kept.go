@@ -65,12 +65,12 @@ func (e *edition) keep() {
 // keepUnknown looks into the models beside the serving one of which nobody has
 // written down where they end. It is for the start, when none of them is open.
 func (p *Projector) keepUnknown() {
-	r, err := p.roles()
+	n, err := p.Names()
 	if err != nil {
 		p.cfg.Logger.Warn("the models beside the serving one are not known", "error", err)
 		return
 	}
-	for _, name := range []string{r.previous, r.next, r.rebuilding} {
+	for _, name := range []string{n.Previous, n.Next, n.Rebuilding} {
 		if name == "" || name == p.live.name {
 			continue
 		}
@@ -78,7 +78,7 @@ func (p *Projector) keepUnknown() {
 			continue
 		}
 		seq, err := p.savedBy(name)
-		if err == nil && name == r.previous {
+		if err == nil && name == n.Previous {
 			err = writeKept(p.models, name, kept{seq, seq}) // it was replaced by this start, and has not been opened since
 		} else if err == nil {
 			err = writeKept(p.models, name, kept{Seq: seq})

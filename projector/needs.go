@@ -58,7 +58,7 @@ func ListNeeds(modelsDir string, saved uint64) ([]Need, error) {
 }
 
 func needsOf(models checkpoint.Models, saved uint64) (needs []Need, err error) {
-	r, err := rolesOf(models)
+	n, err := namesOf(models)
 	if err != nil {
 		return nil, fmt.Errorf("ask what the read models need of the log: %w", err)
 	}
@@ -73,24 +73,24 @@ func needsOf(models checkpoint.Models, saved uint64) (needs []Need, err error) {
 		add(by, k.Seq, "%s, %s", name, what)
 	}
 	add(NeededByCheckpoint, saved, "the checkpoint of the model that serves")
-	if r.previous != "" {
-		closed(NeededByPrevious, r.previous, "which served before and is kept to go back to")
+	if n.Previous != "" {
+		closed(NeededByPrevious, n.Previous, "which served before and is kept to go back to")
 	}
-	if r.next != "" && r.next != r.previous {
-		closed(NeededByNext, r.next, "which the next start takes")
+	if n.Next != "" && n.Next != n.Previous {
+		closed(NeededByNext, n.Next, "which the next start takes")
 	}
 	var note RebuildNote
-	_ = json.Unmarshal(r.note, &note) // one that says nothing is under way
+	_ = json.Unmarshal([]byte(n.note), &note) // one that says nothing is under way
 	switch {
-	case r.rebuilding == "" || r.rebuilding == r.next:
+	case n.Rebuilding == "" || n.Rebuilding == n.Next:
 	case note.Held && note.HeldSince.IsZero():
-		closed(NeededByHeld, r.rebuilding, "which waits to be accepted")
+		closed(NeededByHeld, n.Rebuilding, "which waits to be accepted")
 	case note.Held:
-		closed(NeededByHeld, r.rebuilding, "which waits to be accepted since "+note.HeldSince.UTC().Format(time.RFC3339))
+		closed(NeededByHeld, n.Rebuilding, "which waits to be accepted since "+note.HeldSince.UTC().Format(time.RFC3339))
 	case note.Run == "":
-		add(NeededByRebuild, 1, "the rebuild into %s, which may read all of the log", r.rebuilding)
+		add(NeededByRebuild, 1, "the rebuild into %s, which may read all of the log", n.Rebuilding)
 	default:
-		add(NeededByRebuild, 1, "rebuild %s into %s, which may read all of the log", note.Run, r.rebuilding)
+		add(NeededByRebuild, 1, "rebuild %s into %s, which may read all of the log", note.Run, n.Rebuilding)
 	}
 	slices.SortStableFunc(needs, func(a, b Need) int { return cmp.Compare(a.Seq, b.Seq) })
 	return needs, nil

@@ -52,41 +52,41 @@ func (p *Projector) nextIsCurrent(name string) error {
 	if err := p.live.writeFirst(); err != nil {
 		return err
 	}
-	r, err := rolesBeside(p.models)
+	n, err := namesBeside(p.models)
 	if err != nil {
 		return err
 	}
-	switch r.current, _, err = p.models.Current(); {
+	switch n.Current, _, err = p.models.Current(); {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, checkpoint.ErrDamaged):
 		p.cfg.Logger.Error("the current read model is gone; there is no way back to it", "error", err)
 	case err != nil:
 		return err
 	}
-	switch r.current {
+	switch n.Current {
 	case name:
 	case "":
-		r.current = name
+		n.Current = name
 	default:
-		r.current, r.previous = name, r.current
-		_ = os.Remove(filepath.Join(p.models.Path(r.previous), keptFile)) // it is older than the model may be
+		n.Current, n.Previous = name, n.Current
+		_ = os.Remove(filepath.Join(p.models.Path(n.Previous), keptFile)) // it is older than the model may be
 	}
-	if r.rebuilding == name {
-		r.rebuilding, r.note = "", nil
+	if n.Rebuilding == name {
+		n.Rebuilding, n.note = "", ""
 	}
-	return errors.Join(p.name(r), p.models.SetNext(""))
+	return errors.Join(p.name(n), p.models.SetNext(""))
 }
 
 // forgetNext removes a model that no start is to take any more. One that is kept to
 // go back to stays.
 func (p *Projector) forgetNext() error {
-	r, err := rolesBeside(p.models)
+	n, err := namesBeside(p.models)
 	if err != nil {
 		return err
 	}
-	if err := p.setNext("", nil); err != nil || r.next == "" || r.next == r.previous {
+	if err := p.setNext("", nil); err != nil || n.Next == "" || n.Next == n.Previous {
 		return err
 	}
-	return p.models.Remove(r.next)
+	return p.models.Remove(n.Next)
 }
 
 // setNext names the model that the next start takes, or none, and tells who waits for

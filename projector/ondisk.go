@@ -140,20 +140,20 @@ func (p *Projector) ServeNext(s *Shadow, forgotten func()) error {
 	}
 	p.naming.Lock()
 	defer p.naming.Unlock()
-	before, err := p.roles()
+	before, err := p.Names()
 	if err != nil {
 		return err
 	}
 	if err := p.setNext(name, forgotten); err != nil {
 		return err
 	}
-	if before.rebuilding == name {
+	if before.Rebuilding == name {
 		if err := p.models.EndRebuilding(); err != nil {
 			return err
 		}
 	}
 	p.cfg.Logger.Info("the next start takes another read model", "name", name)
-	if old := before.next; old != "" && old != name && old != before.previous {
+	if old := before.Next; old != "" && old != name && old != before.Previous {
 		return p.models.Remove(old)
 	}
 	return nil

@@ -112,7 +112,7 @@ func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
 	w.stop()
 	w.start()
 	w.equal("taken by the next start")
-	if r := w.named(); r.current != name || r.previous != "model-000001" || r.rebuilding != "" {
+	if r := w.named(); r.Current != name || r.Previous != "model-000001" || r.Rebuilding != "" {
 		t.Errorf("%+v", r)
 	}
 	if next, err := w.p.models.Next(); err != nil || next != "" || w.p.Snapshot().Generation() <= generation {
@@ -150,7 +150,7 @@ func TestNextModelThatIsDamagedIsNotTaken(t *testing.T) {
 	flipBytes(t, path, "*.flat")
 	w.start()
 	w.equal("the one of before")
-	if r := w.named(); r.current != "model-000001" {
+	if r := w.named(); r.Current != "model-000001" {
 		t.Errorf("%+v", r)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -167,7 +167,7 @@ func TestNextModelThatCannotBeOpenedIsTakenLater(t *testing.T) {
 	w.must(err)
 	w.start()
 	w.equal("the one of before")
-	if r := w.named(); r.current != "model-000001" || r.next != next || w.p.live.name != r.current {
+	if r := w.named(); r.Current != "model-000001" || r.Next != next || w.p.live.name != r.Current {
 		t.Errorf("%s serves: %+v", w.p.live.name, r)
 	}
 	generation := w.p.Snapshot().Generation()
@@ -175,7 +175,7 @@ func TestNextModelThatCannotBeOpenedIsTakenLater(t *testing.T) {
 	w.must(held.Close())
 	w.start()
 	w.equal("the next")
-	if r := w.named(); r.current != next || r.previous != "model-000001" || r.next != "" || w.p.Snapshot().Generation() <= generation {
+	if r := w.named(); r.Current != next || r.Previous != "model-000001" || r.Next != "" || w.p.Snapshot().Generation() <= generation {
 		t.Errorf("generation %d serves after %d: %+v", w.p.Snapshot().Generation(), generation, r)
 	}
 }
@@ -216,7 +216,7 @@ func TestTheNextModelIsTakenWhereTheCurrentOneIsGone(t *testing.T) {
 		w.must(lose(dir))
 		w.start()
 		w.equal("without " + name)
-		if r := w.named(); r.current != next || r.previous != "" {
+		if r := w.named(); r.Current != next || r.Previous != "" {
 			t.Errorf("without %s: %+v, want %s", name, r, next)
 		}
 		w.stop()

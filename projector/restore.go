@@ -161,24 +161,16 @@ func (p *Projector) fresh(ctx context.Context, first, last uint64, retired, why 
 // start, nor one that was set aside. Where nothing says which is the current one, all others are set aside: it
 // may be among them.
 func (p *Projector) removeUnfinished(current string) error {
-	names, err := p.models.List()
+	list, err := p.models.List()
 	if err != nil {
 		return err
 	}
-	previous, err := p.models.Previous()
+	n, err := namesBeside(p.models)
 	if err != nil {
 		return err
 	}
-	rebuilding, _, err := p.models.Rebuilding()
-	if err != nil {
-		return err
-	}
-	next, err := p.models.Next()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if name == current || name == next || current != "" && (name == previous || name == rebuilding) {
+	for _, name := range list {
+		if name == current || name == n.Next || current != "" && (name == n.Previous || name == n.Rebuilding) {
 			continue
 		}
 		if current == "" {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/tidemark-io/tidemark/projector/checkpoint"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
@@ -89,19 +88,19 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 	p.naming.Lock()
 	defer p.naming.Unlock()
 	result := Switched{Model: s.e.name, Generation: s.e.model.Snapshot().Generation()}
-	before, err := p.roles()
+	before, err := p.Names()
 	if err == nil {
 		saved := p.Stats().Saved.Seq
-		err = writeKept(p.models, before.current, kept{saved, saved}) // it is not closed yet
+		err = writeKept(p.models, before.Current, kept{saved, saved}) // it is not closed yet
 	}
 	if err != nil {
 		return result, err
 	}
-	result.Replaced = before.current
+	result.Replaced = before.Current
 	after := before
-	after.current, after.previous = s.e.name, before.current
-	if before.rebuilding == s.e.name {
-		after.rebuilding = ""
+	after.Current, after.Previous = s.e.name, before.Current
+	if before.Rebuilding == s.e.name {
+		after.Rebuilding = ""
 	}
 	if err := p.name(after); err != nil {
 		return result, errors.Join(err, p.nameAgain(before))
@@ -118,7 +117,7 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 		p.cfg.Logger.Warn("a model that the next start was to take could not be removed", "error", err)
 	}
 	// Others may be there that are only compared with: they are not to be touched.
-	if old := before.previous; old != "" && old != result.Model {
+	if old := before.Previous; old != "" && old != result.Model {
 		if err := p.models.Remove(old); err != nil {
 			p.cfg.Logger.Warn("the model that served before the last one could not be removed", "name", old, "error", err)
 		}
@@ -126,57 +125,6 @@ func (p *Projector) Switch(ctx context.Context, s *Shadow) (Switched, error) {
 	p.cfg.Logger.Info("switched to another read model", "name", result.Model, "replaced", result.Replaced,
 		"generation", result.Generation, "pause", result.Pause.String())
 	return result, nil
-}
-
-// roles are what the files beside the models name.
-type roles struct {
-	current, previous, rebuilding, next string
-	note                                []byte
-}
-
-func (p *Projector) roles() (roles, error) { return rolesOf(p.models) }
-
-func rolesOf(models checkpoint.Models) (r roles, err error) {
-	current, _, err := models.Current()
-	if err != nil {
-		return r, err
-	}
-	r, err = rolesBeside(models)
-	r.current = current
-	return r, err
-}
-
-// rolesBeside leaves out the current one, which may be gone.
-func rolesBeside(models checkpoint.Models) (r roles, err error) {
-	if r.previous, err = models.Previous(); err != nil {
-		return r, err
-	}
-	if r.next, err = models.Next(); err != nil {
-		return r, err
-	}
-	r.rebuilding, r.note, err = models.Rebuilding()
-	return r, err
-}
-
-// name writes the files. The one that counts comes when the model that it takes the
-// name of is one to go back to: a crash in between leaves no model unnamed that serves
-// or is to. NEXT has a life of its own.
-func (p *Projector) name(r roles) error {
-	if err := p.models.SetPrevious(r.previous); err != nil {
-		return err
-	}
-	if err := p.models.Use(r.current); err != nil {
-		return err
-	}
-	return p.models.SetRebuilding(r.rebuilding, r.note)
-}
-
-// nameAgain takes back what name has written, or some of it.
-func (p *Projector) nameAgain(before roles) error {
-	if err := p.models.Use(before.current); err != nil { // with it the way back is what it was
-		return err
-	}
-	return p.name(before)
 }
 
 // serveFrom makes an edition the one that is folded into and serves. Both are at one

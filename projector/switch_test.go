@@ -67,9 +67,9 @@ func (w *world) switchTo(s *Shadow) Switched {
 	return done
 }
 
-func (w *world) named() roles {
+func (w *world) named() ModelNames {
 	w.t.Helper()
-	r, err := w.p.roles()
+	r, err := w.p.Names()
 	w.must(err)
 	return r
 }
@@ -103,7 +103,7 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 	if w.p.Model() == first || w.p.Snapshot().Generation() <= before.Generation() || w.p.Snapshot().At.Compare(before.At) < 0 {
 		t.Errorf("generation %d at %v, before %d at %v", w.p.Snapshot().Generation(), w.p.Snapshot().At, before.Generation(), before.At)
 	}
-	if got, want := w.named(), (roles{current: done.Model, previous: done.Replaced}); got.current != want.current || got.previous != want.previous || got.rebuilding != "" {
+	if got, want := w.named(), (ModelNames{Current: done.Model, Previous: done.Replaced}); got.Current != want.Current || got.Previous != want.Previous || got.Rebuilding != "" {
 		t.Errorf("%+v", got)
 	}
 	w.commits(40, 10)
@@ -286,12 +286,12 @@ func TestCrashBetweenNamingAndSwitching(t *testing.T) {
 	}
 	before := w.named()
 	name, generation := s.Name(), s.Model().Snapshot().Generation()
-	w.must(w.p.name(roles{current: name, previous: before.current}))
+	w.must(w.p.name(ModelNames{Current: name, Previous: before.Current}))
 	w.must(s.letGo())
 	w.commits(20, 5)
 	w.crash()
 	w.start()
-	if got := w.named(); got.current != name || got.previous != before.current {
+	if got := w.named(); got.Current != name || got.Previous != before.Current {
 		t.Errorf("%+v", got)
 	}
 	if got := w.p.Snapshot().Generation(); got != generation {
@@ -331,10 +331,10 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 				}
 				want := w.named()
 				before, name := want, s.Name()
-				w.must(w.p.models.SetPrevious(before.current))
+				w.must(w.p.models.SetPrevious(before.Current))
 				if files != "PREVIOUS" {
 					w.must(w.p.models.Use(name))
-					want.current, want.previous = name, before.current
+					want.Current, want.Previous = name, before.Current
 				}
 				w.must(s.letGo())
 				w.commits(20, 5)
@@ -343,11 +343,11 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 				w.start()
 				w.equal("after the crash")
 				got := w.named()
-				if got.current != want.current || got.previous != want.previous {
-					t.Errorf("%s serves, and %q did before; want %s and %s", got.current, got.previous, want.current, want.previous)
+				if got.Current != want.Current || got.Previous != want.Previous {
+					t.Errorf("%s serves, and %q did before; want %s and %s", got.Current, got.Previous, want.Current, want.Previous)
 				}
-				if waits := !back && files == "PREVIOUS"; waits != (got.rebuilding == name) {
-					t.Errorf("%q is being rebuilt", got.rebuilding)
+				if waits := !back && files == "PREVIOUS"; waits != (got.Rebuilding == name) {
+					t.Errorf("%q is being rebuilt", got.Rebuilding)
 				}
 				w.must(w.p.AbandonRebuild())
 				previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})

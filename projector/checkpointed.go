@@ -58,22 +58,6 @@ func PeekCheckpoint(modelsDir string, logger *slog.Logger, look func(*readmodel.
 	return c, err == nil, err
 }
 
-// ModelNames are the directories of models that are kept; an empty name is of none.
-type ModelNames struct {
-	// Current serves, Previous served before it, Rebuilding is being rebuilt or waits to
-	// be accepted, and the next start takes Next.
-	Current, Previous, Rebuilding, Next string
-}
-
-// ListModels returns the models in a directory.
-func ListModels(modelsDir string) (ModelNames, error) {
-	r, err := rolesOf(checkpoint.Models{Dir: modelsDir})
-	return ModelNames{r.current, r.previous, r.rebuilding, r.next}, err
-}
-
-// Names returns the models in the projector's directory.
-func (p *Projector) Names() (ModelNames, error) { return ListModels(p.models.Dir) }
-
 // Seq is the last message that was folded.
 func (c *Checkpointed) Seq() uint64 { return c.last.Seq }
 
