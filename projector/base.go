@@ -16,8 +16,9 @@ import (
 // compared with the digest that it was saved under.
 
 // Fits reports why a snapshot cannot be gone on with by this binary's fold of the
-// log that has this incarnation and lineage; nil if it can, as far as it says.
-func (i *SnapshotInfo) Fits(incarnation events.Incarnation, lineage events.Lineage) error {
+// log that has this incarnation and lineage, and holds its messages from first on; nil
+// if it can, as far as it says.
+func (i *SnapshotInfo) Fits(incarnation events.Incarnation, lineage events.Lineage, first uint64) error {
 	if i.FoldVersion != foldVersion {
 		return fmt.Errorf("it was folded by fold version %d, this binary's is %d", i.FoldVersion, foldVersion)
 	}
@@ -25,7 +26,13 @@ func (i *SnapshotInfo) Fits(incarnation events.Incarnation, lineage events.Linea
 		return fmt.Errorf("it is distrusted: %s", i.Distrusted)
 	}
 	m := marker{Incarnation: i.Incarnation, Last: fingerprint{Seq: i.Seq}}
-	return m.belongs(incarnation, lineage)
+	if err := m.belongs(incarnation, lineage); err != nil {
+		return err
+	}
+	if i.Seq+1 < first {
+		return fmt.Errorf("the log goes on at message %d", first)
+	}
+	return nil
 }
 
 // shadowOfSnapshot begins a shadow with a copy of a snapshot.
@@ -89,9 +96,9 @@ func checkSnapshot(view *checkpoint.View, note []byte, info *SnapshotInfo) (file
 	return readmodel.FileNames(view)
 }
 
-// freshFromSnapshot is fresh for a log that begins later: with the newest snapshot
-// that it goes on from and whose digest holds.
-func (p *Projector) freshFromSnapshot(ctx context.Context, first, last uint64, retired, why string) error {
+// beginAnewFromSnapshot is beginAnew for a log that begins later: with the newest
+// snapshot that it goes on from and whose digest holds.
+func (p *Projector) beginAnewFromSnapshot(ctx context.Context, first, last uint64, retired, why string) error {
 	list, err := ListSnapshots(p.snapshots.dir)
 	if err != nil {
 		return err
@@ -100,16 +107,13 @@ func (p *Projector) freshFromSnapshot(ctx context.Context, first, last uint64, r
 		return err
 	}
 	for _, info := range slices.Backward(list) {
-		err := info.Fits(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage())
-		switch {
-		case err != nil:
-		case info.Seq+1 < first:
-			err = fmt.Errorf("the log goes on at message %d", first)
-		default:
-			if err = p.beginWith(ctx, &info, first, last); err == nil {
-				p.retired, p.rebuilt, p.replaces = retired, why, why != ""
-				return p.freshIsThere(&info)
-			}
+		err := info.Fits(p.cfg.Log.Incarnation(), p.cfg.Log.Lineage(), first)
+		if err == nil {
+			err = p.beginWith(ctx, &info, first, last)
+		}
+		if err == nil {
+			p.retired, p.rebuilt, p.replaces = retired, why, why != ""
+			return p.begunAnew(&info)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -145,8 +149,8 @@ func (p *Projector) beginWith(ctx context.Context, info *SnapshotInfo, first, la
 	return nil
 }
 
-// freshIsThere gives the model of before the generation that it will serve with.
-func (p *Projector) freshIsThere(info *SnapshotInfo) error {
+// begunAnew gives the model of before the generation that it will serve with.
+func (p *Projector) begunAnew(info *SnapshotInfo) error {
 	generation, err := p.models.NextGeneration()
 	if err != nil {
 		return err

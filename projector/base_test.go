@@ -70,12 +70,12 @@ func TestSnapshotWhoseDigestDoesNotHoldIsNoBase(t *testing.T) {
 	withRowChanged(t, info)
 	before, err := w.p.models.List()
 	w.must(err)
-	if s, err := w.p.ScratchShadow(testContext(t), ShadowOptions{From: &info, Read: w.read}); !errors.Is(err, readmodel.ErrState) {
+	if s, err := w.p.ComparedShadow(testContext(t), ShadowOptions{From: &info, Read: w.read}); !errors.Is(err, readmodel.ErrState) {
 		t.Errorf("a snapshot with another row: %v, %v", s, err)
 	}
 	other := info
 	other.Digest = "of another"
-	if s, err := w.p.ScratchShadow(testContext(t), ShadowOptions{From: &other, Read: w.read}); err == nil {
+	if s, err := w.p.ComparedShadow(testContext(t), ShadowOptions{From: &other, Read: w.read}); err == nil {
 		t.Errorf("a snapshot that is not what is said of it begins at %v", s.At())
 	}
 	if after, err := w.p.models.List(); err != nil || len(after) != len(before) {

@@ -23,7 +23,7 @@ func TestShadowWaitsWhileTheDiskIsShort(t *testing.T) {
 			s.e.saver.bytes = 2 << 10
 			short := errors.New("12 bytes are free")
 			w.forbid(short)
-			_, refused := w.p.ScratchShadow(testContext(t), ShadowOptions{Read: w.read, OnDisk: memory})
+			_, refused := w.p.ComparedShadow(testContext(t), ShadowOptions{Read: w.read, OnDisk: memory})
 			_, noScratch := w.p.NewScratch(little, FoldOptions{})
 			for _, err := range []error{refused, noScratch} {
 				if !errors.Is(err, ErrDiskShort) || !errors.Is(err, short) {

@@ -100,11 +100,11 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, fs.ErrNotExist):
 		p.cfg.Logger.Error("the current read model is gone; rebuilding it from the log", "error", err)
 		p.stats.rebuilds.Add(1)
-		return p.fresh(ctx, first, last, "", "the current one was gone")
+		return p.beginAnew(ctx, first, last, "", "the current one was gone")
 	case err != nil:
 		return fmt.Errorf("find the current read model: %w", err)
 	case name == "":
-		return p.fresh(ctx, first, last, "", "")
+		return p.beginAnew(ctx, first, last, "", "")
 	}
 	if err = p.resume(ctx, l, first, last); err == nil {
 		err = p.sweep()
@@ -120,15 +120,15 @@ func (p *Projector) restore(ctx context.Context, first, last uint64) error {
 	p.cfg.Logger.Error("the checkpoint cannot be continued; rebuilding the read model from the log beside it",
 		"checkpoint", path, "reason", doubt)
 	p.stats.rebuilds.Add(1)
-	return p.fresh(ctx, first, last, name, doubt.Error())
+	return p.beginAnew(ctx, first, last, name, doubt.Error())
 }
 
-// fresh begins a read model at the beginning of the log, or with a snapshot where
+// beginAnew begins a read model at the beginning of the log, or with a snapshot where
 // the log does not hold that: the first of a data directory, or one beside a model
 // that is in doubt.
-func (p *Projector) fresh(ctx context.Context, first, last uint64, retired, why string) error {
+func (p *Projector) beginAnew(ctx context.Context, first, last uint64, retired, why string) error {
 	if first > 1 && p.cfg.Earlier == nil {
-		return p.freshFromSnapshot(ctx, first, last, retired, why)
+		return p.beginAnewFromSnapshot(ctx, first, last, retired, why)
 	}
 	if err := p.removeUnfinished(retired); err != nil {
 		return err

@@ -29,7 +29,7 @@ type shadowRole uint8
 const (
 	shadowRebuilt  shadowRole = iota // may take the serving model's place
 	shadowPrevious                   // served before
-	shadowScratch                    // is compared with, and removed
+	shadowCompared                   // is compared with, and removed
 )
 
 const (
@@ -81,9 +81,9 @@ func (p *Projector) NewShadow(ctx context.Context, note []byte, o ShadowOptions)
 	return s, nil
 }
 
-// ScratchShadow begins a model to compare with.
-func (p *Projector) ScratchShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
-	return p.createShadow(ctx, shadowScratch, o)
+// ComparedShadow begins a model to compare with.
+func (p *Projector) ComparedShadow(ctx context.Context, o ShadowOptions) (*Shadow, error) {
+	return p.createShadow(ctx, shadowCompared, o)
 }
 
 func (p *Projector) createShadow(ctx context.Context, role shadowRole, o ShadowOptions) (*Shadow, error) {
@@ -388,7 +388,7 @@ func (s *Shadow) Close() error {
 	if s.e == nil {
 		return nil
 	}
-	if s.role == shadowScratch {
+	if s.role == shadowCompared {
 		return s.Discard()
 	}
 	s.e.saver.wait(false)

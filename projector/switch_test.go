@@ -92,7 +92,7 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 		t.Error("equal logs gave different digests")
 	}
 	w.commits(35, 5)
-	compared, err := w.p.ScratchShadow(testContext(t), ShadowOptions{}) // stays, whatever takes its place
+	compared, err := w.p.ComparedShadow(testContext(t), ShadowOptions{}) // stays, whatever takes its place
 	w.must(err)
 	before := w.p.Snapshot()
 	done := w.switchTo(s)
@@ -187,7 +187,7 @@ func TestLockstepUnderWrites(t *testing.T) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 10)
-	s, err := w.p.ScratchShadow(testContext(t), ShadowOptions{})
+	s, err := w.p.ComparedShadow(testContext(t), ShadowOptions{})
 	w.must(err)
 	unfollow := w.p.Follow()
 	defer unfollow()
@@ -214,7 +214,7 @@ func TestShadowTooFarBehindIsToldSo(t *testing.T) {
 	w.start()
 	w.commits(0, 5)
 	w.equal("before")
-	s, err := w.p.ScratchShadow(testContext(t), ShadowOptions{})
+	s, err := w.p.ComparedShadow(testContext(t), ShadowOptions{})
 	w.must(err)
 	defer s.Close()
 	defer w.p.Follow()()

@@ -162,18 +162,15 @@ func (b *bases) look(r *Runs, first uint64) error {
 	}
 	model, at := r.cfg.Projector.ModelConfig(), r.cfg.Projector.Snapshot().At.Seq
 	for _, info := range slices.Backward(list) {
-		err := info.Fits(model.Incarnation, model.Lineage)
-		switch {
-		case err != nil:
-		case info.Seq+1 < first:
-			err = fmt.Errorf("the log goes on at message %d", first)
-		case info.Seq > at:
+		err := info.Fits(model.Incarnation, model.Lineage, first)
+		if err == nil && info.Seq > at {
 			err = fmt.Errorf("the serving model has folded message %d", at)
-		default:
-			b.list = append(b.list, info)
+		}
+		if err != nil {
+			b.passOver(&info, err)
 			continue
 		}
-		b.passOver(&info, err)
+		b.list = append(b.list, info)
 	}
 	return nil
 }

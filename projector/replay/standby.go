@@ -72,15 +72,11 @@ func (s *Snapshots) find(incarnation events.Incarnation, lineage events.Lineage,
 	}
 	found := &Standby{}
 	for _, info := range slices.Backward(list) {
-		err := info.Fits(incarnation, lineage)
+		err := info.Fits(incarnation, lineage, first)
 		if err == nil && info.Fault != "" {
 			err = errors.New(info.Fault)
 		}
-		switch {
-		case err != nil:
-		case info.Seq+1 < first:
-			err = fmt.Errorf("the log goes on at message %d", first)
-		default:
+		if err == nil {
 			err = holds(&info)
 		}
 		if err == nil {

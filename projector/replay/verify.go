@@ -86,7 +86,7 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 		}
 	}
 	shadow, base, err := from.begin(ctx, r, m, func(_ *Base, o projector.ShadowOptions) (*projector.Shadow, error) {
-		return r.cfg.Projector.ScratchShadow(ctx, o)
+		return r.cfg.Projector.ComparedShadow(ctx, o)
 	})
 	result.Base = base
 	if err != nil {
