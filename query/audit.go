@@ -38,14 +38,10 @@ func (s *Service) listAudit(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	out := append(c.Out, `{"entries":[`...)
-	for i := range entries[:min(len(entries), p.limit)] {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = appendAuditEntry(out, snapshot, &entries[i])
-	}
-	out = s.appendNextCursor(append(out, ']'), &p, len(entries), func(i int) place {
+	out := appendPage(append(c.Out, '{'), "entries", entries, p.limit, func(dst []byte, e *readmodel.AuditEntry) []byte {
+		return appendAuditEntry(dst, snapshot, e)
+	})
+	out = s.appendNextCursor(out, &p, len(entries), func(i int) place {
 		return place{at: entries[i].Position}
 	})
 	c.Out = append(out, '}')

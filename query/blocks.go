@@ -24,19 +24,17 @@ func (s *Service) listBlocks(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	out := append(c.Out, `{"blocks":[`...)
-	for i := range blocks[:min(len(blocks), p.limit)] {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = blocks[i].User.AppendTo(append(out, `{"user_id":"`...))
-		out = blocks[i].CreatedAt.AppendTo(append(out, `","created_at":"`...))
-		out = append(out, `"}`...)
-	}
-	out = s.appendNextCursor(append(out, ']'), &p, len(blocks), func(i int) place {
+	out := appendPage(append(c.Out, '{'), "blocks", blocks, p.limit, appendBlock)
+	out = s.appendNextCursor(out, &p, len(blocks), func(i int) place {
 		at := blocks[i].Page()
 		return place{at.CreatedAt, at.At}
 	})
 	c.Out = append(out, '}')
 	return c.Answer(c.Out)
+}
+
+func appendBlock(dst []byte, b *readmodel.Block) []byte {
+	dst = b.User.AppendTo(append(dst, `{"user_id":"`...))
+	dst = b.CreatedAt.AppendTo(append(dst, `","created_at":"`...))
+	return append(dst, `"}`...)
 }

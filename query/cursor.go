@@ -100,6 +100,19 @@ func (s *Service) readPage(c *api.Call, kind byte, filter string, limit, cursor 
 	return p, err
 }
 
+// appendPage appends a page of a list as a member of the answer: one more may have been
+// read than it holds.
+func appendPage[T any](dst []byte, member string, list []T, limit int, one func(dst []byte, of *T) []byte) []byte {
+	dst = append(append(append(dst, '"'), member...), `":[`...)
+	for i := range list[:min(len(list), limit)] {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = one(dst, &list[i])
+	}
+	return append(dst, ']')
+}
+
 // appendNextCursor appends the member next_cursor: null on the last page. Lists
 // are read one entry further than the limit, which tells whether there is more.
 func (s *Service) appendNextCursor(dst []byte, p *page, read int, last func(i int) place) []byte {

@@ -87,14 +87,8 @@ func (s *Service) listJobs(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	out := append(c.Out, `{"jobs":[`...)
-	for i := range jobs[:min(len(jobs), p.limit)] {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = appendListedJob(out, &jobs[i])
-	}
-	out = s.appendNextCursor(append(out, ']'), &p, len(jobs), func(i int) place {
+	out := appendPage(append(c.Out, '{'), "jobs", jobs, p.limit, appendListedJob)
+	out = s.appendNextCursor(out, &p, len(jobs), func(i int) place {
 		at := jobs[i].Page()
 		return place{at.CreatedAt, at.Created}
 	})

@@ -35,14 +35,8 @@ func (s *Service) listNotifications(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	out := append(c.Out, `{"notifications":[`...)
-	for i := range list[:min(len(list), p.limit)] {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = appendNotification(out, &list[i])
-	}
-	out = strconv.AppendInt(append(out, `],"unread_count":`...), unread, 10)
+	out := appendPage(append(c.Out, '{'), "notifications", list, p.limit, appendNotification)
+	out = strconv.AppendInt(append(out, `,"unread_count":`...), unread, 10)
 	out = s.appendNextCursor(out, &p, len(list), func(i int) place {
 		at := list[i].Page()
 		return place{at.CreatedAt, at.Sent}
