@@ -29,9 +29,7 @@ func (w *world) adopt(name string, last uint64) events.Incarnation {
 }
 
 func TestAnAdoptedLogIsGoneOnWith(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 10)
 	w.equal("before")
 	before := w.p.Snapshot().Incarnation()
@@ -74,9 +72,7 @@ func TestAnOlderCopyThatIsAdoptedIsRebuilt(t *testing.T) {
 }
 
 func TestAWriterOfBeforeTheAdoptionStopsTheFold(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 3)
 	w.equal("before")
 	w.stop()
@@ -100,9 +96,7 @@ func TestAWriterOfBeforeTheAdoptionStopsTheFold(t *testing.T) {
 }
 
 func TestAForeignLogIsNotAdoptedByItsLineage(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 3)
 	w.equal("before")
 	w.stop()

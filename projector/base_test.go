@@ -44,8 +44,7 @@ func TestShadowBeginsWithASnapshot(t *testing.T) {
 	info := w.snapshot(events.Position{Seq: w.end()})
 	w.commits(30, 10)
 	w.equal("all of it")
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{From: &info, Read: w.read})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{From: &info, Read: w.read}))
 	if s.At().Seq != info.Seq {
 		t.Errorf("it begins at %v, the snapshot is of %d", s.At(), info.Seq)
 	}

@@ -52,6 +52,15 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// startWorld returns a world whose log is open and whose fold runs.
+func startWorld(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.openLog("log")
+	w.start()
+	return w
+}
+
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
 func (w *world) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.t.Output(), nil)) }

@@ -14,9 +14,7 @@ import (
 )
 
 func TestFreshStartThenRestartFromTheCheckpoint(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.equal("empty")
 	w.commits(0, 30)
 	w.equal("fresh start")
@@ -98,9 +96,7 @@ func TestCheckpointThatFailedIsWrittenWhenDraining(t *testing.T) {
 }
 
 func TestPoisonOfAnotherProducerIsADeadLetterOnce(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	other := w.producer()
 	other.publish([]byte("garbage"))
 	other.publish(events.AppendBatch(nil, events.BatchHeader{ID: batchID(1)}, bare(t, time.Now(), "video.viewed v1", "job.updated j1 progress=101", "video.viewed v1")))
@@ -126,9 +122,7 @@ func TestPoisonOfAnotherProducerIsADeadLetterOnce(t *testing.T) {
 // What the state holds the beginning of is whole in the log, as long as that has it;
 // never is the beginning taken for the whole.
 func TestOriginalOfADeadLetterIsWholeOrAnError(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	event := events.AppendEvent(nil, events.Meta{Type: events.TypeNotificationSent, Time: events.TimeOf(time.Now().Add(time.Hour))}, events.NotificationSent{
 		Notification: name16("n"), User: name16("u"), Category: []byte("c"), Payload: []byte(`"` + strings.Repeat("x", 4090) + `"`),
 	})
@@ -159,9 +153,7 @@ func TestOriginalOfADeadLetterIsWholeOrAnError(t *testing.T) {
 }
 
 func TestDamagedOwnBatchStopsTheFoldAndNotTheReads(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 5)
 	w.equal("before")
 	before := w.p.Snapshot()

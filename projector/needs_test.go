@@ -28,9 +28,7 @@ func (w *world) who() (NeededBy, uint64) {
 }
 
 func TestNeedsNameWhoNeedsTheLogAndFromWhere(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 20)
 	w.equal("before")
 	_, err := w.p.Checkpoint(testContext(t), 20)
@@ -39,8 +37,7 @@ func TestNeedsNameWhoNeedsTheLogAndFromWhere(t *testing.T) {
 		t.Errorf("%s needs the log from message %d on", by, seq)
 	}
 
-	s, err := w.p.NewShadow(testContext(t), []byte(`{"run":"r-1","reason":"why"}`), ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), []byte(`{"run":"r-1","reason":"why"}`), ShadowOptions{}))
 	if by, seq := w.who(); by != NeededByRebuild || seq != 1 || !strings.HasPrefix(w.needs()[0].Why, "rebuild r-1 into model-000002") {
 		t.Errorf("%+v", w.needs())
 	}
@@ -64,8 +61,7 @@ func TestNeedsNameWhoNeedsTheLogAndFromWhere(t *testing.T) {
 	<-w.p.Live()
 	held(12)
 
-	s, err = w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read})
-	w.must(err)
+	s = w.begun(w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}))
 	held(12)
 	if !w.compare(s) {
 		t.Error("another digest")
@@ -101,9 +97,7 @@ func TestNeedsNameWhoNeedsTheLogAndFromWhere(t *testing.T) {
 // How far a model served is known of it also when it has been folded on since, to go
 // back to it, and that was given up.
 func TestHowFarThePreviousModelServedOutlivesThatItIsFoldedOn(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	served := func(want uint64) {
 		t.Helper()
 		if before, err := w.p.PreviousServed(); err != nil || before.Seq != want {
@@ -112,27 +106,24 @@ func TestHowFarThePreviousModelServedOutlivesThatItIsFoldedOn(t *testing.T) {
 	}
 	served(0)
 	w.commits(0, 20)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	w.must(w.p.WaitFor(testContext(t), events.Position{Seq: 20}))
 	if !w.compare(s) {
 		t.Error("another digest")
 	}
-	_, err = w.p.Checkpoint(testContext(t), 20)
+	_, err := w.p.Checkpoint(testContext(t), 20)
 	w.must(err)
 	w.switchTo(s)
 	served(19)
 	w.commits(20, 10)
-	back, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-	w.must(err)
+	back := w.begun(w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read}))
 	w.catchUp(back, 30)
 	w.must(back.Close())
 	if needs := w.needs(); !slices.ContainsFunc(needs, func(n Need) bool { return n.By == NeededByPrevious && n.Seq == 30 }) {
 		t.Errorf("it was not folded on: %+v", needs)
 	}
 	served(19)
-	s, err = w.p.NewShadow(testContext(t), nil, ShadowOptions{OnDisk: little})
-	w.must(err)
+	s = w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{OnDisk: little}))
 	w.compare(s)
 	w.must(w.p.ServeNext(s, nil))
 	w.stop()
@@ -143,12 +134,9 @@ func TestHowFarThePreviousModelServedOutlivesThatItIsFoldedOn(t *testing.T) {
 // Who asks what is needed does not keep others from the models: a rollback opens the
 // one of before whenever it likes.
 func TestNeedsOpenNoModel(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 10)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	w.compare(s)
 	stop := make(chan struct{})
 	var asking sync.WaitGroup
@@ -167,8 +155,7 @@ func TestNeedsOpenNoModel(t *testing.T) {
 	})
 	w.switchTo(s)
 	for range 4 {
-		back, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-		w.must(err)
+		back := w.begun(w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read}))
 		w.compare(back)
 		w.switchTo(back)
 	}
@@ -178,22 +165,18 @@ func TestNeedsOpenNoModel(t *testing.T) {
 }
 
 func TestDiscardRemovesWhatWasRebuiltAndDoesNotServe(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 20)
 	w.equal("before")
 	if _, err := w.p.Unserved(); !errors.Is(err, ErrNothingToDiscard) {
 		t.Error(err)
 	}
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: little})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: little}))
 	w.catchUp(s, w.end())
 	w.compare(s)
 	next := s.Name()
 	w.must(w.p.ServeNext(s, nil))
-	s, err = w.p.NewShadow(testContext(t), []byte(`{}`), ShadowOptions{})
-	w.must(err)
+	s = w.begun(w.p.NewShadow(testContext(t), []byte(`{}`), ShadowOptions{}))
 	w.compare(s)
 	held := s.Name()
 	w.must(s.Hold([]byte(`{"held":true}`)))
@@ -241,12 +224,9 @@ func TestCrashWithinADiscard(t *testing.T) {
 	}
 	for _, step := range steps {
 		t.Run(step.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.openLog("log")
-			w.start()
+			w := startWorld(t)
 			w.commits(0, 20)
-			s, err := w.p.NewShadow(testContext(t), []byte(`{}`), ShadowOptions{})
-			w.must(err)
+			s := w.begun(w.p.NewShadow(testContext(t), []byte(`{}`), ShadowOptions{}))
 			w.compare(s)
 			w.must(s.Hold([]byte(`{"held":true}`)))
 			name := s.Name()
@@ -262,8 +242,7 @@ func TestCrashWithinADiscard(t *testing.T) {
 				t.Errorf("%q is left, %v", got, err)
 			}
 			if step.holds {
-				s, err := w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read})
-				w.must(err)
+				s := w.begun(w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}))
 				w.compare(s)
 				w.switchTo(s)
 				w.equal("switched to it")

@@ -52,14 +52,11 @@ func TestScratchOnDiskEqualsTheFoldInMemory(t *testing.T) {
 // A shadow on disk is interrupted, gone on with, compared with the serving model,
 // and taken by the next start.
 func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 200)
 	w.equal("before")
 	o := ShadowOptions{Read: w.read, OnDisk: little}
-	s, err := w.p.NewShadow(testContext(t), []byte("how"), o)
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), []byte("how"), o))
 	w.catchUp(s, w.end()/2)
 	half := s.At()
 	w.must(s.Close())
@@ -67,8 +64,7 @@ func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
 	w.stop()
 	w.start()
 	<-w.p.Live()
-	s, err = w.p.ResumeShadow(testContext(t), o)
-	w.must(err)
+	s = w.begun(w.p.ResumeShadow(testContext(t), o))
 	if s.At() != half {
 		t.Errorf("it goes on at %v, and was left at %v", s.At(), half)
 	}
@@ -118,8 +114,7 @@ func TestShadowOnDiskIsGoneOnWithAndTakenByTheNextStart(t *testing.T) {
 	if next, err := w.p.models.Next(); err != nil || next != "" || w.p.Snapshot().Generation() <= generation {
 		t.Errorf("next is %q, generation %d: %v", next, w.p.Snapshot().Generation(), err)
 	}
-	back, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-	w.must(err)
+	back := w.begun(w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read}))
 	w.compare(back)
 	w.switchTo(back)
 	w.equal("and back")
@@ -132,8 +127,7 @@ func (w *world) rebuiltNext() (name string) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 20)
-	s, err := w.p.NewShadow(testContext(w.t), nil, ShadowOptions{Read: w.read, OnDisk: little})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(w.t), nil, ShadowOptions{Read: w.read, OnDisk: little}))
 	w.must(w.p.WaitFor(testContext(w.t), events.Position{Seq: w.end()}))
 	w.catchUp(s, w.end())
 	w.compare(s)
@@ -226,18 +220,15 @@ func TestTheNextModelIsTakenWhereTheCurrentOneIsGone(t *testing.T) {
 // A disk that fails while tables are loaded into a file ends the loading and not the
 // process, and is not taken for a fault of the model, which can be gone on with later.
 func TestAFaultOfTheDiskWhileAShadowIsLoaded(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 60)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read}))
 	w.catchUp(s, w.end())
 	name := s.Name()
 	w.must(s.Close())
 	e := w.p.shadowEdition()
 	w.must(e.openSpace(w.p.models.Path(name), little))
-	_, err = e.space.Alloc(1) // so that the file is there
+	_, err := e.space.Alloc(1) // so that the file is there
 	w.must(err)
 	cutTables(t, w.p.models.Path(name))
 	l := load(e.loadingConfig(), name, w.p.models.Path(name))
@@ -247,8 +238,7 @@ func TestAFaultOfTheDiskWhileAShadowIsLoaded(t *testing.T) {
 		t.Errorf("loaded: %v", err)
 	}
 	w.must(errors.Join(l.store.Close(), e.space.Close()))
-	s, err = w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read, OnDisk: little})
-	w.must(err)
+	s = w.begun(w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read, OnDisk: little}))
 	if !w.compare(s) {
 		t.Error("it differs from the serving model")
 	}

@@ -105,9 +105,7 @@ func TestSequenceNumbersUsedAgainAreFound(t *testing.T) {
 }
 
 func TestForeignLogStopsTheStart(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 3)
 	w.equal("before")
 	w.stop()
@@ -149,9 +147,7 @@ func TestDamagedCheckpointIsRebuiltAndSetAside(t *testing.T) {
 		"flipped byte in MANIFEST": damage("MANIFEST", flip),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.openLog("log")
-			w.start()
+			w := startWorld(t)
 			w.commits(0, 10)
 			w.equal("before")
 			w.stop()
@@ -173,9 +169,7 @@ func TestLostModelsAreRebuilt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.openLog("log")
-			w.start()
+			w := startWorld(t)
 			w.commits(0, 10)
 			w.equal("before")
 			w.stop()

@@ -14,12 +14,9 @@ import (
 func TestShadowWaitsWhileTheDiskIsShort(t *testing.T) {
 	for name, memory := range map[string]int{"in memory": 0, "on disk": little} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.openLog("log")
-			w.start()
+			w := startWorld(t)
 			w.commits(0, 150)
-			s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: memory})
-			w.must(err)
+			s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{Read: w.read, OnDisk: memory}))
 			s.e.saver.bytes = 2 << 10
 			short := errors.New("12 bytes are free")
 			w.forbid(short)

@@ -9,14 +9,11 @@ import (
 // TestAShadowThatFailedWithinAMessageIsNotWritten: its tables hold half of the message,
 // so that a checkpoint of it would lose the other half for whoever goes on with it.
 func TestAShadowThatFailedWithinAMessageIsNotWritten(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 40)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	w.catchUp(s, 10)
-	_, err = s.Save()
+	_, err := s.Save()
 	w.must(err)
 
 	s.e.fold = NewFold(s.e.model, FoldOptions{Only: func(*events.Event) bool {
@@ -31,8 +28,7 @@ func TestAShadowThatFailedWithinAMessageIsNotWritten(t *testing.T) {
 	failed := s.At()
 	w.must(s.Close())
 
-	s, err = w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read})
-	w.must(err)
+	s = w.begun(w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}))
 	if s.At().Seq >= failed.Seq {
 		t.Errorf("it goes on at %v, and failed at %v", s.At(), failed)
 	}

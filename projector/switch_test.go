@@ -1,7 +1,6 @@
 package projector
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,79 +9,15 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/events"
-	eventlog "github.com/tidemark-io/tidemark/events/log"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// read reads the log as a shadow's source.
-func (w *world) read(ctx context.Context, from, to uint64, fn func(eventlog.Message) error) error {
-	enough := errors.New("enough")
-	err := w.log.Read(ctx, from, func(m eventlog.Message) error {
-		err := fn(m)
-		if err == nil && m.Seq == to {
-			err = enough
-		}
-		return err
-	})
-	if errors.Is(err, enough) {
-		return nil
-	}
-	return err
-}
-
-func (w *world) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// catchUp brings a shadow to a sequence.
-func (w *world) catchUp(s *Shadow, to uint64) {
-	w.t.Helper()
-	w.must(s.CatchUp(testContext(w.t), w.read, to, func(uint64, int) error { return nil }))
-}
-
-// compare brings the shadow to a checkpoint of the serving model, and reports
-// whether both have one digest there.
-func (w *world) compare(s *Shadow) bool {
-	w.t.Helper()
-	live, err := w.p.Checkpoint(testContext(w.t), s.At().Seq)
-	w.must(err)
-	w.catchUp(s, live.At.Seq)
-	own, err := s.SaveToServe()
-	w.must(err)
-	return own == live
-}
-
-// switchTo brings the shadow up and lets it serve.
-func (w *world) switchTo(s *Shadow) Switched {
-	w.t.Helper()
-	unfollow := w.p.Follow()
-	defer unfollow()
-	w.catchUp(s, w.p.Snapshot().At.Seq)
-	done, err := w.p.Switch(testContext(w.t), s)
-	w.must(err)
-	w.must(s.Close())
-	return done
-}
-
-func (w *world) named() ModelNames {
-	w.t.Helper()
-	r, err := w.p.Names()
-	w.must(err)
-	return r
-}
-
 func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 30)
 	w.equal("before")
 	first := w.p.Model()
-	s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{}))
 	if note, err := w.p.Rebuilding(); string(note) != "how" || err != nil {
 		t.Errorf("note %q: %v", note, err)
 	}
@@ -92,12 +27,11 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 		t.Error("equal logs gave different digests")
 	}
 	w.commits(35, 5)
-	compared, err := w.p.ComparedShadow(testContext(t), ShadowOptions{}) // stays, whatever takes its place
-	w.must(err)
+	compared := w.begun(w.p.ComparedShadow(testContext(t), ShadowOptions{})) // stays, whatever takes its place
 	before := w.p.Snapshot()
 	done := w.switchTo(s)
 	w.catchUp(compared, 10)
-	_, err = compared.Save()
+	_, err := compared.Save()
 	w.must(err)
 	w.must(compared.Close())
 	if w.p.Model() == first || w.p.Snapshot().Generation() <= before.Generation() || w.p.Snapshot().At.Compare(before.At) < 0 {
@@ -117,8 +51,7 @@ func TestShadowTakesTheServingModelsPlaceAndIsLeftAgain(t *testing.T) {
 	}
 	w.commits(50, 5)
 
-	previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-	w.must(err)
+	previous := w.begun(w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read}))
 	if at := previous.At().Seq; at == 0 || at >= w.end() {
 		t.Errorf("the previous model was kept at %d", at)
 	}
@@ -144,8 +77,7 @@ func TestOnlyTheServingFoldJudges(t *testing.T) {
 	w.openLog("log")
 	w.start()
 	w.commits(0, 10)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	w.compare(s)
 	w.switchTo(s)
 	w.commits(10, 5)
@@ -162,14 +94,11 @@ func TestOnlyTheServingFoldJudges(t *testing.T) {
 }
 
 func TestOnlyOneModelIsKeptToGoBackTo(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 5)
 	w.equal("before")
 	for range 3 {
-		s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-		w.must(err)
+		s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 		w.compare(s)
 		w.switchTo(s)
 	}
@@ -183,12 +112,9 @@ func TestOnlyOneModelIsKeptToGoBackTo(t *testing.T) {
 
 // A shadow in lockstep is at the serving fold's position, whatever is folded meanwhile.
 func TestLockstepUnderWrites(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 10)
-	s, err := w.p.ComparedShadow(testContext(t), ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.ComparedShadow(testContext(t), ShadowOptions{}))
 	unfollow := w.p.Follow()
 	defer unfollow()
 	w.catchUp(s, w.p.Snapshot().At.Seq)
@@ -209,32 +135,26 @@ func TestLockstepUnderWrites(t *testing.T) {
 }
 
 func TestShadowTooFarBehindIsToldSo(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 5)
 	w.equal("before")
-	s, err := w.p.ComparedShadow(testContext(t), ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.ComparedShadow(testContext(t), ShadowOptions{}))
 	defer s.Close()
 	defer w.p.Follow()()
-	err = w.p.Lockstep(testContext(t), s, func(_, _ *readmodel.Model) { t.Error("in lockstep") })
+	err := w.p.Lockstep(testContext(t), s, func(_, _ *readmodel.Model) { t.Error("in lockstep") })
 	if !errors.Is(err, ErrBehind) {
 		t.Error(err)
 	}
 }
 
 func TestRebuildThatWasKilledIsGoneOnWith(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 20)
 	w.equal("before")
-	s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{}))
 	name := s.Name()
 	w.catchUp(s, 10)
-	_, err = s.Save()
+	_, err := s.Save()
 	w.must(err)
 	w.catchUp(s, 15) // and what was folded since is lost with the process
 	w.must(s.letGo())
@@ -242,8 +162,7 @@ func TestRebuildThatWasKilledIsGoneOnWith(t *testing.T) {
 
 	w.start()
 	w.equal("after the crash")
-	s, err = w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read})
-	w.must(err)
+	s = w.begun(w.p.ResumeShadow(testContext(t), ShadowOptions{Read: w.read}))
 	if s.Name() != name || s.At().Seq != 10 {
 		t.Errorf("goes on with %s at %v", s.Name(), s.At())
 	}
@@ -255,12 +174,9 @@ func TestRebuildThatWasKilledIsGoneOnWith(t *testing.T) {
 }
 
 func TestRebuildOfAnotherFoldIsNotGoneOnWith(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 5)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	s.e.id.Version = foldVersion - 1
 	w.catchUp(s, 3)
 	path := w.p.models.Path(s.Name())
@@ -275,12 +191,9 @@ func TestRebuildOfAnotherFoldIsNotGoneOnWith(t *testing.T) {
 
 // Between naming the new model and folding into it the process may end.
 func TestCrashBetweenNamingAndSwitching(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 20)
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	if !w.compare(s) {
 		t.Error("another digest")
 	}
@@ -307,13 +220,10 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		for _, files := range []string{"PREVIOUS", "PREVIOUS and CURRENT"} {
 			t.Run(fmt.Sprintf("%s, rollback %t", files, back), func(t *testing.T) {
-				w := newWorld(t)
-				w.openLog("log")
-				w.start()
+				w := startWorld(t)
 				w.commits(0, 20)
 				rebuilt := func() *Shadow {
-					s, err := w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{})
-					w.must(err)
+					s := w.begun(w.p.NewShadow(testContext(t), []byte("how"), ShadowOptions{}))
 					if !w.compare(s) {
 						t.Error("another digest")
 					}
@@ -322,9 +232,7 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 				w.switchTo(rebuilt())
 				var s *Shadow
 				if back {
-					var err error
-					s, err = w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-					w.must(err)
+					s = w.begun(w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read}))
 					w.compare(s)
 				} else {
 					s = rebuilt()
@@ -350,8 +258,7 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 					t.Errorf("%q is being rebuilt", got.Rebuilding)
 				}
 				w.must(w.p.AbandonRebuild())
-				previous, err := w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read})
-				w.must(err)
+				previous := w.begun(w.p.PreviousShadow(testContext(t), ShadowOptions{Read: w.read}))
 				w.must(previous.Close())
 				w.switchTo(rebuilt())
 				w.equal("after another switch")
@@ -361,16 +268,13 @@ func TestCrashBetweenTheFilesThatNameModels(t *testing.T) {
 }
 
 func TestReadersOfTheOldModelEndInPeace(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 20)
 	w.equal("before")
 	_, err := w.p.Checkpoint(testContext(t), 20) // so that rows lie in the store
 	w.must(err)
 	held := w.p.Hold()
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	w.compare(s)
 	w.switchTo(s)
 	for range 3 {
@@ -388,9 +292,7 @@ func TestReadersOfTheOldModelEndInPeace(t *testing.T) {
 }
 
 func TestModelOfAnotherFoldServesOn(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	w.commits(0, 10)
 	w.equal("before")
 	var at events.Position
@@ -414,8 +316,7 @@ func TestModelOfAnotherFoldServesOn(t *testing.T) {
 	if _, changed := w.p.FoldChanged(); !changed {
 		t.Error("a checkpoint made it one of this fold")
 	}
-	s, err := w.p.NewShadow(testContext(t), nil, ShadowOptions{})
-	w.must(err)
+	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{}))
 	if !w.compare(s) {
 		t.Error("another digest")
 	}

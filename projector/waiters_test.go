@@ -67,9 +67,7 @@ func (w *world) client(client, commands int) {
 }
 
 func TestWaitsEndWithTheirContext(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.start()
+	w := startWorld(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	e := w.p.Expect(commandID(1))
 	cancel()
