@@ -15,10 +15,7 @@ import (
 // trimmed is a service of 30 record batches, with a snapshot of the first 100
 // messages, whose source begins behind them.
 func trimmed(t *testing.T) *service {
-	s := newService(t)
-	s.stop()
-	s.snapshots = 5
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots = 5 })
 	s.say(20)
 	info := s.snapshot()
 	s.say(10)
@@ -135,10 +132,7 @@ func flipFiles(t *testing.T, dir string) {
 
 // Of a log that was trimmed the beginning lies in the archive, and that is said.
 func TestRunsSayWhatTheyReadFromTheArchive(t *testing.T) {
-	s := newService(t)
-	s.stop()
-	s.snapshots = 5
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots = 5 })
 	s.say(4)
 	info := s.snapshot()
 	s.say(4)

@@ -47,10 +47,7 @@ func opened(t *testing.T, models string) map[string]bool {
 // Switches, rollbacks, verifications, and rebuilds that are cancelled wherever they
 // are, leave no file open but the serving model's, no goroutine and no directory.
 func TestRunsLeaveNothingBehind(t *testing.T) {
-	s := newService(t)
-	s.stop()
-	s.snapshots = 3
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots = 3 })
 	s.say(10)
 	s.snapshot()
 	round := func(n int) {

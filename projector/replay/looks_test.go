@@ -66,10 +66,7 @@ func TestRunsThatLookBack(t *testing.T) {
 // TestLooksAreRefusedWhereMemoryDoesNotSuffice for what they fold; what bears on some
 // videos is folded all the same, and without the snapshot that would be shorter.
 func TestLooksAreRefusedWhereMemoryDoesNotSuffice(t *testing.T) {
-	s := newService(t)
-	s.stop()
-	s.snapshots, s.free = 3, 1<<20
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots, s.free = 3, 1<<20 })
 	s.say(4)
 	if err := s.p.WaitFor(testContext(t), events.Position{Seq: 20}); err != nil {
 		t.Fatal(err)

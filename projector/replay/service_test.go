@@ -49,12 +49,15 @@ type service struct {
 	next      int      // event to be said next
 }
 
-// newService opens a log for the length of the test and serves it.
-func newService(t testing.TB) *service {
+// newService opens a log for the length of the test and serves it, as change sets it up.
+func newService(t testing.TB, change ...func(*service)) *service {
 	s := &service{t: t, dir: t.TempDir()}
 	s.log = openLog(t, filepath.Join(s.dir, "log"))
 	s.source = replay.FromLog(s.log)
 	t.Cleanup(func() { s.stop() })
+	for _, set := range change {
+		set(s)
+	}
 	s.start()
 	return s
 }

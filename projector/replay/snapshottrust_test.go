@@ -60,10 +60,7 @@ func TestSnapshotsOfAModelThatWasWrongAreDistrusted(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newService(t)
-			s.stop()
-			s.snapshots = 10
-			s.start()
+			s := newService(t, func(s *service) { s.snapshots = 10 })
 			s.say(30)
 			compared := s.snapshot().Seq
 			s.done(s.runs.StartVerify(testContext(t), replay.VerifyOptions{}))
@@ -110,10 +107,7 @@ func TestSnapshotsOfAModelThatWasWrongAreDistrusted(t *testing.T) {
 // TestASnapshotIsNotComparedWithItself: what begins with a snapshot that was not
 // compared says nothing of that.
 func TestASnapshotIsNotComparedWithItself(t *testing.T) {
-	s := newService(t)
-	s.stop()
-	s.snapshots = 10
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots = 10 })
 	s.say(10)
 	seq := s.snapshot().Seq
 	verify := func(o replay.VerifyOptions) {
@@ -148,10 +142,7 @@ func TestSnapshotsAreTakenAgainWhereNoStartTakesWhatWasAccepted(t *testing.T) {
 		"another is given up": func(s *service) { accepted(s, true); discard(s) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newService(t)
-			s.stop()
-			s.snapshots = 10
-			s.start()
+			s := newService(t, func(s *service) { s.snapshots = 10 })
 			s.say(10)
 			miscount(s, numbered[events.VideoID]('v', 3))
 			accepted(s, true)
@@ -167,10 +158,7 @@ func TestSnapshotsAreTakenAgainWhereNoStartTakesWhatWasAccepted(t *testing.T) {
 // since another served.
 func TestARollbackTrustsTheSnapshotsOfTheModelThatItGoesBackTo(t *testing.T) {
 	for _, onDisk := range []bool{false, true} {
-		s := newService(t)
-		s.stop()
-		s.snapshots = 100
-		s.start()
+		s := newService(t, func(s *service) { s.snapshots = 100 })
 		s.say(10)
 		before := s.snapshot().Seq
 		s.say(5)

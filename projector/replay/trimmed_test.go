@@ -11,10 +11,7 @@ import (
 // TestPointsThatWereTrimmedAreRefused: the snapshot of the last message that was
 // trimmed stands for that message, and for none before it.
 func TestPointsThatWereTrimmedAreRefused(t *testing.T) {
-	s := newService(t)
-	s.stop()
-	s.snapshots = 5
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots = 5 })
 	s.say(3)
 	info := s.snapshot()
 	s.say(1)

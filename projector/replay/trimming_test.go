@@ -86,10 +86,7 @@ func TestLogsThatAreTrimmedWhileTheyAreRead(t *testing.T) {
 
 // A rebuild that was overtaken by the end of the log is begun anew, with a snapshot.
 func TestRebuildBehindATrimmedLogIsBegunAnew(t *testing.T) {
-	s := newService(t)
-	s.stop()
-	s.snapshots = 2
-	s.start()
+	s := newService(t, func(s *service) { s.snapshots = 2 })
 	s.say(200)
 	info := s.snapshot()
 	log := s.source
