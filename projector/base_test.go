@@ -37,11 +37,9 @@ func withRowChanged(t testing.TB, info SnapshotInfo) {
 }
 
 func TestShadowBeginsWithASnapshot(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(5)
+	w := startWorldWithSnapshots(t, 5)
 	w.commits(0, 30)
-	info := w.snapshot(events.Position{Seq: w.end()})
+	info := w.snapshot()
 	w.commits(30, 10)
 	w.equal("all of it")
 	s := w.begun(w.p.NewShadow(testContext(t), nil, ShadowOptions{From: &info, Read: w.read}))
@@ -61,11 +59,9 @@ func TestShadowBeginsWithASnapshot(t *testing.T) {
 }
 
 func TestSnapshotWhoseDigestDoesNotHoldIsNoBase(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(5)
+	w := startWorldWithSnapshots(t, 5)
 	w.commits(0, 30)
-	info := w.snapshot(events.Position{Seq: w.end()})
+	info := w.snapshot()
 	withRowChanged(t, info)
 	before, err := w.p.models.List()
 	w.must(err)
@@ -85,13 +81,11 @@ func TestSnapshotWhoseDigestDoesNotHoldIsNoBase(t *testing.T) {
 // A start that must rebuild, from a log that was trimmed, begins with the newest
 // snapshot whose digest holds.
 func TestStartBeginsWithASnapshotWhereTheLogWasTrimmed(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(5)
+	w := startWorldWithSnapshots(t, 5)
 	w.commits(0, 20)
-	good := w.snapshot(events.Position{Seq: w.end()})
+	good := w.snapshot()
 	w.commits(20, 5)
-	bad := w.snapshot(events.Position{Seq: w.end()})
+	bad := w.snapshot()
 	w.commits(25, 5)
 	want := oracle.New()
 	*want = *w.recount()

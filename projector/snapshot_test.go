@@ -14,10 +14,14 @@ import (
 	"github.com/tidemark-io/tidemark/projector/readmodel"
 )
 
-// withSnapshots runs a projector that keeps every checkpoint as a snapshot.
-func (w *world) withSnapshots(kept int) {
-	w.t.Helper()
+// startWorldWithSnapshots is startWorld for a projector that keeps every checkpoint as
+// a snapshot.
+func startWorldWithSnapshots(t testing.TB, kept int) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.openLog("log")
 	w.withSnapshotsEvery(time.Nanosecond, kept)
+	return w
 }
 
 func (w *world) withSnapshotsEvery(interval time.Duration, kept int) {
@@ -32,9 +36,11 @@ func (w *world) withSnapshotsEvery(interval time.Duration, kept int) {
 	w.run()
 }
 
-// snapshot has a checkpoint written, and waits until it is kept as a snapshot.
-func (w *world) snapshot(at events.Position) SnapshotInfo {
+// snapshot has a checkpoint of all of the log written, and waits until it is kept as a
+// snapshot.
+func (w *world) snapshot() SnapshotInfo {
 	w.t.Helper()
+	at := events.Position{Seq: w.end()}
 	if err := w.p.WaitFor(testContext(w.t), at); err != nil {
 		w.t.Fatal(err)
 	}
@@ -56,11 +62,9 @@ func (w *world) open(info SnapshotInfo) (*Snapshot, error) {
 }
 
 func TestSnapshotsOutliveTheirCheckpoints(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(2)
+	w := startWorldWithSnapshots(t, 2)
 	w.commits(0, 30)
-	first := w.snapshot(events.Position{Seq: w.end()})
+	first := w.snapshot()
 	want := oracle.New()
 	*want = *w.recount()
 	for round := range 4 {
@@ -82,7 +86,7 @@ func TestSnapshotsOutliveTheirCheckpoints(t *testing.T) {
 			}
 		}
 	}
-	last := w.snapshot(events.Position{Seq: w.end()})
+	last := w.snapshot()
 	list, err := ListSnapshots(w.p.snapshots.dir)
 	if err != nil || len(list) != 2 {
 		t.Errorf("%d snapshots are kept, want 2: %v", len(list), err)
@@ -108,11 +112,9 @@ func TestSnapshotsOutliveTheirCheckpoints(t *testing.T) {
 }
 
 func TestSnapshotOfAnotherLogOrWithAFlippedByteIsRefused(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(1)
+	w := startWorldWithSnapshots(t, 1)
 	w.commits(0, 20)
-	info := w.snapshot(events.Position{Seq: w.end()})
+	info := w.snapshot()
 	w.stop()
 	if _, err := OpenSnapshot(info, readmodel.Config{Incarnation: events.Incarnation{9}}, w.logger()); !errors.Is(err, ErrForeignLog) {
 		t.Errorf("as one of another log: %v", err)
@@ -159,11 +161,9 @@ func (w *world) openLogAgain(t *testing.T) {
 // TestHalfASnapshotIsNone: one that a crash left while it was taken or removed is not
 // listed, does not hide the others, and goes when the next one is taken.
 func TestHalfASnapshotIsNone(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(9)
+	w := startWorldWithSnapshots(t, 9)
 	w.commits(0, 10)
-	whole := w.snapshot(events.Position{Seq: w.end()})
+	whole := w.snapshot()
 	dir := w.p.snapshots.dir
 	left := []string{filepath.Join(dir, "snapshot-00000000000000000001"), filepath.Join(dir, "snapshot-00000000000000000002.part"), filepath.Join(dir, "snapshot-00000000000000000003")}
 	for _, path := range left {
@@ -178,7 +178,7 @@ func TestHalfASnapshotIsNone(t *testing.T) {
 		t.Errorf("listed are %+v, %v; want the one of message %d", list, err, whole.Seq)
 	}
 	w.commits(10, 10)
-	w.snapshot(events.Position{Seq: w.end()})
+	w.snapshot()
 	for _, path := range left {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is still there: %v", path, err)
@@ -191,9 +191,7 @@ func TestHalfASnapshotIsNone(t *testing.T) {
 
 // TestASnapshotThatIsCopiedWhileTheModelIsMendedIsDropped: it is of before.
 func TestASnapshotThatIsCopiedWhileTheModelIsMendedIsDropped(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(9)
+	w := startWorldWithSnapshots(t, 9)
 	w.commits(0, 10)
 	if err := w.p.WaitFor(testContext(t), events.Position{Seq: w.end()}); err != nil {
 		t.Fatal(err)
@@ -219,7 +217,7 @@ func TestASnapshotThatIsCopiedWhileTheModelIsMendedIsDropped(t *testing.T) {
 	if _, due := s.due(nil); due {
 		t.Error("one is begun of a model that does not serve")
 	}
-	w.snapshot(events.Position{Seq: w.end()})
+	w.snapshot()
 }
 
 func TestDistrustedSnapshotsGoFirst(t *testing.T) {
@@ -249,11 +247,9 @@ func TestSnapshotsGoOnWhereTheClockWasSetBack(t *testing.T) {
 
 // TestASnapshotIsReadBackWhenItIsTaken, and one that was damaged later is told from it.
 func TestASnapshotIsReadBackWhenItIsTaken(t *testing.T) {
-	w := newWorld(t)
-	w.openLog("log")
-	w.withSnapshots(9)
+	w := startWorldWithSnapshots(t, 9)
 	w.commits(0, 40)
-	taken := w.snapshot(events.Position{Seq: w.end()})
+	taken := w.snapshot()
 	if taken.VerifiedAt.IsZero() || taken.Fault != "" {
 		t.Errorf("it was not verified: %+v", taken)
 	}
@@ -280,7 +276,7 @@ func TestASnapshotIsReadBackWhenItIsTaken(t *testing.T) {
 	}
 	for _, pattern := range []string{"*.flat", "*.sst", "MANIFEST"} {
 		w.commits(100, 10)
-		info := w.snapshot(events.Position{Seq: w.end()})
+		info := w.snapshot()
 		flipBytes(t, info.Path, pattern)
 		if err := check(info); !errors.Is(err, ErrSnapshotDamaged) {
 			t.Errorf("with a flipped bit in %s: %v", pattern, err)
@@ -301,7 +297,7 @@ func TestASnapshotIsRenewedBeforeItIsDue(t *testing.T) {
 	w.openLog("log")
 	w.withSnapshotsEvery(time.Hour, 9)
 	w.commits(0, 10)
-	w.snapshot(events.Position{Seq: w.end()})
+	w.snapshot()
 	w.commits(10, 10)
 	if _, err := w.p.Checkpoint(testContext(t), w.end()); err != nil {
 		t.Fatal(err)
@@ -312,5 +308,5 @@ func TestASnapshotIsRenewedBeforeItIsDue(t *testing.T) {
 	}
 	w.p.RenewSnapshot()
 	w.commits(20, 10)
-	w.snapshot(events.Position{Seq: w.end()})
+	w.snapshot()
 }
