@@ -117,40 +117,40 @@ func (o *Options) stops(ctx context.Context, s Source, points []Point, videos []
 			return fmt.Errorf("%w: message %d comes after message %d", ErrOrder, ends[i-1], end)
 		}
 	}
-	base, room, err := o.roomyBase(ctx, s, ends[0], len(videos) > 0)
+	nearest, room, err := o.nearestInRoom(ctx, s, ends[0], len(videos) > 0)
 	if err != nil {
 		return err
 	}
-	defer base.Close()
-	if err := base.standsFor(ctx, s, points[0]); err != nil {
+	defer nearest.Close()
+	if err := nearest.standsFor(ctx, s, points[0]); err != nil {
 		return err
 	}
-	if base.model == nil && len(videos) > 0 {
+	if nearest.model == nil && len(videos) > 0 {
 		return o.stopsOfClosure(ctx, s, ends, videos, stop)
 	}
-	if base.model == nil {
+	if nearest.model == nil {
 		if err := wholeUpTo(ctx, s, ends[len(ends)-1]); err != nil {
 			return err
 		}
-		base.model = readmodel.New(o.Model)
+		nearest.model = readmodel.New(o.Model)
 	}
 	o.reading.Way = WayScan
-	f := inRoom(room, projector.NewFold(base.model, projector.FoldOptions{}))
-	next := base.at + 1
+	f := inRoom(room, projector.NewFold(nearest.model, projector.FoldOptions{}))
+	next := nearest.at + 1
 	for i, end := range ends {
 		if err := o.pass(ctx, s, f, next, end, nil); err != nil {
 			return err
 		}
 		next = max(next, end+1)
-		stop(i, Span{First: base.at + 1, Last: end, Snapshot: base.at, LogTime: f.Model().LogTime()}, f.Model())
+		stop(i, Span{First: nearest.at + 1, Last: end, Snapshot: nearest.at, LogTime: f.Model().LogTime()}, f.Model())
 	}
 	return nil
 }
 
-// roomyBase returns the nearest snapshot if its model fits into memory, and the room
+// nearestInRoom returns the nearest snapshot if its model fits into memory, and the room
 // that was reserved for it. Where only some videos are asked for, what bears on them
 // alone is folded else.
-func (o *Options) roomyBase(ctx context.Context, s Source, upTo uint64, narrow bool) (*base, *Room, error) {
+func (o *Options) nearestInRoom(ctx context.Context, s Source, upTo uint64, narrow bool) (*nearest, *Room, error) {
 	beside := uint64(lookBytes)
 	if !narrow {
 		beside += o.Memory.slots() // of the first point
@@ -159,11 +159,11 @@ func (o *Options) roomyBase(ctx context.Context, s Source, upTo uint64, narrow b
 	switch {
 	case err == nil:
 	case narrow:
-		return &base{}, nil, nil
+		return &nearest{}, nil, nil
 	default:
 		return nil, nil, err
 	}
-	b, err := o.base(ctx, s, upTo)
+	b, err := o.nearest(ctx, s, upTo)
 	if err != nil || b.model == nil && narrow {
 		release() // what bears on them alone has a room of its own
 		return b, nil, err

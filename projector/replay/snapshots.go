@@ -42,8 +42,8 @@ func (s *Snapshots) verified(info *projector.SnapshotInfo) {
 // List returns what there is, oldest first.
 func (s *Snapshots) List() ([]projector.SnapshotInfo, error) { return projector.ListSnapshots(s.dir) }
 
-// base is what a fold begins with: the nearest snapshot, or nothing.
-type base struct {
+// nearest is the snapshot that a fold which looks back begins with, or nothing.
+type nearest struct {
 	model *readmodel.Model // nil for nothing
 	at    uint64           // the last message that it holds
 	close func()
@@ -52,30 +52,30 @@ type base struct {
 }
 
 // Close lets go of the snapshot.
-func (b *base) Close() {
-	if b.close != nil {
-		b.close()
+func (n *nearest) Close() {
+	if n.close != nil {
+		n.close()
 	}
-	if b.release != nil {
-		b.release()
+	if n.release != nil {
+		n.release()
 	}
 }
 
 // standsFor fails with ErrGap where nothing says whether the snapshot is of the time
 // that is asked for: it may hold messages that came later and were trimmed since.
-func (b *base) standsFor(ctx context.Context, s Source, p Point) error {
+func (n *nearest) standsFor(ctx context.Context, s Source, p Point) error {
 	first, last, err := s.Bounds(ctx)
-	if err != nil || p.Time.IsZero() || b.model == nil || b.at >= first || b.model.LogTime() <= events.TimeOf(p.Time) {
+	if err != nil || p.Time.IsZero() || n.model == nil || n.at >= first || n.model.LogTime() <= events.TimeOf(p.Time) {
 		return err
 	}
 	return &GapError{Need: first - 1, First: first, Last: last}
 }
 
-// base opens the nearest snapshot of the source's log that holds no message
+// nearest opens the last snapshot of the source's log that holds no message
 // behind upTo. One that cannot be used is passed over with a warning.
-func (o *Options) base(ctx context.Context, s Source, upTo uint64) (*base, error) {
+func (o *Options) nearest(ctx context.Context, s Source, upTo uint64) (*nearest, error) {
 	if o.Snapshots == nil {
-		return &base{}, nil
+		return &nearest{}, nil
 	}
 	list, err := o.Snapshots.List()
 	if err != nil {
@@ -94,7 +94,7 @@ func (o *Options) base(ctx context.Context, s Source, upTo uint64) (*base, error
 		}
 		o.Snapshots.logger.Warn("snapshot is passed over", "error", err)
 	}
-	return &base{}, nil
+	return &nearest{}, nil
 }
 
 // wait waits for a turn, which ends when its token is taken back.
@@ -118,7 +118,7 @@ func (s *Snapshots) alone(ctx context.Context, fn func() error) error {
 
 // open waits for its turn, loads the snapshot, and compares its last message
 // with the source's.
-func (s *Snapshots) open(ctx context.Context, source Source, info projector.SnapshotInfo, cfg readmodel.Config) (*base, error) {
+func (s *Snapshots) open(ctx context.Context, source Source, info projector.SnapshotInfo, cfg readmodel.Config) (*nearest, error) {
 	if err := s.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (s *Snapshots) open(ctx context.Context, source Source, info projector.Snap
 		<-s.turn
 		return nil, err
 	}
-	b := &base{model: snapshot.Model, at: snapshot.Seq(), close: func() {
+	b := &nearest{model: snapshot.Model, at: snapshot.Seq(), close: func() {
 		_ = snapshot.Close() // it was only read
 		<-s.turn
 	}}
