@@ -38,32 +38,8 @@ func (s *replayStatusCmd) read(ctx context.Context) (*query.ReplayStatus, error)
 }
 
 func writeStatus(w io.Writer, s *query.ReplayStatus) {
-	where := "outside"
-	if s.Log.Embedded {
-		where = "embedded"
-	}
-	holds := fmt.Sprintf("messages %d to %d", s.Log.FirstSequence, s.Log.LastSequence)
-	if s.Log.FirstSequence > s.Log.LastSequence {
-		holds = "no messages"
-	}
-	rows(w, "log", fmt.Sprintf("%s, %s, incarnation %s", holds, where, s.Log.Incarnation))
-	for _, a := range s.Log.Lineage {
-		rows(w, "", fmt.Sprintf("before it %s, up to message %d", a.Incarnation, a.LastSequence))
-	}
-	if s.Log.Fault != "" {
-		rows(w, "", s.Log.Fault)
-	}
-	for i, need := range s.Log.Needs {
-		rows(w, map[bool]string{true: "needed"}[i == 0], fmt.Sprintf("from message %d on by %s", need.Seq, need.Why))
-	}
-	folded := fmt.Sprintf("%d.%d, %d events", s.Folded.Sequence, s.Folded.Index, s.Folded.Events)
-	if s.Folded.LogTime != "" {
-		folded += ", stored up to " + s.Folded.LogTime
-	}
-	rows(w, "folded", folded, "lag", fmt.Sprintf("%d events, %.3f s", s.Folded.LagEvents, s.Folded.LagSeconds))
-	if s.Folded.Fault != "" {
-		rows(w, "not ready", s.Folded.Fault)
-	}
+	writeLog(w, &s.Log)
+	writeFolded(w, &s.Folded)
 	m := &s.Model
 	c := &s.Checkpoint
 	if c.SavedAt != "" { // of a stopped service: its tables are not loaded
@@ -75,31 +51,72 @@ func writeStatus(w io.Writer, s *query.ReplayStatus) {
 	}
 	writeModels(w, c)
 	writeSnapshots(w, s.Snapshots)
-	letters := fmt.Sprint(s.DeadLetters.Count)
-	if s.DeadLetters.More {
-		letters = "more than " + letters
-	}
-	if s.DeadLetters.Oldest != "" {
-		letters += ", the oldest at " + s.DeadLetters.Oldest
-	}
-	rows(w, "dead letters", letters)
-	if a := s.Archive; a != nil {
-		rows(w, "archive", fmt.Sprintf("up to message %d, lag %d messages", a.Sequence, a.LagMessages))
-		if a.Fault != "" {
-			rows(w, "", "it does not go on: "+oneLine(a.Fault))
-		}
-		if r := a.Rejudge; r != nil {
-			rows(w, "", fmt.Sprintf("judged anew up to message %d of %d, since another fold serves", r.Sequence, r.LastSequence))
-			if r.Fault != "" {
-				rows(w, "", "that does not go on: "+oneLine(r.Fault))
-			}
-		}
-	}
+	writeDeadLetters(w, &s.DeadLetters)
+	writeArchiveStatus(w, s.Archive)
 	writeRetention(w, s.Retention)
 	shown := min(len(s.Runs), shownRuns)
 	writeRuns(w, s.Runs[:shown])
 	if more := len(s.Runs) - shown; more > 0 {
 		rows(w, "", fmt.Sprintf("and %d earlier ones: tidemark replay runs", more))
+	}
+}
+
+func writeLog(w io.Writer, l *query.LogStatus) {
+	where := "outside"
+	if l.Embedded {
+		where = "embedded"
+	}
+	holds := fmt.Sprintf("messages %d to %d", l.FirstSequence, l.LastSequence)
+	if l.FirstSequence > l.LastSequence {
+		holds = "no messages"
+	}
+	rows(w, "log", fmt.Sprintf("%s, %s, incarnation %s", holds, where, l.Incarnation))
+	for _, a := range l.Lineage {
+		rows(w, "", fmt.Sprintf("before it %s, up to message %d", a.Incarnation, a.LastSequence))
+	}
+	if l.Fault != "" {
+		rows(w, "", l.Fault)
+	}
+	for i, need := range l.Needs {
+		rows(w, map[bool]string{true: "needed"}[i == 0], fmt.Sprintf("from message %d on by %s", need.Seq, need.Why))
+	}
+}
+
+func writeFolded(w io.Writer, f *query.FoldStatus) {
+	folded := fmt.Sprintf("%d.%d, %d events", f.Sequence, f.Index, f.Events)
+	if f.LogTime != "" {
+		folded += ", stored up to " + f.LogTime
+	}
+	rows(w, "folded", folded, "lag", fmt.Sprintf("%d events, %.3f s", f.LagEvents, f.LagSeconds))
+	if f.Fault != "" {
+		rows(w, "not ready", f.Fault)
+	}
+}
+
+func writeDeadLetters(w io.Writer, d *query.DeadLetterStatus) {
+	letters := fmt.Sprint(d.Count)
+	if d.More {
+		letters = "more than " + letters
+	}
+	if d.Oldest != "" {
+		letters += ", the oldest at " + d.Oldest
+	}
+	rows(w, "dead letters", letters)
+}
+
+func writeArchiveStatus(w io.Writer, a *query.ArchiveStatus) {
+	if a == nil {
+		return
+	}
+	rows(w, "archive", fmt.Sprintf("up to message %d, lag %d messages", a.Sequence, a.LagMessages))
+	if a.Fault != "" {
+		rows(w, "", "it does not go on: "+oneLine(a.Fault))
+	}
+	if r := a.Rejudge; r != nil {
+		rows(w, "", fmt.Sprintf("judged anew up to message %d of %d, since another fold serves", r.Sequence, r.LastSequence))
+		if r.Fault != "" {
+			rows(w, "", "that does not go on: "+oneLine(r.Fault))
+		}
 	}
 }
 
