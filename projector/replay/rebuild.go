@@ -224,21 +224,9 @@ func (o RebuildOptions) asked() RebuildOptions {
 	return o
 }
 
-// compare brings the shadow to a checkpoint of the serving model and compares the
-// digests of both there. What one folds, the other folds alike, so that two which
-// are equal once stay equal; the fold does not wait for any of it.
+// compare compares the digests of both models.
 func (b *beside) compare(ctx context.Context, result *RebuildResult) error {
-	if err := b.shadow.AwaitDisk(ctx); err != nil {
-		return err
-	}
-	live, err := b.p.Checkpoint(ctx, b.shadow.At().Seq)
-	if err != nil {
-		return err
-	}
-	if err := b.foldTo(ctx, live.At.Seq); err != nil {
-		return err
-	}
-	own, err := b.shadow.SaveToServe()
+	live, own, err := b.digests(ctx, b.shadow.SaveToServe)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 		return err
 	}
 	m.Phase("comparing")
-	digests, err := b.digests(ctx)
+	live, own, err := b.digests(ctx, shadow.Save)
 	if err != nil {
 		return err
 	}
@@ -110,25 +110,27 @@ func (r *Runs) verifying(ctx context.Context, o VerifyOptions, from *bases, m *M
 	if err != nil {
 		return err
 	}
-	c.NoteDigests(digests[0], digests[1])
+	c.NoteDigests(live, own)
 	result.Last, result.Events = shadow.At().Seq, b.events()
 	result.Differences = differencesOf(c)
 	return then(b, c)
 }
 
-// digests are those of the serving model and of the shadow at one position.
-func (b *beside) digests(ctx context.Context) (both [2]readmodel.Digest, err error) {
+// digests brings the shadow to a checkpoint of the serving model, and returns the
+// digests of both there. What one folds, the other folds alike, so that two which are
+// equal once stay equal; the fold does not wait for any of it.
+func (b *beside) digests(ctx context.Context, save func() (readmodel.Digest, error)) (live, own readmodel.Digest, err error) {
 	if err := b.shadow.AwaitDisk(ctx); err != nil {
-		return both, err
+		return live, own, err
 	}
-	if both[0], err = b.p.Checkpoint(ctx, b.shadow.At().Seq); err != nil {
-		return both, err
+	if live, err = b.p.Checkpoint(ctx, b.shadow.At().Seq); err != nil {
+		return live, own, err
 	}
-	if err := b.foldTo(ctx, both[0].At.Seq); err != nil {
-		return both, err
+	if err := b.foldTo(ctx, live.At.Seq); err != nil {
+		return live, own, err
 	}
-	both[1], err = b.shadow.Save()
-	return both, err
+	own, err = save()
+	return live, own, err
 }
 
 // compareAll compares the serving model with the shadow, bucket by bucket.
@@ -197,8 +199,8 @@ func (r *Runs) repair(ctx context.Context, b *beside, c *readmodel.Comparison, r
 			return fmt.Errorf("%w: %d keys still differ after %d rounds", readmodel.ErrUnmendable, count, round)
 		}
 	}
-	digests, err := b.digests(ctx)
-	if err == nil && digests[0] != digests[1] {
+	live, own, err := b.digests(ctx, b.shadow.Save)
+	if err == nil && live != own {
 		err = fmt.Errorf("%w: no key differs, and the digests do", readmodel.ErrUnmendable)
 	}
 	return err
