@@ -101,11 +101,11 @@ func (b *beside) notePeak() {
 	b.peak = max(b.peak, usedMemory()+uint64(tables))
 }
 
-// lockstep runs fn in the serving fold while the shadow is at its position. One
-// that has fallen behind catches up first.
-func (b *beside) lockstep(ctx context.Context, fn func(live, shadow *readmodel.Model)) error {
+// atHeels does what a shadow must be at the heels of the serving fold for: one that has
+// fallen behind catches up first.
+func (b *beside) atHeels(ctx context.Context, do func() error) error {
 	for {
-		err := b.p.Lockstep(ctx, b.shadow, fn)
+		err := do()
 		if !errors.Is(err, projector.ErrBehind) {
 			return err
 		}
@@ -113,6 +113,11 @@ func (b *beside) lockstep(ctx context.Context, fn func(live, shadow *readmodel.M
 			return err
 		}
 	}
+}
+
+// lockstep runs fn in the serving fold while the shadow is at its position.
+func (b *beside) lockstep(ctx context.Context, fn func(live, shadow *readmodel.Model)) error {
+	return b.atHeels(ctx, func() error { return b.p.Lockstep(ctx, b.shadow, fn) })
 }
 
 // pace holds a fold to a rate: it rests after every message, so that who reads

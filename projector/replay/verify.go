@@ -183,8 +183,11 @@ func (r *Runs) repair(ctx context.Context, b *beside, c *readmodel.Comparison, r
 	}
 	defer resume()
 	for round := 1; ; round++ {
-		mended, generation, err := b.mend(ctx, c)
-		result.Repaired, result.Generation = result.Repaired+mended, generation
+		err := b.atHeels(ctx, func() error {
+			mended, generation, err := b.p.Mend(ctx, b.shadow, c)
+			result.Repaired, result.Generation = result.Repaired+mended, generation
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -213,19 +216,6 @@ func (r *Runs) snapshotsCompared(base *Base, from events.Position) {
 	}
 	if err := r.cfg.Projector.SnapshotsCompared(from.Seq); err != nil {
 		r.cfg.Logger.Warn("that snapshots were compared could not be noted", "error", err)
-	}
-}
-
-// mend is Mend for a shadow that may have fallen behind.
-func (b *beside) mend(ctx context.Context, c *readmodel.Comparison) (mended int, generation uint32, err error) {
-	for {
-		mended, generation, err = b.p.Mend(ctx, b.shadow, c)
-		if !errors.Is(err, projector.ErrBehind) {
-			return mended, generation, err
-		}
-		if err := b.catchUp(ctx); err != nil {
-			return 0, 0, err
-		}
 	}
 }
 
