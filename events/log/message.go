@@ -59,7 +59,7 @@ type stored struct {
 // found" for a message that is stored. ErrMsgNotFound of package jetstream is
 // returned where the leader has none.
 func (l *Log) get(ctx context.Context, stream string, seq uint64) (stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	ctx, cancel := context.WithTimeout(ctx, messageLimit)
 	defer cancel()
 	reply, err := l.pub.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 const (
 	// requestLimit bounds one question to JetStream.
 	requestLimit = 2 * time.Second
+	// messageLimit bounds the question for a message, which may have megabytes: on a
+	// busy machine its answer takes seconds.
+	messageLimit = 10 * time.Second
 	// trimLimit bounds a trim: removing many files takes its time.
 	trimLimit = 30 * time.Second
 	// probeEvery is the pace of the probe, suspectEvery while something looks wrong.
