@@ -13,8 +13,14 @@ type batch struct {
 	store     *Store
 	timestamp uint64
 	txn       *badger.Txn
+	entries   int // of the transaction
 	number    uint32
 }
+
+// batchEntries bounds the entries of a transaction. Badger keeps them in a map, and
+// writes them into its memtable in the map's order: so the fewer they are, the closer
+// together lies what each is compared with there, where keys come in order.
+const batchEntries = 2048
 
 // put writes a sealed value. It keeps the slices until the transaction is done.
 func (b *batch) put(key, sealed []byte, how byte) error {
@@ -49,6 +55,7 @@ func (b *batch) add(key []byte, write func(*badger.Txn) error) error {
 		}
 		err := write(b.txn)
 		if err == nil {
+			b.entries++
 			return nil
 		}
 		if !errors.Is(err, badger.ErrTxnTooBig) {
@@ -61,7 +68,13 @@ func (b *batch) add(key []byte, write func(*badger.Txn) error) error {
 	return fmt.Errorf("%w: key of %d bytes", ErrTooLarge, len(key))
 }
 
+// open begins a transaction where none is under way that has room.
 func (b *batch) open() error {
+	if b.entries == batchEntries {
+		if err := b.commit(); err != nil {
+			return err
+		}
+	}
 	if b.txn != nil {
 		return nil
 	}
@@ -94,6 +107,6 @@ func (b *batch) commit() error {
 func (b *batch) discard() {
 	if b.txn != nil {
 		b.txn.Discard()
-		b.txn = nil
+		b.txn, b.entries = nil, 0
 	}
 }
