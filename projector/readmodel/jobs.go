@@ -85,7 +85,12 @@ func (m *Model) saveJob(old, next *Job) {
 	if old.Created && old.Status != next.Status {
 		m.rows.put(old.listKey(), nil)
 	}
-	if next.Created && (!old.Created || old.Status != next.Status) {
+	switch {
+	case !next.Created:
+	case !old.Created:
+		// Its place names the event's position, so there is no such row yet.
+		m.rows.add(next.listKey(), append([]byte{}, next.ID[:]...))
+	case old.Status != next.Status:
 		m.rows.put(next.listKey(), append([]byte{}, next.ID[:]...))
 	}
 }

@@ -33,10 +33,11 @@ func (m *Model) SendNotification(d *events.NotificationSent, at events.Time) Eff
 	}
 	n := Notification{ID: d.Notification, CreatedAt: at, sent: m.at}
 	m.rows.put(pointer, record(nil).time(at).position(m.at).text(d.Category))
-	m.rows.put(n.place(keyOf(rowNotification).id(d.User)),
+	// Its place names the event's position, so there are no such rows yet.
+	m.rows.add(n.place(keyOf(rowNotification).id(d.User)),
 		record(nil).id(d.Notification).id(d.Actor).text(d.Category).text(d.Payload))
-	m.rows.put(n.place(keyOf(rowNotificationIn).id(d.User).text(d.Category)), []byte{})
-	m.rows.put(n.place(keyOf(rowNotificationUnread).id(d.User)), append([]byte{}, d.Category...))
+	m.rows.add(n.place(keyOf(rowNotificationIn).id(d.User).text(d.Category)), []byte{})
+	m.rows.add(n.place(keyOf(rowNotificationUnread).id(d.User)), append([]byte{}, d.Category...))
 	m.addUnread(d.User, +1)
 	return Applied
 }

@@ -57,7 +57,7 @@ func (m *Model) Outcome(id events.CommandID) (o Outcome, ok bool) {
 	return decodeOutcome(value), true
 }
 
-// Remember keeps the outcome of a command for the horizon.
+// Remember keeps the outcome of a command of which none is remembered, for the horizon.
 func (m *Model) Remember(id events.CommandID, o *Outcome) {
 	value := make(record, 0, 84+len(o.Effects)).id(o.Request).position(o.Position).uint32(o.Tag).
 		time(o.Time).flag(o.Privileged).
@@ -66,8 +66,8 @@ func (m *Model) Remember(id events.CommandID, o *Outcome) {
 	for _, e := range o.Effects {
 		value = value.byte(byte(e))
 	}
-	m.rows.put(keyOf(rowOutcome).id(id), value)
-	m.rows.put(keyOf(rowOutcomeExpiry).time(m.logTime).id(id), []byte{})
+	m.rows.add(keyOf(rowOutcome).id(id), value)
+	m.rows.add(keyOf(rowOutcomeExpiry).time(m.logTime).id(id), []byte{})
 }
 
 func decodeOutcome(value []byte) Outcome {
