@@ -83,3 +83,12 @@ func (g *Glimpse) Liker() []byte {
 	}
 	return g.data[16:32]
 }
+
+// Item returns the bytes of the comment, remix or glitch that the event creates or
+// deletes, nil of other events. Video says of which video it is.
+func (g *Glimpse) Item() []byte {
+	if g.Type < TypeCommentCreated || g.Type > TypeGlitchDeleted || len(g.data) < 32 {
+		return nil
+	}
+	return g.data[16:32]
+}

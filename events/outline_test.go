@@ -65,8 +65,13 @@ func mustSee(t *testing.T, g *Glimpse, e *Event) {
 		if e.Type >= TypeCommentCreated && e.Type <= TypeGlitchDeleted {
 			d, err := Decode[VideoItem](e)
 			same("video", g.Video(), d.Video, err)
+			same("item", g.Item(), d.Item, err)
+			return
 		} else if g.Video() != nil || g.Liker() != nil {
 			t.Fatalf("%v is about no video", e.Type)
 		}
+	}
+	if g.Item() != nil {
+		t.Fatalf("%v is about no item", e.Type)
 	}
 }

@@ -37,6 +37,7 @@ func (d *decodedMessage) lookAhead(m *readmodel.Model, aheads *sync.Pool) *decod
 			d.ahead = new(readmodel.Ahead)
 		}
 		d.ahead.Look(m, &d.batch)
+		d.ahead.LookBelow(m)
 		d.aheads = aheads
 	}
 	return d

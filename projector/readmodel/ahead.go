@@ -10,13 +10,16 @@ import (
 
 // Ahead is what can be found out about a record batch before it is folded, on
 // another processor than the fold's: the identities of its views, which follow
-// from the batch alone, and the numbers that its videos and users seem to have.
+// from the batch alone, the numbers that its videos and users seem to have, and
+// which of its items the checkpoint below the rows lacks (ahead_items.go).
 // Numbers are hints, which the fold checks: they are found by a part of a hash,
 // somebody may have got one since, and the model may be another one.
 type Ahead struct {
 	videos     []uint32       // by the event's index; noNumber where it is about none that is known
 	users      []uint32       // of likes; empty where there are none
 	identities []seenAt       // of views; empty where none has an identity
+	items      []itemAhead    // in the order of the events
+	base       Base           // in which the items were looked for; nil where they were not
 	byVideo    guesses        // while looking
 	byUser     guesses        //
 	event      events.Glimpse //
@@ -38,7 +41,7 @@ type guesses struct {
 // Look looks ahead at a record batch. Any goroutine may look, beside the fold.
 func (a *Ahead) Look(m *Model, b *events.Batch) {
 	a.videos = slices.Grow(a.videos[:0], b.Events)[:b.Events]
-	a.users, a.identities = a.users[:0], a.identities[:0]
+	a.users, a.identities, a.items, a.base = a.users[:0], a.identities[:0], a.items[:0], nil
 	ofVideos, ofUsers := m.Videos.index.directory.Load(), m.Users.index.directory.Load()
 	g := &a.event
 	for outline := b.Outline(); outline.Next(g); {
@@ -55,6 +58,10 @@ func (a *Ahead) Look(m *Model, b *events.Batch) {
 			}
 			a.byUser.add(m.Users.index, ofUsers, id, g.Index, a.users)
 		}
+		if id := g.Item(); id != nil {
+			item := Item{Video: events.VideoID(g.Video()), Kind: g.Type.ItemCounter(), ID: events.ItemID(id)}
+			a.items = append(a.items, itemAhead{index: g.Index, item: item})
+		}
 		if g.Type == events.TypeVideoViewed && g.ID != nil {
 			if len(a.identities) == 0 {
 				a.identities = slices.Grow(a.identities, b.Events)[:b.Events]
@@ -68,9 +75,10 @@ func (a *Ahead) Look(m *Model, b *events.Batch) {
 	a.byUser.settle(a.users)
 }
 
-// Forget lets go of the model's cells and of the record batch: who keeps it for the
-// next one keeps nothing else.
+// Forget lets go of the model's cells, of its checkpoint and of the record batch: who
+// keeps it for the next one keeps nothing else.
 func (a *Ahead) Forget() {
+	a.base = nil
 	clear(a.byVideo.where[:])
 	clear(a.byUser.where[:])
 	a.event = events.Glimpse{}

@@ -422,11 +422,14 @@ func TestAheadThatWaitsHoldsNothing(t *testing.T) {
 	var a Ahead
 	a.byVideo.add(m.Videos.index, m.Videos.index.directory.Load(), batch[:16], 0, make([]uint32, 1))
 	a.byUser.add(m.Users.index, m.Users.index.directory.Load(), batch[:16], 0, make([]uint32, 1))
-	a.event.Source = batch
+	a.event.Source, a.base = batch, &countedBase{}
 	if a.byVideo.where[0] == nil || a.byUser.where[0] == nil {
 		t.Fatal("it holds nothing: the test shows nothing")
 	}
 	a.Forget()
+	if a.base != nil {
+		t.Fatal("it holds on to a checkpoint")
+	}
 	for i := range a.byVideo.where {
 		if a.byVideo.where[i] != nil || a.byUser.where[i] != nil || a.event.Source != nil {
 			t.Fatal("it holds on to a model's cells, or to a batch")

@@ -54,7 +54,9 @@ func (s *Snapshot) Item(i Item) (ItemState, error) {
 }
 
 // ItemState returns the state of an item as the fold has it.
-func (m *Model) ItemState(i Item) ItemState { return decodeItem(m.rows.get(i.key())) }
+func (m *Model) ItemState(i Item) ItemState {
+	return decodeItem(m.rows.getKnowing(i.key(), m.lacking(i)))
+}
 
 // CreateItem counts an item once, for its first author.
 func (m *Model) CreateItem(i Item, author events.UserID) Effect {

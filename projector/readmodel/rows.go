@@ -1,6 +1,9 @@
 package readmodel
 
-import "bytes"
+import (
+	"bytes"
+	"hash/maphash"
+)
 
 // Base is where rows lie that were checkpointed: an ordered store of bytes at
 // one checkpoint's version. A Base never changes; the next checkpoint yields
@@ -36,6 +39,9 @@ type Rows struct {
 	base   Base       // nil before the first checkpoint
 	digest uint64
 	bytes  int // keys and values in batch and active
+	// fresh filters the keys of batch and active, freezing those of frozen.
+	fresh, freezing rowFilter
+	seed            maphash.Seed // of the filters
 	// last is what was read or written last: most often it is written next. Its
 	// value is nil where there is no such row.
 	last struct{ key, value []byte }
@@ -62,7 +68,7 @@ func GuardRows(fn func()) (err error) {
 }
 
 func newRows() *Rows {
-	return &Rows{batch: newLayer(), active: newLayer(), hold: new(layerHold)}
+	return &Rows{batch: newLayer(), active: newLayer(), hold: new(layerHold), seed: maphash.MakeSeed()}
 }
 
 // setBase puts a checkpoint below the rows, and holds it: the fold reads from
@@ -105,6 +111,8 @@ func (r *Rows) rollback() { r.batch.Clear(true) }
 func (r *Rows) freeze() *layer {
 	r.commit()
 	r.frozen, r.active, r.hold, r.bytes = r.active, newLayer(), new(layerHold), 0
+	r.fresh, r.freezing = r.freezing, r.fresh
+	r.fresh.reset()
 	return r.frozen
 }
 
@@ -113,10 +121,29 @@ func (r *Rows) present() View {
 	return View{layers: [layerCount]*layer{r.batch, r.active, r.frozen}, base: r.base}
 }
 
+// mayHold is present without the layers that have no row of that key for certain.
+func (r *Rows) mayHold(key []byte) View {
+	v, at := r.present(), placeInFilter(r.seed, key)
+	if r.fresh.lacks(at) {
+		v.layers[0], v.layers[1] = nil, nil
+	}
+	if r.freezing.lacks(at) {
+		v.layers[2] = nil
+	}
+	return v
+}
+
 // get reads a row, or panics with a RowsFailure. It keeps the key.
-func (r *Rows) get(key []byte) []byte {
+func (r *Rows) get(key []byte) []byte { return r.getKnowing(key, nil) }
+
+// getKnowing is get where somebody has found out that a checkpoint lacks the row;
+// nil for none.
+func (r *Rows) getKnowing(key []byte, lacking Base) []byte {
 	if r.last.key == nil || !bytes.Equal(r.last.key, key) {
-		v := r.present()
+		v := r.mayHold(key)
+		if lacking != nil && v.base == lacking {
+			v.base = nil
+		}
 		value, err := v.read(key)
 		if err != nil {
 			panic(RowsFailure{err})
@@ -140,6 +167,7 @@ func (r *Rows) add(key, value []byte) {
 		r.digest += rowDigest(key, value)
 	}
 	r.last.key, r.last.value = key, value
+	r.fresh.mark(placeInFilter(r.seed, key))
 	written := newRow(key, value)
 	if replaced, had := r.batch.ReplaceOrInsert(written); had {
 		r.bytes -= replaced.size()
