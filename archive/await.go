@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 // awaitPoll is how often somebody who waits for the archive looks where it is.

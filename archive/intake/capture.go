@@ -13,7 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 	"github.com/tidemark-io/tidemark/events"
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 // Capture follows the changes of the mapped tables, after an import of what

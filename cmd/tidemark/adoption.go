@@ -9,7 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/command"
 	"github.com/tidemark-io/tidemark/events"
 	eventlog "github.com/tidemark-io/tidemark/events/log"
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 // adoptionNote is what the audit is to have of an adoption. It lies in the log's

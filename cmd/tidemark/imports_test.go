@@ -80,7 +80,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"api":       {"projector", "command", "query", "archive", "cmd", "events/log"},
 		"events":    {"api", "projector", "command", "query", "archive", "cmd"},
 		"durable":   {"events", "api", "projector", "command", "query", "archive", "cmd"},
-		"sleep":     {"events", "api", "projector", "command", "query", "archive", "cmd"},
+		"internal":  {"events", "api", "projector", "command", "query", "archive", "cmd"},
 	}
 	for _, p := range packages(t) {
 		for top, banned := range never {

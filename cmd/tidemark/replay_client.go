@@ -16,7 +16,7 @@ import (
 	"github.com/tidemark-io/tidemark/api"
 	"github.com/tidemark-io/tidemark/cmd/tidemark/load"
 	"github.com/tidemark-io/tidemark/events"
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 // adminFlags say how to reach a running service as an administrator.

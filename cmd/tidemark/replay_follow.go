@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/tidemark-io/tidemark/internal/sleep"
 	"github.com/tidemark-io/tidemark/projector/replay"
-	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // adminRun is one run as the admin API tells of it: its result is of its kind.

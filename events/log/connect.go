@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/durable"
 	"github.com/tidemark-io/tidemark/events"
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 // Original is the log of which an import makes a copy.

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/events"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/readmodel"
-	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // beside folds a source into a shadow beside the serving model.

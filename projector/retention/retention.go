@@ -8,9 +8,9 @@ import (
 	"time"
 
 	eventlog "github.com/tidemark-io/tidemark/events/log"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 	"github.com/tidemark-io/tidemark/projector"
 	"github.com/tidemark-io/tidemark/projector/replay"
-	"github.com/tidemark-io/tidemark/sleep"
 )
 
 // Config is what retention needs. Without Archive and Snapshots nothing is trimmed.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tidemark-io/tidemark/sleep"
+	"github.com/tidemark-io/tidemark/internal/sleep"
 )
 
 // The pauses between attempts when the service names none: doubled from the
