@@ -45,12 +45,15 @@ type HTTPServer struct {
 	handler   atomic.Pointer[http.Handler]
 	limits    limits
 	exchanges sync.Pool // of *plainhttp.Exchange
-	draining  atomic.Bool
-	mu        sync.Mutex
-	conns     map[*conn]struct{}
-	clock     sweepClock
-	gate      gate
-	logger    *slog.Logger
+	// base is the context of every request, whoever reads it, and cutOff ends it.
+	base     context.Context
+	cutOff   context.CancelFunc
+	draining atomic.Bool
+	mu       sync.Mutex
+	conns    map[*conn]struct{}
+	clock    sweepClock
+	gate     gate
+	logger   *slog.Logger
 }
 
 // NewHTTPServer returns a server for handler with every limit set. What
@@ -62,7 +65,8 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 		logger: logger,
 		limits: limits{readHeaderTimeout, readTimeout, writeTimeout, idleTimeout},
 	}
-	s.exchanges.New = func() any { return plainhttp.NewExchange(context.Background()) }
+	s.base, s.cutOff = context.WithCancel(context.Background())
+	s.exchanges.New = func() any { return plainhttp.NewExchange(s.base) }
 	s.clock.begin()
 	s.SetHandler(handler)
 	s.server = &http.Server{
@@ -70,6 +74,7 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *HTTPServer {
 		MaxHeaderBytes: maxTargetBytes + maxHeaderBytes - addedHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		ConnState:      s.note,
+		BaseContext:    func(net.Listener) context.Context { return s.base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
@@ -196,13 +201,14 @@ const (
 
 // Serve serves until the context ends. Then it takes no more connections,
 // answers what is under way, and closes the rest; after limit it closes those
-// with unanswered requests too, and logs that: a client that sends its body by
-// drops must not make a stop a failure.
+// with unanswered requests too, whose contexts it ends, and logs that: a client
+// that sends its body by drops must not make a stop a failure.
 func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit time.Duration) error {
 	s.server.ReadHeaderTimeout, s.server.WriteTimeout, s.server.IdleTimeout = s.limits.header, s.limits.write, s.limits.idle
 	failed := make(chan error, 1)
 	swept := make(chan struct{})
 	defer close(swept)
+	defer s.cutOff()
 	go s.sweep(swept)
 	go func() { failed <- s.server.Serve(ownListener{listener, s}) }()
 	select {
@@ -216,6 +222,7 @@ func (s *HTTPServer) Serve(ctx context.Context, listener net.Listener, limit tim
 	if left := s.drain(limit); left > 0 {
 		s.logger.Warn("requests were cut off: they were not answered in time for the stop", "requests", left, "limit", limit)
 	}
+	s.cutOff()
 	return s.server.Close()
 }
 

@@ -2,9 +2,11 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // TestStopAnswersWhatIsUnderWay stops a server while one request runs, one
@@ -47,5 +49,46 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	s.stops()
 	if _, err := net.Dial("tcp", s.address); err == nil {
 		t.Error("a stopped server takes connections")
+	}
+}
+
+// TestStopEndsTheContextOfWhatItCutsOff, whoever has read the request: else a
+// handler that waits for a database would keep the process.
+func TestStopEndsTheContextOfWhatItCutsOff(t *testing.T) {
+	for name, request := range map[string]string{
+		"plain":    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"net/http": "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+	} {
+		entered, ended := make(chan struct{}), make(chan struct{})
+		server := NewHTTPServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(entered)
+			<-r.Context().Done()
+			close(ended)
+		}), discard)
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- server.Serve(ctx, listener, time.Millisecond) }()
+		client, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Write([]byte(request)); err != nil {
+			t.Fatal(err)
+		}
+		<-entered
+		stop()
+		if err := <-stopped; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		select {
+		case <-ended:
+		case <-time.After(2 * time.Minute):
+			t.Errorf("%s: the request goes on after the stop", name)
+		}
+		client.Close()
 	}
 }
