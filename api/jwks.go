@@ -39,13 +39,17 @@ type jwk struct {
 	Private string `json:"d"`
 }
 
+// errNoKeys: a key set is well-formed, and there is no key in it for tokens.
+var errNoKeys = errors.New("key set holds no key for RS256, ES256 or EdDSA")
+
 // errForeignKey marks keys that a set may well hold but that sign no tokens here.
 var errForeignKey = errors.New("key is for another purpose")
 
 // parseJWKS reads a JSON Web Key Set. RSA keys verify RS256, keys on P-256
 // ES256, keys on Ed25519 EdDSA. Keys for encryption and of kinds that tidemark
 // does not know are passed over, as RFC 7517 asks; private and symmetric keys
-// and broken ones are errors, and so is a set without a usable key.
+// and broken ones are errors. A set without a usable key is errNoKeys, and is
+// returned beside it.
 func parseJWKS(data []byte) (*keySet, error) {
 	if len(data) > maxJWKSBytes {
 		return nil, fmt.Errorf("key set has %d bytes, at most %d are read", len(data), maxJWKSBytes)
@@ -58,6 +62,9 @@ func parseJWKS(data []byte) (*keySet, error) {
 	}
 	if err := json.Unmarshal(data, &set); err != nil {
 		return nil, fmt.Errorf("parse key set: %w", err)
+	}
+	if set.Keys == nil {
+		return nil, errors.New("parse key set: it has no member keys")
 	}
 	var s keySet
 	seen := map[string]bool{}
@@ -76,7 +83,7 @@ func parseJWKS(data []byte) (*keySet, error) {
 		s.keys = append(s.keys, namedKey{id: k.ID, key: key})
 	}
 	if len(s.keys) == 0 {
-		return nil, errors.New("key set holds no key for RS256, ES256 or EdDSA")
+		return &s, errNoKeys
 	}
 	return &s, nil
 }

@@ -147,6 +147,7 @@ func TestJWKSThatAreRefused(t *testing.T) {
 		"empty":             ``,
 		"no object":         `[]`,
 		"no keys":           `{"keys":[]}`,
+		"no member keys":    `{"error":"not found"}`,
 		"only encryption":   `{"keys":[` + s.rsaJWK(`,"use":"enc"`) + `]}`,
 		"duplicate member":  `{"keys":[],"keys":[` + s.edJWK("") + `]}`,
 		"kid twice":         `{"keys":[` + s.edJWK(`,"kid":"a"`) + `,` + s.rsaJWK(`,"kid":"a"`) + `]}`,

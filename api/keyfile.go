@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,27 +17,37 @@ const keyFilePoll = time.Second
 
 // KeyFile is the KeySource of a JWKS file, which is read again when it changes,
 // so that keys rotate without a restart. As soon as a key is in the file its
-// tokens are good, and as soon as it is not, they are refused. A file that is
-// gone, or holds no key set, changes nothing: the keys before stay good, and
-// Fault tells.
+// tokens are good, and as soon as it is not, they are refused: also where the set
+// has no key any more, which Fault tells. A file that is gone, or holds no key
+// set or one with a bad key, changes nothing: the keys before stay good, and
+// Fault tells. What is no file but a pipe can be read once, and is.
 type KeyFile struct {
-	path   string
-	logger *slog.Logger
-	keys   atomic.Pointer[keySet]
-	fault  atomic.Pointer[string] // what is wrong with the file now, nil if nothing
+	path    string
+	logger  *slog.Logger
+	keys    atomic.Pointer[keySet]
+	fault   atomic.Pointer[string] // what is wrong with the file now, nil if nothing
+	regular bool
 	// content is what the keys were read from. It is for one goroutine.
 	content []byte
 }
 
 // NewKeyFile reads the file. It fails where there is no good key set in it.
 func NewKeyFile(path string, logger *slog.Logger) (*KeyFile, error) {
-	f := &KeyFile{path: path, logger: logger}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read JWKS file: %w", err)
+	}
+	f := &KeyFile{path: path, logger: logger, regular: info.Mode().IsRegular()}
 	f.keys.Store(&keySet{})
 	return f, f.read()
 }
 
 // Run looks at the file again and again until the context ends.
 func (f *KeyFile) Run(ctx context.Context) error {
+	if !f.regular {
+		<-ctx.Done()
+		return nil
+	}
 	ticker := time.NewTicker(keyFilePoll)
 	defer ticker.Stop()
 	for {
@@ -61,7 +72,11 @@ func (f *KeyFile) look() {
 	}
 	if why := err.Error(); before == nil || *before != why {
 		f.fault.Store(&why)
-		f.logger.Error("the JWKS file cannot be used: the keys that were read before stay good, and others are not known", "error", err)
+		message := "the JWKS file cannot be used: the keys that were read before stay good, and others are not known"
+		if errors.Is(err, errNoKeys) {
+			message = "the JWKS file has no keys any more: every token is refused until it has"
+		}
+		f.logger.Error(message, "error", err)
 	}
 }
 
@@ -71,21 +86,31 @@ func (f *KeyFile) read() error {
 	if err != nil {
 		return fmt.Errorf("read JWKS file: %w", err)
 	}
+	before := f.keys.Load()
 	if bytes.Equal(content, f.content) && f.content != nil {
+		if len(before.keys) == 0 {
+			return f.unusable(errNoKeys)
+		}
 		return nil
 	}
 	keys, err := parseJWKS(content)
-	if err != nil {
-		return fmt.Errorf("read JWKS file %s: %w", f.path, err)
+	if withdrawn := errors.Is(err, errNoKeys) && before.version > 0; err != nil && !withdrawn {
+		return f.unusable(err)
 	}
-	before := f.keys.Load()
 	keys.version = before.version + 1
 	f.content = content
 	f.keys.Store(keys)
-	if len(before.keys) > 0 {
+	if err != nil {
+		return f.unusable(err)
+	}
+	if before.version > 0 {
 		f.logger.Info("the keys of the JWKS file have changed", "keys", len(keys.keys))
 	}
 	return nil
+}
+
+func (f *KeyFile) unusable(err error) error {
+	return fmt.Errorf("read JWKS file %s: %w", f.path, err)
 }
 
 // Fault reports whether the file, as it was last seen, could not be used.

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -51,7 +54,7 @@ func TestKeysOfAFileRotate(t *testing.T) {
 	for name, spoil := range map[string]func(){
 		"half a file":        func() { write(set(oldKey)[:20]) },
 		"an empty file":      func() { write("") },
-		"no keys":            func() { write(set()) },
+		"no key set":         func() { write(`{"error":"not found"}`) },
 		"a private key":      func() { write(set(newKey, old.edJWK(`,"kid":"x","d":"AAAA"`))) },
 		"no file":            func() { _ = os.Remove(path) },
 		"a directory for it": func() { _ = os.Remove(path); _ = os.Mkdir(path, 0o700) },
@@ -71,4 +74,44 @@ func TestKeysOfAFileRotate(t *testing.T) {
 	write(set(newKey))
 	file.look()
 	good("the old key is gone", "new")
+	for name, text := range map[string]string{"no keys": set(), "no usable key": set(newKey[:1] + `"use":"enc",` + newKey[1:])} {
+		write(text)
+		file.look()
+		file.look()
+		if good(name); !file.Fault() {
+			t.Errorf("%s: no fault", name)
+		}
+		write(set(newKey))
+		file.look()
+		if good("keys again", "new"); file.Fault() {
+			t.Errorf("after %s: the fault stays", name)
+		}
+	}
+}
+
+// TestKeysOfAPipeAreReadOnce: nobody may write to it a second time, and who read
+// it again would wait for ever.
+func TestKeysOfAPipeAreReadOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jwks.json")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signers := newSigners(t)
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(path, []byte(`{"keys":[`+signers.edJWK(`,"kid":"a"`)+`]}`), 0) }()
+	file, err := NewKeyFile(path, discard)
+	if err := errors.Join(err, <-written); err != nil {
+		t.Fatal(err)
+	}
+	if file.regular {
+		t.Error("the pipe would be read again")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := file.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if _, err := authenticate(authOf(t, file), "Bearer "+signWith(t, jwt.SigningMethodEdDSA, signers.ed25519, "a")); err != nil {
+		t.Error(err)
+	}
 }

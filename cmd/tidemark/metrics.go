@@ -114,6 +114,6 @@ func (a *app) registerGauges() {
 		_, refused := a.http.Connections()
 		return float64(refused)
 	}))
-	gauge("tidemark_jwks_file_unusable", "1 while --jwks-file cannot be read, or holds no key set: the keys read before stay good.", func() float64 { return flag(a.keyFile != nil && a.keyFile.Fault()) })
+	gauge("tidemark_jwks_file_unusable", "1 while --jwks-file cannot be read, or holds no good key set (the keys read before stay good), or one without keys (no token is good).", func() float64 { return flag(a.keyFile != nil && a.keyFile.Fault()) })
 	gauge("tidemark_disk_free_bytes", "Free space under the data directory.", func() float64 { return float64(a.disk.free.Load()) })
 }
