@@ -104,7 +104,7 @@ func TestImageRunsTheService(t *testing.T) {
 	if want := "TIDEMARK_DATA_DIR=/data TIDEMARK_LISTEN=0.0.0.0:8080 TIDEMARK_OPS_LISTEN=0.0.0.0:9090"; find(list, "ENV") != want {
 		t.Errorf("ENV is %q, want %q", find(list, "ENV"), want)
 	}
-	if want := "/tidemark healthcheck"; strings.Join(health, " ") != want {
+	if want := "/tidemark healthcheck --url http://127.0.0.1:9090/healthz"; strings.Join(health, " ") != want {
 		t.Errorf("HEALTHCHECK is %q, want %q", health, want)
 	}
 	if got := find(list, "EXPOSE"); got != "8080 9090" {
