@@ -50,10 +50,13 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "tidemark:", err)
 		return exitUsage
 	}
-	for _, name := range unheeded(parser.Model.Node, os.Environ()) {
-		fmt.Fprintf(os.Stderr, "tidemark: the environment has %s, which is no flag of any command, and it is not heeded; tidemark serve --help names them\n", name)
+	stray := unheeded(parser.Model.Node, os.Environ())
+	if parsed.Command() != "serve" { // whose log has them, in the format that it was given
+		for _, name := range stray {
+			fmt.Fprintf(os.Stderr, "tidemark: the environment has %s, which is no flag of any command, and it is not heeded; tidemark serve --help names them\n", name)
+		}
 	}
-	err = parsed.Run()
+	err = parsed.Run(stray)
 	if err == nil {
 		return 0
 	}

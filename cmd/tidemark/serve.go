@@ -25,7 +25,7 @@ type serveCmd struct {
 	Roles     []string `help:"What this process does: command, query, archive. Default: the first two, and archive where --postgres-url is set."`
 
 	JWTSecret   string `name:"jwt-secret" group:"Tokens" help:"Secret of HS256 tokens. Without it and --jwks-file one is made in the data directory on first start."`
-	JWKSFile    string `name:"jwks-file" group:"Tokens" type:"existingfile" help:"JSON Web Key Set of RS256, ES256 or EdDSA tokens; read again when it changes."`
+	JWKSFile    string `name:"jwks-file" group:"Tokens" type:"existingfile" help:"JSON Web Key Set of RS256, ES256 or EdDSA tokens; read again when it changes, but for a pipe, which is read once."`
 	JWTIssuer   string `name:"jwt-issuer" group:"Tokens" help:"The iss that tokens must have."`
 	JWTAudience string `name:"jwt-audience" group:"Tokens" help:"The aud that tokens must have."`
 
@@ -168,8 +168,12 @@ func (n *natsFlags) needsURL() bool {
 func (s *serveCmd) has(role string) bool { return slices.Contains(s.Roles, role) }
 
 // Run runs the service until the context ends.
-func (s *serveCmd) Run(ctx context.Context) error {
-	a, err := newApp(s, s.logger())
+func (s *serveCmd) Run(ctx context.Context, stray unheededVariables) error {
+	logger := s.logger()
+	for _, name := range stray {
+		logger.Warn("the environment has a variable that is no flag of any command, and it is not heeded; tidemark serve --help names them", "variable", name)
+	}
+	a, err := newApp(s, logger)
 	if err != nil {
 		return err
 	}

@@ -311,6 +311,33 @@ func TestSettingsComeFromTheEnvironmentToo(t *testing.T) {
 	}
 }
 
+// TestMistypedVariablesAreToldOfInTheFormatOfTheLog: in JSON, what reads it reads nothing else.
+func TestMistypedVariablesAreToldOfInTheFormatOfTheLog(t *testing.T) {
+	t.Parallel()
+	noKeys := filepath.Join(t.TempDir(), "jwks.json") // so that it ends at once
+	if err := os.WriteFile(noKeys, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary, "serve", "--data-dir", filepath.Join(t.TempDir(), "data"),
+		"--listen", "127.0.0.1:0", "--log-format", "json", "--jwks-file", noKeys)
+	command.Env = append(served.Environment(), "TIDEMARK_LOGKEEP=720h")
+	out, err := command.CombinedOutput()
+	if err == nil {
+		t.Error("serve without keys exits with 0")
+	}
+	told := 0
+	for line := range strings.SplitSeq(string(out), "\n") {
+		if strings.Contains(line, "TIDEMARK_LOGKEEP") {
+			if told++; !json.Valid([]byte(line)) {
+				t.Errorf("the log has the line %q", line)
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("the mistyped variable is told of %d times: %s", told, out)
+	}
+}
+
 // TestCommandsRunInTheServicesEnvironment, as they do in its container: what it
 // says of the service's log and archive is not for them.
 func TestCommandsRunInTheServicesEnvironment(t *testing.T) {
