@@ -251,7 +251,7 @@ func (a *adoption) decide() error {
 	case a.matches, c.Sequence == 0, c.Sequence == a.First-1:
 		a.NextStart, a.Because = "go on", "the checkpoint fits the log"
 	case c.Sequence < a.First:
-		return fmt.Errorf("the log begins at message %d, and messages up to %d were folded: those between are in neither. Restore a log that holds them, or the data directory's models folder from a later backup of the same log", a.First, c.Sequence)
+		return fmt.Errorf("the log begins at message %d, and messages up to %d were folded: those between are not in this log. Restore a log that holds them, or the data directory's models folder from a later backup of the same log", a.First, c.Sequence)
 	case slices.Contains(a.Unreadable, c.Sequence):
 		a.NextStart, a.Because = "go on", fmt.Sprintf("message %d, the last folded, cannot be read any more, so it cannot be compared", c.Sequence)
 	default:
