@@ -16,8 +16,15 @@ type itemAhead struct {
 // LookBelow looks for the items of the record batch that was looked at in the
 // checkpoint below the model's rows. Most are new, and to look for what is in none
 // of its tables costs the fold more than all else that it does for an item. Any
-// goroutine may look, beside the fold. Where it cannot be read, the fold finds out.
+// goroutine may look, beside the fold. Where it cannot be read, the fold finds out:
+// damage that the checkpoint's store panics about as well, which stops the fold there,
+// and here would end the process.
 func (a *Ahead) LookBelow(m *Model) {
+	defer func() {
+		if recover() != nil {
+			a.base = nil
+		}
+	}()
 	base := m.Snapshot().rows.base
 	if base == nil || len(a.items) == 0 {
 		return

@@ -12,6 +12,11 @@ type unreadable struct{ countedBase }
 
 func (*unreadable) Get([]byte) ([]byte, error) { return nil, errors.New("damaged") }
 
+// panicking is a checkpoint whose store panics about damage.
+type panicking struct{ countedBase }
+
+func (*panicking) Get([]byte) ([]byte, error) { panic("damaged") }
+
 // lookedBelow returns what is found out of a record batch that creates the items.
 func lookedBelow(t *testing.T, m *Model, items ...Item) *Ahead {
 	t.Helper()
@@ -75,9 +80,11 @@ func TestItemsThatACheckpointLacks(t *testing.T) {
 		t.Error("it is in the checkpoint of now, and is not found there")
 	}
 	m.Publish(0)
-	m.rows.setBase(&unreadable{})
-	m.publish(0)
-	if a := lookedBelow(t, m, fresh); lacking(a, 7, 0, fresh) != nil {
-		t.Error("the checkpoint could not be read, and the item is absent in it")
+	for n, damaged := range []Base{&unreadable{}, &panicking{}} {
+		m.rows.setBase(damaged)
+		m.publish(0)
+		if a := lookedBelow(t, m, fresh); lacking(a, 7+uint64(n), 0, fresh) != nil {
+			t.Errorf("%T: the checkpoint could not be read, and the item is absent in it", damaged)
+		}
 	}
 }
