@@ -53,7 +53,11 @@ func (p *Projector) watchContact(ctx context.Context) {
 		if last <= folded {
 			p.asOf.raise(contact)
 		}
-		p.standstill.look(folded, last, p.cfg.Now())
+		now := p.cfg.Now()
+		if now.Sub(contact) > silenceLimit {
+			last = folded // what a silent log holds is not to be had: the fold waits for it
+		}
+		p.standstill.look(folded, last, now)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -182,17 +182,15 @@ func (p *Projector) Ready() error {
 	if dirty := p.Snapshot().Sizes.DirtyBytes; dirty > dirtyLimit*p.cfg.CheckpointBytes {
 		return fmt.Errorf("no checkpoint has been written for long: %d bytes of changes wait for one", dirty)
 	}
-	if err := p.standstill.check(p.cfg.Now()); err != nil {
-		return err
-	}
-	if at, _ := p.cfg.Log.Contact(); p.cfg.Now().Sub(at) > silenceLimit {
+	now := p.cfg.Now()
+	if at, _ := p.cfg.Log.Contact(); now.Sub(at) > silenceLimit {
 		return fmt.Errorf("the event log has not answered since %s", at.UTC().Format(time.RFC3339))
 	}
-	return nil
+	return p.standstill.check(now, unreadyStall)
 }
 
 // Stalled reports whether the fold has stood still for long although there is more to fold.
-func (p *Projector) Stalled() bool { return p.standstill.check(p.cfg.Now()) != nil }
+func (p *Projector) Stalled() bool { return p.standstill.check(p.cfg.Now(), stallLimit) != nil }
 
 // Live returns a channel that is closed when CaughtUp begins to hold.
 func (p *Projector) Live() <-chan struct{} { return p.isLive }

@@ -11,6 +11,11 @@ import (
 // retraction seconds.
 const stallLimit = 10 * time.Second
 
+// unreadyStall is how long it may stand still and yet be ready. All nodes fold the
+// same messages, and one that takes far longer than any before would take all of them
+// from their balancer at once, although they can answer.
+const unreadyStall = time.Minute
+
 // standstill watches the fold's progress from outside: a fold that waits for a
 // disk that hangs cannot say so itself.
 type standstill struct {
@@ -29,10 +34,10 @@ func (s *standstill) look(folded, last uint64, now time.Time) {
 	}
 }
 
-// check fails where it has stood for too long.
-func (s *standstill) check(now time.Time) error {
+// check fails where it has stood for as long as the limit.
+func (s *standstill) check(now time.Time, limit time.Duration) error {
 	since := s.since.Load()
-	if since == 0 || now.Sub(time.Unix(0, since)) < stallLimit {
+	if since == 0 || now.Sub(time.Unix(0, since)) < limit {
 		return nil
 	}
 	return fmt.Errorf("the fold makes no progress since %s although the log holds more", time.Unix(0, since).UTC().Format(time.RFC3339))

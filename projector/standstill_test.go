@@ -44,13 +44,21 @@ func TestAFoldThatStandsStillIsNotReady(t *testing.T) {
 		}
 	}
 	becomes("it is seen to stand", func() bool { return p.standstill.since.Load() != 0 })
-	ahead.Store(int64(stallLimit + time.Second))
-	if err := p.Ready(); err == nil || !strings.Contains(err.Error(), "makes no progress") {
-		t.Errorf("it stands for %v: %v", stallLimit, err)
+	stands := func(span time.Duration) { p.standstill.since.Store(time.Now().Add(-span).UnixNano()) }
+	becomes("the metric alone shows it", func() bool {
+		stands(stallLimit + time.Second)
+		return p.Stalled() && p.Ready() == nil
+	})
+	becomes("it is not ready", func() bool {
+		stands(unreadyStall + time.Second)
+		err := p.Ready()
+		return p.Stalled() && err != nil && strings.Contains(err.Error(), "makes no progress")
+	})
+	ahead.Store(int64(unreadyStall + time.Second)) // since when the log has not answered
+	if err := p.Ready(); err == nil || !strings.Contains(err.Error(), "has not answered") {
+		t.Errorf("the log is silent: %v", err)
 	}
-	if !p.Stalled() {
-		t.Error("the metric does not show it")
-	}
+	becomes("it waits for the log", func() bool { return p.standstill.since.Load() == 0 })
 	ahead.Store(0)
 	release.Do(func() { close(leave) })
 	becomes("it goes on", func() bool { return p.standstill.since.Load() == 0 && p.Ready() == nil })
@@ -81,7 +89,7 @@ func TestStandstill(t *testing.T) {
 	} {
 		now = now.Add(step.after)
 		s.look(step.folded, step.last, now)
-		if err := s.check(now); (err != nil) != step.stalled {
+		if err := s.check(now, stallLimit); (err != nil) != step.stalled {
 			t.Errorf("%s (%d of %d): %v", step.what, step.folded, step.last, err)
 		}
 	}
