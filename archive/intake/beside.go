@@ -42,10 +42,10 @@ func (c *Capture) alone(ctx context.Context, conn *pgx.Conn) error {
 	case free:
 		c.claimed = true
 		return nil
-	case !c.ImportOnly:
-		return fmt.Errorf("source %s is followed by another tidemark ingest postgres, or imported: what would be imported now could be put over newer start values. That is waited for; stop it until this one follows", c.Mapping.Source)
 	case c.claimed:
 		return errImporting // this one: Postgres has yet to notice that its connection was lost
+	case !c.ImportOnly:
+		return fmt.Errorf("source %s is followed by another tidemark ingest postgres, or imported: what would be imported now could be put over newer start values. That is waited for; stop it until this one follows", c.Mapping.Source)
 	}
 	return errFollowed(c.Mapping)
 }

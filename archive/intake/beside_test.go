@@ -133,6 +133,21 @@ func TestTheFirstImportOfACaptureWaitsForAnotherCapture(t *testing.T) {
 	w.equal()
 }
 
+// TestACaptureThatLostItsConnectionBlamesNoOther while Postgres has yet to notice.
+func TestACaptureThatLostItsConnectionBlamesNoOther(t *testing.T) {
+	w := newWorld(t)
+	c := w.capture(w.counts)
+	if err := c.claim(t.Context(), w.connect()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.claim(t.Context(), w.connect()); !errors.Is(err, errImporting) {
+		t.Errorf("beside its own connection: %v", err)
+	}
+	if err := w.capture(w.counts).claim(t.Context(), w.connect()); err == nil || errors.Is(err, errImporting) {
+		t.Errorf("beside another: %v", err)
+	}
+}
+
 // TestTheLockOfAnImportLastsUntilAllIsSent and no longer, also where a pooler keeps the
 // connection.
 func TestTheLockOfAnImportLastsUntilAllIsSent(t *testing.T) {
