@@ -138,6 +138,16 @@ func TestSeveralStartValuesOfAVideoAreRefused(t *testing.T) {
 			t.Errorf("%s: %v, %+v", from, err, report.Sums())
 		}
 	}
+	for _, query := range []string{
+		"SELECT * FROM app.days; -- a remark",
+		"SELECT d.video_id, o.video_id, 1 AS views FROM app.days d, app.days o",
+	} {
+		w.maps("{becomes: baselines, query: '" + query + "', columns: {video_id: video_id, view_count: views}}")
+		im := Import{Mapping: w.mapping, Sink: w.counts, Concurrency: 1, Now: time.Now}
+		if _, _, err := im.Run(t.Context(), w.connect()); !errors.Is(err, ErrSetUp) || !strings.Contains(err.Error(), "must stand as a subquery") {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
 	w.maps("{becomes: baselines, table: app.days, columns: {video_id: video_id, view_count: views}}")
 	w.stops(ErrSetUp, "add them up in a query")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tidemark-io/tidemark/archive/intake/mapping"
 )
@@ -25,8 +26,16 @@ func oneEach(ctx context.Context, tx pgx.Tx, e *mapping.Entry, plan *mapping.Pla
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
+	case e.Query != "" && illFormed(err):
+		return setUp("%s: the query must stand as a subquery, to look for videos with several start values; end it without a ; or a comment, and name each column once: %w", e.Name(), err)
 	case err != nil:
 		return fmt.Errorf("look for videos with several start values: %w", err)
 	}
 	return setUp("%s has several rows of video %.64q, of which the last would replace the others' start values; add them up in a query", e.Name(), video)
+}
+
+// illFormed reports whether Postgres did not understand a statement, or what it names.
+func illFormed(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, "42") && answer.Code != "42501" // no right
 }
