@@ -85,3 +85,36 @@ func TestAViewCountsOnceThoughItIsForgotten(t *testing.T) {
 	w.captures()
 	views(9)
 }
+
+// TestEntriesThatAreAlikeAreImportedOnceEach wherever in the mapping they stand.
+func TestEntriesThatAreAlikeAreImportedOnceEach(t *testing.T) {
+	w := newWorld(t)
+	w.counts = newCountsOf(time.Hour)
+	later := time.Duration(0)
+	w.counts.now = func() time.Time { return time.Now().Add(later) }
+	w.exec("CREATE TABLE app.watched (id bigint PRIMARY KEY, video_id bigint, at timestamptz DEFAULT now(), country text, fan bigint, host bigint)")
+	w.exec("ALTER TABLE app.watched REPLICA IDENTITY FULL")
+	w.exec("INSERT INTO app.watched (id, video_id, country, fan, host) SELECT i, 1, CASE WHEN i <= 3 THEN 'de' WHEN i <= 8 THEN 'fr' ELSE 'it' END, i, 1000 + i % 2 FROM generate_series(1, 10) i")
+	views := func(country string) string {
+		return "{becomes: views, table: app.watched, columns: {view_id: id, video_id: video_id, time: at}, where: {country: " + country + "}}, "
+	}
+	likes := func(column string) string {
+		return "{becomes: likes, table: app.watched, columns: {video_id: video_id, user_id: " + column + "}}, "
+	}
+	for _, step := range []struct {
+		entries      string
+		views, likes int64
+	}{
+		{views("de") + likes("fan"), 3, 10},
+		{views("fr") + views("de") + likes("host") + likes("fan"), 8, 12},
+		{views("it") + views("de") + views("fr") + likes("fan") + likes("host"), 10, 12},
+		{views("fr"), 10, 12},
+	} {
+		w.maps(step.entries)
+		w.captures()
+		if got, _ := w.counts.video(1); got[0] != step.views || got[1] != step.likes {
+			t.Fatalf("%s: %d views and %d likes, want %d and %d", step.entries, got[0], got[1], step.views, step.likes)
+		}
+		later += 50 * time.Hour
+	}
+}

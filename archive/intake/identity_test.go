@@ -35,11 +35,11 @@ func TestAnIndexMayTellWhichRowItWas(t *testing.T) {
 	w.wantLikes(1, 4)
 }
 
-// partitions makes a table of likes whose key does not tell which like it was, in two
-// partitions.
-func (w *world) partitions() {
+// partitions makes a table of likes with that key, in two partitions; it tells whole rows, and
+// they tell their keys.
+func (w *world) partitions(key string) {
 	w.t.Helper()
-	w.exec(`CREATE TABLE app.taps (id bigint, video_id bigint NOT NULL, user_id bigint NOT NULL, PRIMARY KEY (id)) PARTITION BY RANGE (id)`)
+	w.exec(`CREATE TABLE app.taps (id bigint, video_id bigint NOT NULL, user_id bigint NOT NULL, PRIMARY KEY (` + key + `)) PARTITION BY RANGE (id)`)
 	w.exec(`ALTER TABLE app.taps REPLICA IDENTITY FULL`)
 	w.exec(`CREATE TABLE app.taps_0 PARTITION OF app.taps FOR VALUES FROM (0) TO (100)`)
 	w.exec(`CREATE TABLE app.taps_1 PARTITION OF app.taps FOR VALUES FROM (100) TO (200)`)
@@ -49,7 +49,7 @@ func (w *world) partitions() {
 // TestAPartitionMustTellWhatItsTableDoes: a new one has an identity of its own.
 func TestAPartitionMustTellWhatItsTableDoes(t *testing.T) {
 	w := newWorld(t)
-	w.partitions()
+	w.partitions("id")
 	w.exec(`ALTER TABLE app.taps_0 REPLICA IDENTITY FULL`)
 	w.exec(`INSERT INTO app.taps SELECT u, 1, u FROM generate_series(1, 110) u`)
 	w.stops(ErrSetUp, `ALTER TABLE "app"."taps_1" REPLICA IDENTITY FULL`)
@@ -88,7 +88,7 @@ func TestAChangeOfAPartitionThatDidNotTellEnough(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.partitions()
+			w.partitions("id")
 			w.exec(`ALTER TABLE app.taps_0 REPLICA IDENTITY FULL; ALTER TABLE app.taps_1 REPLICA IDENTITY FULL`)
 			w.exec(`INSERT INTO app.taps SELECT u, 1, u FROM generate_series(1, 5) u`)
 			w.captures()
@@ -99,4 +99,31 @@ func TestAChangeOfAPartitionThatDidNotTellEnough(t *testing.T) {
 			w.wantLikes(1, 5)
 		})
 	}
+}
+
+// TestAPartitionTellsWholeRowsAsItsTable although its key tells what is needed: what it left
+// out would be taken for null, and a change that tells no key for one that tells too little.
+func TestAPartitionTellsWholeRowsAsItsTable(t *testing.T) {
+	w := newWorld(t)
+	w.partitions("id, video_id, user_id")
+	w.exec(`INSERT INTO app.taps SELECT u, 1, u FROM generate_series(1, 110) u`)
+	w.maps("{becomes: views, table: app.taps, columns: {view_id: id, video_id: video_id}, constants: {time: 2026-01-02T03:04:05Z}}")
+	w.captures() // no row before is needed
+	w.forgets()
+	w.mapsLikes("app.taps")
+	w.stops(ErrSetUp, `ALTER TABLE "app"."taps_0" REPLICA IDENTITY FULL`)
+	w.exec(`ALTER TABLE app.taps_0 REPLICA IDENTITY FULL; ALTER TABLE app.taps_1 REPLICA IDENTITY FULL`)
+	w.captures()
+	w.exec(`UPDATE app.taps SET user_id = user_id`)
+	w.exec(`DELETE FROM app.taps WHERE id > 90`)
+	w.captures()
+	w.wantLikes(1, 90)
+
+	w.forgets()
+	w.exec(`ALTER TABLE app.taps REPLICA IDENTITY DEFAULT; ALTER TABLE app.taps_0 REPLICA IDENTITY DEFAULT`)
+	w.captures()
+	w.exec(`UPDATE app.taps SET user_id = user_id`)
+	w.exec(`DELETE FROM app.taps WHERE id > 80`)
+	w.captures()
+	w.wantLikes(1, 80)
 }

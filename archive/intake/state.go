@@ -23,7 +23,7 @@ type State struct {
 	// Tables holds the OIDs of the tables that are imported, by the names that the
 	// mapping has for them.
 	Tables map[string]uint32 `json:"tables"`
-	// Entries names the entries of the mapping that are imported.
+	// Entries names the entries of the mapping that are imported, each by all its names.
 	Entries []string `json:"entries"`
 	// Done is the end of the last commit all of whose events are durable.
 	Done pgoutput.LSN `json:"done"`

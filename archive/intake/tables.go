@@ -17,6 +17,8 @@ import (
 type source struct {
 	oid          uint32
 	schema, name string
+	// identity is its REPLICA IDENTITY: d, f, i or n.
+	identity string
 	// needed are the columns that changes have to tell of rows that were there before.
 	needed []string
 	// neverNull are those of them that are never null, and told the partitions whose
@@ -62,12 +64,12 @@ func findSources(ctx context.Context, conn *pgx.Conn, m *mapping.Mapping) ([]sou
 
 func findSource(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) (s source, err error) {
 	e := plan.Entry
-	var identity, kind string
+	var kind string
 	var persistent, parent bool
 	err = conn.QueryRow(ctx, `SELECT c.oid, nspname, relname, relreplident::text, relkind::text, relpersistence = 'p',
 			relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass($1)`, tableOf(e).Sanitize()).
-		Scan(&s.oid, &s.schema, &s.name, &identity, &kind, &persistent, &parent)
+		Scan(&s.oid, &s.schema, &s.name, &s.identity, &kind, &persistent, &parent)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return s, setUp("there is no table %s", e.Table)
@@ -81,7 +83,7 @@ func findSource(ctx context.Context, conn *pgx.Conn, plan *mapping.Plan) (s sour
 		return s, setUp("other tables inherit from %s and tell their changes under their own names; map each of them", e.Table)
 	}
 	s.needed = plan.NeededOld()
-	if err := s.checkIdentity(ctx, conn, identity); err != nil {
+	if err := s.checkIdentity(ctx, conn); err != nil {
 		return s, err
 	}
 	if kind == partitioned {
@@ -109,8 +111,9 @@ func (s source) notNull(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 }
 
 // checkPartitions makes sure that each partition tells what is needed: a change is told by
-// the identity of the partition, which may be another than the table's. One that comes
-// later is looked at then.
+// the identity of the partition, which may be another than the table's, and in the form that
+// the table's has: where that is FULL, a change without a row before, or with nulls in it,
+// says so of the row. One that comes later is looked at then.
 func (s source) checkPartitions(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `SELECT c.oid, nspname, relname, relreplident::text FROM pg_partition_tree($1) AS part
 		JOIN pg_class c ON c.oid = part.relid JOIN pg_namespace n ON n.oid = relnamespace WHERE isleaf AND relkind = 'r' ORDER BY relname`, s.oid)
@@ -119,21 +122,23 @@ func (s source) checkPartitions(ctx context.Context, conn *pgx.Conn) error {
 	}
 	var others []source
 	part := source{needed: s.needed}
-	identities := map[uint32]string{}
-	var identity string
-	if _, err := pgx.ForEachRow(rows, []any{&part.oid, &part.schema, &part.name, &identity}, func() error {
-		if s.told[part.oid] != identity {
-			others, identities[part.oid] = append(others, part), identity
+	if _, err := pgx.ForEachRow(rows, []any{&part.oid, &part.schema, &part.name, &part.identity}, func() error {
+		if s.told[part.oid] != part.identity {
+			others = append(others, part)
 		}
 		return nil
 	}); err != nil {
 		return fmt.Errorf("look at the partitions of %s: %w", s.quoted(), err)
 	}
 	for _, part := range others {
-		if err := part.checkIdentity(ctx, conn, identities[part.oid]); err != nil {
+		if s.identity == "f" && part.identity != "f" && len(s.needed) > 0 {
+			return setUp("table %s tells whole rows, and its partition %s does not, so what it leaves out would be taken for null; have it do so: ALTER TABLE %[2]s REPLICA IDENTITY FULL",
+				s.quoted(), part.quoted())
+		}
+		if err := part.checkIdentity(ctx, conn); err != nil {
 			return err
 		}
-		s.told[part.oid] = identities[part.oid]
+		s.told[part.oid] = part.identity
 	}
 	return nil
 }
@@ -141,9 +146,9 @@ func (s source) checkPartitions(ctx context.Context, conn *pgx.Conn) error {
 // checkIdentity makes sure that a change tells which row it was of. Without any
 // identity Postgres would refuse the application's changes once the table is
 // published.
-func (s source) checkIdentity(ctx context.Context, conn *pgx.Conn, identity string) error {
+func (s source) checkIdentity(ctx context.Context, conn *pgx.Conn) error {
 	which, what := "indisprimary", "has no primary key"
-	switch identity {
+	switch s.identity {
 	case "f":
 		return nil
 	case "i":
@@ -201,7 +206,6 @@ func (c *Capture) compareSources() (wanted []bool, grown bool, err error) {
 	for name, oid := range c.state.Tables {
 		imported[oid] = name
 	}
-	names := c.entryNames()
 	wanted = make([]bool, len(c.sources))
 	for i, s := range c.sources {
 		name := c.Mapping.Entries[i].Table
@@ -209,7 +213,7 @@ func (c *Capture) compareSources() (wanted []bool, grown bool, err error) {
 			if err := c.Mapping.Entries[i].Renamed(before); err != nil {
 				return nil, false, err
 			}
-			if c.state.Entries == nil || slices.Contains(c.state.Entries, names[i]) {
+			if c.state.Entries == nil || slices.Contains(c.state.Entries, c.entryName(i)) {
 				continue
 			}
 		}
@@ -222,21 +226,40 @@ func (c *Capture) compareSources() (wanted []bool, grown bool, err error) {
 	return wanted, grown, nil
 }
 
-// entryNames names the entries in the state: by table, by what its rows become, and by
-// which of several that are alike in both.
-func (c *Capture) entryNames() []string {
-	names, alike := make([]string, len(c.sources)), map[string]int{}
-	for i, s := range c.sources {
-		name := fmt.Sprintf("%d %s", s.oid, c.Mapping.Entries[i].Becomes)
-		alike[name]++
-		names[i] = fmt.Sprintf("%s %d", name, alike[name])
+// entryNames are the names of an entry in the state, each closer than the one before: by table
+// and by what its rows become, by its conditions too, and by all that it says.
+func (c *Capture) entryNames(i int) [3]string {
+	e := &c.Mapping.Entries[i]
+	of := fmt.Sprintf("%d %s", c.sources[i].oid, e.Becomes)
+	where := fmt.Sprintf("%s %v", of, e.Where)
+	return [3]string{of + " 1", where, fmt.Sprintf("%s %v %v %v", where, e.Columns, e.Constants, e.Translate)}
+}
+
+// entryName is the first name of an entry that no other has: what is changed in one that is
+// alone does not make it another, and of several that are alike, each is found wherever it stands.
+func (c *Capture) entryName(i int) string {
+	names := c.entryNames(i)
+	for n, name := range names {
+		alike := 0
+		for j := range c.sources {
+			if c.entryNames(j)[n] == name {
+				alike++
+			}
+		}
+		if alike == 1 {
+			return name
+		}
 	}
-	return names
+	return names[len(names)-1]
 }
 
 // noteSources notes that all entries are imported.
 func (c *Capture) noteSources() {
-	c.state.Entries = c.entryNames()
+	c.state.Entries = nil
+	for i := range c.sources {
+		names := c.entryNames(i)
+		c.state.Entries = append(c.state.Entries, names[:]...)
+	}
 	c.state.Tables = make(map[string]uint32, len(c.sources))
 	for i, s := range c.sources {
 		c.state.Tables[c.Mapping.Entries[i].Table] = s.oid
