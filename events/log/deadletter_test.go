@@ -1,6 +1,8 @@
 package log
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -85,7 +87,11 @@ func TestLargestForeignMessageIsRead(t *testing.T) {
 	if _, err := outsider(t, l).Publish(testContext(t), BatchSubject, make([]byte, maxMessageBytes)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := l.Message(testContext(t), 1)
+	ctx := testContext(t)
+	m, err := l.Message(ctx, 1)
+	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		m, err = l.Message(ctx, 1) // a machine that is busy takes longer than an answer may
+	}
 	if err != nil || len(m.Data) != maxMessageBytes {
 		t.Errorf("%d bytes, %v", len(m.Data), err)
 	}

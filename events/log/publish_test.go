@@ -177,6 +177,13 @@ func outlast(t testing.TB, l *Log, window time.Duration) {
 	})
 }
 
+// A lost ack, and one lost answer to what became of the batch, are no stall yet.
+func TestOneLostAnswerIsNoStall(t *testing.T) {
+	if waits := defaultAckWait + messageLimit; waits >= defaultStallLimit {
+		t.Errorf("a writer waits %v for them, and the log counts as stalled after %v", waits, defaultStallLimit)
+	}
+}
+
 func TestWedgedEmbeddedLogEndsRun(t *testing.T) {
 	l := openLog(t, testConfig(t))
 	w := l.NewWriter(WriterConfig{StallLimit: 100 * time.Millisecond, AckWait: 20 * time.Millisecond})
