@@ -122,13 +122,22 @@ func (x *Exported) Read(ctx context.Context, from, to uint64, fn func(eventlog.M
 // letGo lets go of the part that is held. With the lock.
 func (x *Exported) letGo() { x.held, x.messages = -1, nil }
 
+// packing is how many times its file a part unpacks to, where the manifest does not say
+// how much of messages went into one.
+const packing = 4
+
 // partMemory is about what it takes in memory to read a part: its file, and what is in it.
+// A manifest that does not say that must not have none of it reserved.
 func (x *Exported) partMemory() uint64 {
 	file := int64(0)
 	for i := range x.Parts {
 		file = max(file, x.Parts[i].Bytes)
 	}
-	return uint64(max(file, 0)) + uint64(min(max(x.PartBytes, 0), partLimit))
+	unpacked := int64(x.PartBytes)
+	if unpacked <= 0 {
+		unpacked = min(file, partLimit/packing) * packing
+	}
+	return uint64(file) + uint64(min(unpacked, partLimit))
 }
 
 // part returns the messages of a part.

@@ -118,3 +118,17 @@ func TestFoldOnDiskReservesItsBuffersToo(t *testing.T) {
 		}
 	}
 }
+
+// What is in a part is reserved also where the manifest does not say how much it is.
+func TestWhatAnExportDoesNotSayIsReserved(t *testing.T) {
+	for _, c := range []struct {
+		partBytes int
+		file      int64
+		want      uint64
+	}{{1 << 20, 10, 1<<20 + 10}, {0, 10, 50}, {-1, 10, 50}, {0, 1 << 40, 1<<40 + partLimit}, {1 << 40, 10, partLimit + 10}} {
+		x := &Exported{Manifest: Manifest{PartBytes: c.partBytes, Parts: []Part{{Bytes: c.file}}}}
+		if got := x.partMemory(); got != c.want {
+			t.Errorf("a part of %d bytes in a file of %d: %d are reserved, not %d", c.partBytes, c.file, got, c.want)
+		}
+	}
+}
