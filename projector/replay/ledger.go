@@ -114,6 +114,9 @@ const (
 	// keptLong is how long a result is kept that takes more: who waits for it asks within
 	// seconds.
 	keptLong = 10 * time.Minute
+	// keptNamed is how many keys or rows that differ a result goes on to name that takes
+	// more: who decides on a model needs to know how many there are, and some of them.
+	keptNamed = 50
 )
 
 // isLong reports whether a result takes more than maxKeptResult, or cannot be written.
@@ -122,11 +125,58 @@ func isLong(result any) bool {
 	return err != nil || len(b) > maxKeptResult
 }
 
+// brief is what is kept of a long result: one that tells differences, with the first of
+// them, and nil for another. The result stays as it is.
+func brief(result any) any {
+	for named := keptNamed; ; named /= 2 {
+		var kept any
+		switch r := result.(type) {
+		case *VerifyResult:
+			kept = r.naming(named)
+		case *RepairResult:
+			less := *r
+			less.VerifyResult = *r.naming(named)
+			kept = &less
+		case *RebuildResult:
+			less := *r
+			if r.Differences != nil {
+				d := r.Differences.naming(named)
+				less.Differences = &d
+			}
+			kept = &less
+		default:
+			return nil
+		}
+		switch {
+		case !isLong(kept):
+			return kept
+		case named == 0:
+			return nil
+		}
+	}
+}
+
+func (r *VerifyResult) naming(most int) *VerifyResult {
+	less := *r
+	less.Differences = r.Differences.naming(most)
+	if r.Archive != nil {
+		archive := *r.Archive
+		archive.Differences = archive.Differences[:min(len(archive.Differences), most)]
+		less.Archive = &archive
+	}
+	return &less
+}
+
+func (d Differences) naming(most int) Differences {
+	d.Keys = d.Keys[:min(len(d.Keys), most)]
+	return d
+}
+
 // shorten lets go of long results that nobody waits for any more. With the lock.
 func (r *Runs) shorten() {
 	for _, one := range r.list {
 		if one.long && r.cfg.Now().Sub(*one.Ended) > keptLong {
-			one.Result = nil
+			one.Result = one.brief
 		}
 	}
 }
@@ -147,7 +197,7 @@ func (r *Runs) remembered() (l ledger) {
 			l.Decides = append(l.Decides, *one.decides)
 		}
 		if kept.long {
-			kept.Result = nil
+			kept.Result = kept.brief
 		}
 		l.Runs = append(l.Runs, kept)
 	}

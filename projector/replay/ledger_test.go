@@ -68,6 +68,67 @@ func TestARequestThatIsRepeatedBeginsOneRun(t *testing.T) {
 	stop()
 }
 
+// Who is to decide on a model needs what was found, longer than somebody waits for it:
+// how many keys differ, and the first of them.
+func TestDifferencesOutliveALongResult(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "runs.json")
+	now := time.Unix(1_800_000_000, 0)
+	clock := func() time.Time { return now }
+	d := Differences{Count: 5000}
+	archive := &ArchiveResult{}
+	for n := range namedDifferences {
+		d.Keys = append(d.Keys, Difference{Kind: "video", ID: strings.Repeat("x", 100+n), Live: "1", Log: "2"})
+		archive.Differ("views", strings.Repeat("x", 100), "is not there")
+	}
+	verified := VerifyResult{Events: 7, Differences: d, Archive: archive}
+	for _, result := range []any{&verified, &RepairResult{VerifyResult: verified, Repaired: 9}, &RebuildResult{Events: 7, Differences: &d}} {
+		r, stop := owner(t, file, clock)
+		id, err := r.Start(KindRepair, Order{}, func(context.Context, *Meter) (any, error) { return result, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		tells := func(what string, keys int) {
+			t.Helper()
+			one, err := r.Wait(shortly(t), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := json.Marshal(one.Result)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var told struct {
+				Events      int64
+				Differences Differences
+				Archive     *ArchiveResult
+			}
+			if err := json.Unmarshal(b, &told); err != nil {
+				t.Fatal(err)
+			}
+			if told.Events != 7 || told.Differences.Count != 5000 || len(told.Differences.Keys) != keys ||
+				told.Archive != nil && (told.Archive.Count != namedDifferences || len(told.Archive.Differences) != keys) {
+				t.Errorf("%T, %s: %d of %d keys are named", result, what, len(told.Differences.Keys), told.Differences.Count)
+			}
+		}
+		tells("at its end", namedDifferences)
+		now = now.Add(keptLong + time.Second)
+		r.mu.Lock()
+		r.shorten()
+		r.mu.Unlock()
+		tells("later", keptNamed)
+		stop()
+		r, stop = owner(t, file, clock)
+		tells("after a restart", keptNamed)
+		stop()
+	}
+	for n := range d.Keys {
+		d.Keys[n].ID = strings.Repeat("x", maxKeptResult/10)
+	}
+	if kept := brief(&RebuildResult{Differences: &d}).(*RebuildResult).Differences; kept.Count != 5000 || len(kept.Keys) == 0 || len(kept.Keys) > 10 {
+		t.Errorf("of long ones %d of %d are named", len(kept.Keys), kept.Count)
+	}
+}
+
 // TestRunsThatTheProcessDidNotEnd: it was killed.
 func TestRunsThatTheProcessDidNotEnd(t *testing.T) {
 	dir := t.TempDir()

@@ -93,6 +93,8 @@ type Run struct {
 
 	err  error
 	long bool // the result takes more than maxKeptResult
+	// brief is what is kept of a long result.
+	brief any
 }
 
 // Err is the error with which the run failed.
@@ -302,7 +304,9 @@ func (r *Runs) ended(ended *run, result any, err error) {
 	if err != nil {
 		final.err, final.Error = err, err.Error()
 	}
-	final.long = isLong(result)
+	if final.long = isLong(result); final.long {
+		final.brief = brief(result)
+	}
 	if err != errInterrupted { // else the next start goes on with it, or says that it ended
 		r.auditEnd(context.WithoutCancel(ctx), &final, ended.cancelledBy(r))
 	}
@@ -321,7 +325,7 @@ func (r *Runs) ended(ended *run, result any, err error) {
 }
 
 // List returns the runs under way and the last that ended, newest first. A result that is
-// long is told by Status alone.
+// long is told by Status alone; of one that names differences, the first are here too.
 func (r *Runs) List() []Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -329,7 +333,7 @@ func (r *Runs) List() []Run {
 	for _, one := range slices.Backward(r.list) {
 		now := one.look()
 		if now.long {
-			now.Result = nil
+			now.Result = now.brief
 		}
 		list = append(list, now)
 	}
