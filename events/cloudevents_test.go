@@ -456,7 +456,7 @@ func TestGoodEventsAllocateNothing(t *testing.T) {
 			}
 		}
 		read()
-		if allocations := testing.AllocsPerRun(20, read); allocations != 0 {
+		if allocations := testing.AllocsPerRun(100, read); allocations != 0 {
 			t.Errorf("%s: %v allocations", name, allocations)
 		}
 	}

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"fmt"
+	"math"
 	"syscall"
 	"testing"
 	"time"
@@ -110,9 +111,10 @@ func BenchmarkFoldIdentities(b *testing.B) { runFold(b, benchBatches(200, 0, 0, 
 // TestFoldingKnownVideosAllocatesNothing compares with record batches of no
 // events, since each allocates the snapshot that it publishes. The moves of
 // trending are settled before: to merge them, once in 8,192 events and more,
-// allocates the result.
+// allocates the result. What other goroutines of the process allocate is counted too,
+// so the least of several tries decides.
 func TestFoldingKnownVideosAllocatesNothing(t *testing.T) {
-	const runs = 5
+	const runs, tries = 5, 10
 	views, likes := benchBatches(2, 0, 0, false), benchBatches(2, 100, 0, false)
 	empty := []*decodedMessage{decode(ownMessage(1, testTime)), decode(ownMessage(1, testTime))}
 	f, seq := newFold(), uint64(0)
@@ -126,11 +128,15 @@ func TestFoldingKnownVideosAllocatesNothing(t *testing.T) {
 				}
 			}
 		}
-		for range 10 {
-			pass()
+		least := math.Inf(1)
+		for range tries {
+			for range 10 {
+				pass()
+			}
+			f.model.Digest()
+			least = min(least, testing.AllocsPerRun(runs, pass))
 		}
-		f.model.Digest()
-		return testing.AllocsPerRun(runs, pass)
+		return least
 	}
 	published := allocations(empty)
 	if n := allocations(views); n != published {

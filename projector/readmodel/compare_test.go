@@ -352,7 +352,7 @@ func TestScoresAreTakenWithoutACopy(t *testing.T) {
 	if len(before.moves) == 0 || len(before.scores) == 0 {
 		t.Fatalf("%d moves wait, %d scores", len(before.moves), len(before.scores))
 	}
-	if n := testing.AllocsPerRun(10, func() { m.Trending.take(int(ByViews), 0, at) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { m.Trending.take(int(ByViews), 0, at) }); n > 0 {
 		t.Errorf("%v allocations while the fold waits", n)
 	}
 	want := slices.Clone(before.sum(&spare))
