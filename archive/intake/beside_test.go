@@ -24,9 +24,7 @@ func TestAnImportBesideACapturePutsNoOlderStartValueOverANewerOne(t *testing.T) 
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- following.Run(ctx) }()
-	for !following.Stats().Following.Load() && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	follows(ctx, t, following)
 	im := func(s Sink) *Import { return &Import{Mapping: w.mapping, Sink: s, Concurrency: 1, Now: time.Now} }
 	if _, _, err := im(w.counts).RunOn(t.Context(), w.url); !errors.Is(err, ErrSetUp) || !strings.Contains(err.Error(), "Stop that, import, and start it again") {
 		t.Errorf("beside a capture: %v", err)
@@ -90,17 +88,8 @@ func TestTheFirstImportOfACaptureWaitsForAnotherCapture(t *testing.T) {
 		go func() { ended <- c.Run(ctx) }()
 		return c, func() error { stopped(); return <-ended }
 	}
-	follows := func(c *Capture) {
-		t.Helper()
-		for !c.Stats().Following.Load() {
-			if ctx.Err() != nil {
-				t.Fatal("the capture does not follow")
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}
 	first, stopFirst := follow(w.slot, w.state, nil)
-	follows(first)
+	follows(ctx, t, first)
 	other := w.slot + "_other"
 	defer func() {
 		if err := Drop(context.Background(), w.url, other); err != nil {
@@ -124,7 +113,7 @@ func TestTheFirstImportOfACaptureWaitsForAnotherCapture(t *testing.T) {
 	if err := stopFirst(); err != nil {
 		t.Fatal(err)
 	}
-	follows(second)
+	follows(ctx, t, second)
 	w.exec(`UPDATE app.video_stats SET views = 800`)
 	w.captures() // the first again, beside it
 	if err := stopSecond(); err != nil {
@@ -219,4 +208,15 @@ func (h *heldSink) Send(ctx context.Context, batch [][]byte) (Outcome, error) {
 		<-h.release
 	}
 	return h.Sink.Send(ctx, batch)
+}
+
+// follows waits until the capture follows its source.
+func follows(ctx context.Context, t *testing.T, c *Capture) {
+	t.Helper()
+	for !c.Stats().Following.Load() {
+		if ctx.Err() != nil {
+			t.Fatal("the capture does not follow")
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

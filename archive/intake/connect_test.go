@@ -79,9 +79,7 @@ func TestAServerThatSaysNothingIsNoticed(t *testing.T) {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- capture.Run(ctx) }()
-	for !capture.Stats().Following.Load() && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	follows(ctx, t, capture)
 	s.Freeze()
 	select {
 	case text := <-interrupted:

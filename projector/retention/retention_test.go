@@ -52,11 +52,7 @@ func TestNothingIsForgottenThatNothingElseHolds(t *testing.T) {
 // TestASnapshotThatIsDamagedIsFoundBeforeTheLogForgets what only it holds.
 func TestASnapshotThatIsDamagedIsFoundBeforeTheLogForgets(t *testing.T) {
 	w := newWorld(t)
-	w.say(10)
-	older := w.snapshot()
-	w.say(10)
-	newer := w.snapshot()
-	w.say(10)
+	older, newer := w.twoSnapshots()
 	damage(t, newer)
 	r := w.retention()
 	w.keeps(r, older.Seq, BySnapshot)
@@ -124,11 +120,7 @@ func TestARebuildThatBeginsWhileASnapshotIsReadKeepsTheLog(t *testing.T) {
 // TestASnapshotThatIsDistrustedWhileItIsReadHoldsNothing: a repair began and ended meanwhile.
 func TestASnapshotThatIsDistrustedWhileItIsReadHoldsNothing(t *testing.T) {
 	w := newWorld(t)
-	w.say(10)
-	older := w.snapshot()
-	w.say(10)
-	newer := w.snapshot()
-	w.say(10)
+	older, newer := w.twoSnapshots()
 	asked := 0
 	r := w.retention(func(c *Config) {
 		c.Needs = func() ([]projector.Need, error) {

@@ -150,6 +150,17 @@ func (w *world) snapshot() projector.SnapshotInfo {
 	}
 }
 
+// twoSnapshots keeps two as the log grows, and more that lies behind both.
+func (w *world) twoSnapshots() (older, newer projector.SnapshotInfo) {
+	w.t.Helper()
+	w.say(10)
+	older = w.snapshot()
+	w.say(10)
+	newer = w.snapshot()
+	w.say(10)
+	return older, newer
+}
+
 // retention lets the log forget what is an hour old, as seen from a day ahead.
 func (w *world) retention(change ...func(*Config)) *Retention {
 	cfg := Config{

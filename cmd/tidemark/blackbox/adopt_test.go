@@ -74,23 +74,13 @@ func TestARestoredOlderLogIsAdopted(t *testing.T) {
 // forgotten, from which the next start rebuilds; without one it is not.
 func TestATrimmedLogThatIsRestoredIsRebuiltFromASnapshot(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--snapshot-interval", "1ns", "--checkpoint-interval", "1h", "--log-keep", "1ns")
-	w := worldOf(t, s)
-	video := newID()
-	for range 5 {
-		w.service().views(video)
-	}
-	w.replay("verify").exits(exitFine) // checkpoints, and so takes a snapshot
-	w.service().views(video)
-	w.hasSnapshot(6)
-	s.Kill()
-	s.Restart(t) // retention looks at once, and then every minute
+	s, video := startTrimming(t)
 	worldOf(t, s).trimmed()
 	s.Stop(t)
 	jetstreams, backup, models := filepath.Join(s.Dir, "jetstream"), filepath.Join(t.TempDir(), "backup"), filepath.Join(s.Dir, "models")
 	copyDir(t, jetstreams, backup)
 	s.Restart(t)
-	w = worldOf(t, s)
+	w := worldOf(t, s)
 	w.service().views(video)
 	w.wantCounts(video, counts{Views: 7})
 	s.Stop(t)

@@ -12,13 +12,13 @@ import (
 	"github.com/tidemark-io/tidemark/archive/archivetest"
 )
 
-// TestTheLogIsTrimmedWithoutAnArchive, where snapshots hold what it forgets: killed, and
-// without its read models, the service makes one of a snapshot and the log behind it.
-func TestTheLogIsTrimmedWithoutAnArchive(t *testing.T) {
-	t.Parallel()
-	s := start(t, "--snapshot-interval", "1ns", "--checkpoint-interval", "1h", "--log-keep", "1ns")
+// startTrimming starts a service without an archive that keeps a snapshot of message 6 and
+// forgets what lies before it, with six views of the video.
+func startTrimming(t *testing.T) (s *Service, video string) {
+	t.Helper()
+	s = start(t, "--snapshot-interval", "1ns", "--checkpoint-interval", "1h", "--log-keep", "1ns")
 	w := worldOf(t, s)
-	video := newID()
+	video = newID()
 	for range 5 {
 		w.service().views(video)
 	}
@@ -27,7 +27,15 @@ func TestTheLogIsTrimmedWithoutAnArchive(t *testing.T) {
 	w.hasSnapshot(6)
 	s.Kill()
 	s.Restart(t) // retention looks at once, and then every minute
-	w = worldOf(t, s)
+	return s, video
+}
+
+// TestTheLogIsTrimmedWithoutAnArchive, where snapshots hold what it forgets: killed, and
+// without its read models, the service makes one of a snapshot and the log behind it.
+func TestTheLogIsTrimmedWithoutAnArchive(t *testing.T) {
+	t.Parallel()
+	s, video := startTrimming(t)
+	w := worldOf(t, s)
 	begins := w.trimmed()
 	w.replay("status").exits(exitFine).says("retention      1ns are kept, ", "messages from 6 on are kept for the snapshot of message 6")
 	if got := w.metric("tidemark_retention_held_sequence"); got != begins {
